@@ -1,0 +1,364 @@
+// The reader is one recursive descent with a depth limit; the writer prints doubles so that they read back the same.
+#include "base/json.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace dimoo {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+void append_utf8(std::string& out, uint32_t point) {
+  const auto put = [&](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (point < 0x80) {
+    put(point);
+  } else if (point < 0x800) {
+    put(0xC0 | point >> 6), put(0x80 | (point & 63));
+  } else if (point < 0x10000) {
+    put(0xE0 | point >> 12), put(0x80 | (point >> 6 & 63)), put(0x80 | (point & 63));
+  } else {
+    put(0xF0 | point >> 18), put(0x80 | (point >> 12 & 63)), put(0x80 | (point >> 6 & 63)), put(0x80 | (point & 63));
+  }
+}
+
+class Reader {
+ public:
+  Reader(std::string_view text, std::string_view what, Code code) : text_(text), what_(what), code_(code) {}
+
+  Json document() {
+    Json value = read_value(0);
+    skip_space();
+    if (at_ != text_.size()) stop("the end of the text");
+    return value;
+  }
+
+ private:
+  [[noreturn]] void stop(std::string_view expected) const {
+    fail(code_, what_, ": bad JSON: expected ", expected, " at byte ", at_,
+         at_ < text_.size() ? "" : " (the text ends there)");
+  }
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) at_++;
+  }
+  bool take(char c) {
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    at_++;
+    return true;
+  }
+  bool take(std::string_view word) {
+    if (text_.substr(at_, word.size()) != word) return false;
+    at_ += word.size();
+    return true;
+  }
+
+  Json read_value(int depth) {
+    if (depth > kMaxDepth) fail(code_, what_, ": bad JSON: nested deeper than ", kMaxDepth, " at byte ", at_);
+    skip_space();
+    if (at_ >= text_.size()) stop("a value");
+    switch (text_[at_]) {
+      case '{': return read_object(depth);
+      case '[': return read_array(depth);
+      case '"': return Json(read_string());
+      case 't':
+        if (take("true")) return Json(true);
+        stop("a value");
+      case 'f':
+        if (take("false")) return Json(false);
+        stop("a value");
+      case 'n':
+        if (take("null")) return Json();
+        stop("a value");
+      default: return read_number();
+    }
+  }
+
+  Json read_object(int depth) {
+    Json::Object members;
+    at_++;
+    skip_space();
+    if (take('}')) return Json(std::move(members));
+    do {
+      skip_space();
+      if (at_ >= text_.size() || text_[at_] != '"') stop("a key");
+      std::string key = read_string();
+      skip_space();
+      if (!take(':')) stop("':'");
+      members.emplace_back(std::move(key), read_value(depth + 1));
+      skip_space();
+    } while (take(','));
+    if (!take('}')) stop("',' or '}'");
+    refuse_twins(members);
+    return Json(std::move(members));
+  }
+
+  void refuse_twins(const Json::Object& members) const {
+    std::vector<std::string_view> keys;
+    keys.reserve(members.size());
+    for (const auto& [key, value] : members) keys.push_back(key);
+    std::sort(keys.begin(), keys.end());
+    const auto twin = std::adjacent_find(keys.begin(), keys.end());
+    if (twin != keys.end()) fail(code_, what_, ": bad JSON: the key \"", *twin, "\" stands twice in one object");
+  }
+
+  Json read_array(int depth) {
+    Json::Array items;
+    at_++;
+    skip_space();
+    if (take(']')) return Json(std::move(items));
+    do {
+      items.push_back(read_value(depth + 1));
+      skip_space();
+    } while (take(','));
+    if (!take(']')) stop("',' or ']'");
+    return Json(std::move(items));
+  }
+
+  uint32_t read_hex4() {
+    uint32_t value = 0;
+    if (at_ + 4 > text_.size()) stop("four hexadecimal digits");
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + at_ + 4, value, 16);
+    if (error != std::errc() || end != text_.data() + at_ + 4) stop("four hexadecimal digits");
+    at_ += 4;
+    return value;
+  }
+
+  void read_escape(std::string& out) {
+    if (at_ >= text_.size()) stop("an escape");
+    const char c = text_[at_++];
+    static constexpr std::string_view kFrom = "\"\\/bfnrt", kTo = "\"\\/\b\f\n\r\t";
+    if (const size_t i = kFrom.find(c); i != std::string_view::npos) return out.push_back(kTo[i]);
+    if (c != 'u') {
+      at_--;
+      stop("an escape");
+    }
+    uint32_t point = read_hex4();
+    if (point >= 0xD800 && point < 0xDC00 && take("\\u")) {
+      const uint32_t low = read_hex4();
+      if (low < 0xDC00 || low > 0xDFFF) stop("the second half of a surrogate pair");
+      point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
+    } else if (point >= 0xD800 && point <= 0xDFFF) {
+      point = 0xFFFD;  // a lone surrogate has no UTF-8
+    }
+    append_utf8(out, point);
+  }
+
+  std::string read_string() {
+    std::string out;
+    at_++;
+    for (;;) {
+      size_t end = at_;
+      while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' && static_cast<unsigned char>(text_[end]) >= 0x20) end++;
+      out.append(text_.substr(at_, end - at_));
+      at_ = end;
+      if (take('"')) return out;
+      if (take('\\')) read_escape(out);
+      else stop("'\"' to end the string");
+    }
+  }
+
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+  void skip_digits() {
+    if (at_ >= text_.size() || !is_digit(text_[at_])) stop("a digit");
+    while (at_ < text_.size() && is_digit(text_[at_])) at_++;
+  }
+
+  Json read_number() {
+    const size_t start = at_;
+    bool whole = true;
+    take('-');
+    if (take('0')) {
+      if (at_ < text_.size() && is_digit(text_[at_])) stop("no digit after a leading zero");
+    } else if (at_ < text_.size() && is_digit(text_[at_])) {
+      skip_digits();
+    } else {
+      stop("a value");
+    }
+    if (take('.')) whole = false, skip_digits();
+    if (take('e') || take('E')) {
+      whole = false;
+      if (!take('+')) take('-');
+      skip_digits();
+    }
+    const char* first = text_.data() + start;
+    const char* last = text_.data() + at_;
+    int64_t i = 0;
+    if (whole && std::from_chars(first, last, i).ec == std::errc()) return Json(i);
+    uint64_t u = 0;
+    if (whole && *first != '-' && std::from_chars(first, last, u).ec == std::errc()) return Json(u);
+    double d = 0;
+    if (std::from_chars(first, last, d).ec != std::errc() || !std::isfinite(d)) stop("a number that a double can hold");
+    return Json(d);
+  }
+
+  std::string_view text_, what_;
+  Code code_;
+  size_t at_ = 0;
+};
+
+void write_string(std::string& out, std::string_view value) {
+  out.push_back('"');
+  for (const char c : value) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          static constexpr char kHex[] = "0123456789abcdef";
+          out += "\\u00";
+          out.push_back(kHex[c >> 4]);
+          out.push_back(kHex[c & 15]);
+        } else {
+          out.push_back(c);
+        }
+    }
+  }
+  out.push_back('"');
+}
+
+template <class Number>
+void write_number(std::string& out, Number value) {
+  char digits[32];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+  out.append(digits, end);
+}
+
+void write(std::string& out, const Json& value);
+
+void write_object(std::string& out, const Json::Object& members) {
+  out.push_back('{');
+  for (size_t i = 0; i < members.size(); i++) {
+    if (i) out.push_back(',');
+    write_string(out, members[i].first);
+    out.push_back(':');
+    write(out, members[i].second);
+  }
+  out.push_back('}');
+}
+
+void write_array(std::string& out, const Json::Array& items) {
+  out.push_back('[');
+  for (size_t i = 0; i < items.size(); i++) {
+    if (i) out.push_back(',');
+    write(out, items[i]);
+  }
+  out.push_back(']');
+}
+
+void write(std::string& out, const Json& value) {
+  if (value.is_null()) out += "null";
+  else if (value.is_bool()) out += value.as_bool() ? "true" : "false";
+  else if (value.is_string()) write_string(out, value.as_string());
+  else if (value.is_array()) write_array(out, value.as_array());
+  else if (value.is_object()) write_object(out, value.as_object());
+  else if (!value.is_integer()) std::isfinite(value.as_double()) ? write_number(out, value.as_double()) : void(out += "null");
+  else if (value.as_double() < 0) write_number(out, value.as_int());
+  else write_number(out, value.as_uint());
+}
+
+const char* kind(const Json& value) {
+  if (value.is_null()) return "null";
+  if (value.is_bool()) return "a boolean";
+  if (value.is_number()) return "a number";
+  if (value.is_string()) return "a string";
+  return value.is_array() ? "an array" : "an object";
+}
+
+[[noreturn]] void mismatch(const char* expected, const Json& value) {
+  fail(Code::model_corrupt, "expected ", expected, ", got ", kind(value));
+}
+
+}  // namespace
+
+Json Json::parse(std::string_view text, std::string_view what, Code on_error) {
+  return Reader(text, what, on_error).document();
+}
+
+std::string Json::dump() const {
+  std::string out;
+  write(out, *this);
+  return out;
+}
+
+bool Json::as_bool() const {
+  if (const bool* value = std::get_if<bool>(&value_)) return *value;
+  mismatch("a boolean", *this);
+}
+
+int64_t Json::as_int() const {
+  if (const int64_t* value = std::get_if<int64_t>(&value_)) return *value;
+  if (const uint64_t* value = std::get_if<uint64_t>(&value_); value && *value <= uint64_t{INT64_MAX}) return static_cast<int64_t>(*value);
+  if (const double* value = std::get_if<double>(&value_); value && *value == std::trunc(*value) && std::fabs(*value) < 9e15)
+    return static_cast<int64_t>(*value);
+  mismatch("a whole number", *this);
+}
+
+uint64_t Json::as_uint() const {
+  if (const uint64_t* value = std::get_if<uint64_t>(&value_)) return *value;
+  const int64_t value = as_int();
+  if (value < 0) mismatch("a number that is not negative", *this);
+  return static_cast<uint64_t>(value);
+}
+
+double Json::as_double() const {
+  if (const double* value = std::get_if<double>(&value_)) return *value;
+  if (const int64_t* value = std::get_if<int64_t>(&value_)) return static_cast<double>(*value);
+  if (const uint64_t* value = std::get_if<uint64_t>(&value_)) return static_cast<double>(*value);
+  mismatch("a number", *this);
+}
+
+const std::string& Json::as_string() const {
+  if (const std::string* value = std::get_if<std::string>(&value_)) return *value;
+  mismatch("a string", *this);
+}
+
+const Json::Array& Json::as_array() const {
+  if (const Array* value = std::get_if<Array>(&value_)) return *value;
+  mismatch("an array", *this);
+}
+
+const Json::Object& Json::as_object() const {
+  if (const Object* value = std::get_if<Object>(&value_)) return *value;
+  mismatch("an object", *this);
+}
+
+const Json* Json::find(std::string_view key) const {
+  const Object* members = std::get_if<Object>(&value_);
+  if (!members) return nullptr;
+  for (const auto& [name, value] : *members)
+    if (name == key) return &value;
+  return nullptr;
+}
+
+int64_t Json::int_or(std::string_view key, int64_t fallback) const {
+  const Json* value = find(key);
+  return value && !value->is_null() ? value->as_int() : fallback;
+}
+
+double Json::double_or(std::string_view key, double fallback) const {
+  const Json* value = find(key);
+  return value && !value->is_null() ? value->as_double() : fallback;
+}
+
+bool Json::bool_or(std::string_view key, bool fallback) const {
+  const Json* value = find(key);
+  return value && !value->is_null() ? value->as_bool() : fallback;
+}
+
+std::string Json::string_or(std::string_view key, std::string_view fallback) const {
+  const Json* value = find(key);
+  return value && !value->is_null() ? value->as_string() : std::string(fallback);
+}
+
+Json& Json::set(std::string key, Json value) {
+  if (is_null()) value_ = Object{};
+  std::get<Object>(value_).emplace_back(std::move(key), std::move(value));
+  return *this;
+}
+
+}  // namespace dimoo

@@ -1,0 +1,282 @@
+// Checks shapes at each op's door, then hands over to the variant: the fast drivers, or the portable loops.
+#include "cpu/cpu_device.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "cpu/attention.h"
+#include "cpu/convolution.h"
+#include "cpu/portable.h"
+#include "cpu/unmask.h"
+
+namespace dimoo::cpu {
+namespace {
+
+void expect(bool holds, const char* op, const char* what, int64_t expected, int64_t actual) {
+  if (!holds) fail(Code::internal, op, ": ", what, " must be ", expected, ", got ", actual);
+}
+
+void check_linear(const char* op, Tensor x, const CpuWeight& w, Tensor out) {
+  expect(x.cols == w.cols(), op, "columns of x", w.cols(), x.cols);
+  expect(out.cols == w.rows(), op, "columns of out", w.rows(), out.cols);
+  expect(out.rows == x.rows, op, "rows of out", x.rows, out.rows);
+}
+
+/// Rows in pieces, in parallel.
+template <class Body>
+void each_rows(ThreadPool& pool, int64_t rows, int64_t piece, Body body) {
+  pool.run((rows + piece - 1) / piece, [&](int64_t task, int) {
+    for (int64_t r = task * piece; r < std::min(rows, (task + 1) * piece); r++) body(r);
+  });
+}
+
+constexpr int64_t kRowPiece = 16;
+
+}  // namespace
+
+CpuDevice::CpuDevice(const DeviceOptions& options)
+    : variant_(choose_variant(options.variant)),
+      pool_(options.threads),
+      scratch_(pool_.threads()),
+      panel_budget_(options.panel_bytes >= 0 ? options.panel_bytes : INT64_MAX),
+      panels_(std::make_shared<std::atomic<int64_t>>(0)) {}
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+  return "CPU";
+}
+
+std::vector<VariantReport> CpuDevice::variants() const {
+  std::vector<std::string> all;
+  for (const Variant& variant : cpu::variants()) all.push_back(variant.name);
+  const auto chosen = [&](const char* op, const char* suffix) {
+    return VariantReport{op, variant_.kernels ? variant_.name + suffix : "portable", all};
+  };
+  const bool bf16 = variant_.kernels && variant_.kernels->tile_bf16;
+  std::vector<VariantReport> reports{chosen("linear f32", ""), chosen("linear int8", "")};
+  reports.push_back(bf16 || !variant_.kernels ? chosen("linear bf16", "") : chosen("linear bf16", " (widened to f32)"));
+  for (const char* op : {"attention", "norm", "rotary", "gated", "conv", "group_norm", "nearest"}) reports.push_back(chosen(op, ""));
+  reports.push_back({"unmask", "portable", {"portable"}});
+  return reports;
+}
+
+MemoryReport CpuDevice::memory() const {
+  return {panels_->load() + scratch_.bytes(), available_memory(), total_memory()};
+}
+
+Buffer CpuDevice::allocate(int64_t bytes) {
+  const int64_t available = available_memory();
+  if (bytes > available)
+    throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
+  return allocate_aligned(bytes);
+}
+
+void CpuDevice::upload(Tensor to, const void* from) {
+  std::memcpy(to.data, from, static_cast<size_t>(to.rows * type_bytes(to.type, to.stride)));
+}
+
+void CpuDevice::download(void* to, Tensor from) {
+  std::memcpy(to, from.data, static_cast<size_t>(from.rows * type_bytes(from.type, from.stride)));
+}
+
+std::unique_ptr<Weight> CpuDevice::prepare(const HostTensor& tensor, Precision precision) {
+  const int block = type_info(tensor.type).block;
+  if (tensor.cols % block)
+    fail(Code::model_corrupt, tensor.name, ": columns must be a multiple of ", block, " for ", type_info(tensor.type).name, ", got ", tensor.cols);
+  return std::make_unique<CpuWeight>(tensor, compute_for(tensor.type, precision, variant_.kernels));
+}
+
+std::unique_ptr<Weight> CpuDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) {
+  expect(tensor.cols == in * size * size, "conv", "values per output channel", in * size * size, tensor.cols);
+  return std::make_unique<CpuWeight>(tensor, in, size);
+}
+
+int64_t CpuDevice::panel_bytes(const HostTensor& tensor, Precision precision) const {
+  if (!variant_.kernels) return 0;
+  const CpuWeight weight(tensor, compute_for(tensor.type, precision, variant_.kernels));
+  return weight.panels() * weight.panel_bytes();
+}
+
+int64_t CpuDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const {
+  const int64_t k = std::max(width, hidden);
+  const int64_t packed = std::min<int64_t>(rows + 6, 1536) * k * 4;
+  const int64_t own = std::max<int64_t>(k * kPanel * 4 + 1536 * kPanel * 4, (512 * 192 * 2 + 704 * 256) * 4);
+  return packed + own * pool_.threads();
+}
+
+const CpuWeight& CpuDevice::use(const Weight& weight) {
+  auto& w = const_cast<CpuWeight&>(static_cast<const CpuWeight&>(weight));  // panels are a cache: the matrix itself stays
+  const int64_t bytes = w.panels() * w.panel_bytes();
+  if (w.packed || !variant_.kernels || panels_->load() + bytes > panel_budget_) return w;
+  Buffer cache = allocate_aligned(bytes);
+  auto* data = static_cast<std::byte*>(cache.data());
+  pool_.run(w.panels(), [&](int64_t panel, int) { w.pack(panel, data + panel * w.panel_bytes()); });
+  w.keep(std::move(cache), panels_);
+  return w;
+}
+
+void CpuDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor out) {
+  const auto& w = static_cast<const CpuWeight&>(table);
+  expect(out.cols == w.cols(), "embed", "columns of out", w.cols(), out.cols);
+  for (const int32_t id : ids)
+    if (id < 0 || id >= w.rows()) fail(Code::request_invalid, "embed: ids must lie in 0..", w.rows() - 1, ", got ", id);
+  each_rows(pool_, out.rows, kRowPiece, [&](int64_t r) { w.row(ids[static_cast<size_t>(r)], out.f32_row(r)); });
+}
+
+void CpuDevice::norm(Tensor x, Tensor weight, float eps, Tensor out) {
+  expect(weight.cols == x.cols, "norm", "length of weight", x.cols, weight.cols);
+  if (!variant_.kernels) return portable::norm(x, weight, eps, out);
+  each_rows(pool_, x.rows, kRowPiece, [&](int64_t r) { variant_.kernels->norm(x.f32_row(r), weight.f32(), x.cols, eps, out.f32_row(r)); });
+}
+
+void CpuDevice::linear(Tensor x, const Weight& weight, Tensor out) {
+  const CpuWeight& w = use(weight);
+  check_linear("linear", x, w, out);
+  if (!variant_.kernels) return portable::linear(x, w, false, out);
+  products().linear(x, w, Epilogue::store, out);
+}
+
+void CpuDevice::linear_add(Tensor x, const Weight& weight, Tensor out) {
+  const CpuWeight& w = use(weight);
+  check_linear("linear_add", x, w, out);
+  if (!variant_.kernels) return portable::linear(x, w, true, out);
+  products().linear(x, w, Epilogue::add, out);
+}
+
+void CpuDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) {
+  const CpuWeight &g = use(gate), &u = use(up);
+  check_linear("gated", x, g, out);
+  check_linear("gated", x, u, out);
+  if (!variant_.kernels || g.compute() != u.compute() || g.group() != u.group()) return gated_apart(x, g, u, out);
+  products().gated(x, g, u, out);
+}
+
+void CpuDevice::gated_apart(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
+  if (!variant_.kernels) return portable::gated(x, gate, up, out);
+  const Buffer other = allocate(x.rows * up.rows() * 4);
+  const Tensor product(static_cast<float*>(other.data()), x.rows, up.rows());
+  products().linear(x, gate, Epilogue::store, out);
+  products().linear(x, up, Epilogue::store, product);
+  each_rows(pool_, x.rows, kRowPiece, [&](int64_t r) { variant_.kernels->silu_times(out.f32_row(r), product.f32_row(r), out.cols); });
+}
+
+void CpuDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
+  expect(table.cols == x.cols / heads, "rotary", "columns of the table", x.cols / heads, table.cols);
+  if (!variant_.kernels) return portable::rotary(x, positions, table, heads);
+  each_rows(pool_, x.rows, kRowPiece, [&](int64_t r) {
+    variant_.kernels->rotary(x.f32_row(r), table.f32_row(positions[static_cast<size_t>(r)]), heads, x.cols / heads);
+  });
+}
+
+void CpuDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
+  expect(heads % kv_heads == 0, "attention", "heads modulo key/value heads", 0, heads % kv_heads);
+  if (!variant_.kernels) return portable::attention(q, spans, heads, kv_heads, out);
+  cpu::attention(products(), q, spans, heads, kv_heads, out);
+}
+
+void CpuDevice::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
+  each_rows(pool_, out.rows, kRowPiece, [&](int64_t r) {
+    std::memcpy(out.f32_row(r), x.f32_row(rows[static_cast<size_t>(r)]), static_cast<size_t>(x.cols) * 4);
+  });
+}
+
+void CpuDevice::unmask(Tensor logits, std::span<const UnmaskJob> jobs) { cpu::unmask(pool_, logits, jobs); }
+
+void CpuDevice::conv(Image x, const Weight& weight, Tensor bias, Sampling sampling, Image residual, Image out) {
+  const CpuWeight& kernel = use(weight);
+  expect(kernel.cols() == x.channels() * kernel.taps(), "conv", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
+  expect(out.channels() == kernel.rows(), "conv", "channels of out", kernel.rows(), out.channels());
+  each_rows(pool_, out.pixels.rows, 64, [&](int64_t p) {
+    float* to = out.pixels.f32_row(p);
+    const float* add = residual.pixels.data ? residual.pixels.f32_row(p) : nullptr;
+    for (int64_t c = 0; c < out.channels(); c++) to[c] = bias.f32()[c] + (add ? add[c] : 0.0f);
+  });
+  if (!variant_.kernels) return portable::convolve(x, kernel, sampling, out);
+  cpu::convolve(products(), x, kernel, sampling, out);
+}
+
+void CpuDevice::nearest(Tensor x, const Weight& weight, std::span<int32_t> ids) {
+  const CpuWeight& table = use(weight);
+  expect(x.cols == table.cols(), "nearest", "columns of x", table.cols(), x.cols);
+  if (!variant_.kernels) return portable::nearest(x, table, ids);
+  pool_.run(x.rows, [&](int64_t r, int worker) {
+    auto* own = reinterpret_cast<float*>(scratch_.of(worker, kPanel * 4 + (table.packed ? 0 : table.panel_bytes())));
+    float best = INFINITY;
+    for (int64_t panel = 0; panel < table.panels(); panel++) {
+      const std::byte* at = table.packed + panel * table.panel_bytes();
+      if (!table.packed) table.pack(panel, reinterpret_cast<std::byte*>(own + kPanel)), at = reinterpret_cast<std::byte*>(own + kPanel);
+      variant_.kernels->distances(x.f32_row(r), reinterpret_cast<const float*>(at), x.cols, own);
+      for (int64_t j = 0; j < std::min<int64_t>(kPanel, table.rows() - panel * kPanel); j++)
+        if (own[j] < best) best = own[j], ids[static_cast<size_t>(r)] = static_cast<int32_t>(panel * kPanel + j);
+    }
+  });
+}
+
+void CpuDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
+  expect(x.channels() % groups == 0, "group_norm", "channels modulo groups", 0, x.channels() % groups);
+  if (!variant_.kernels) return portable::group_norm(x, weight, bias, groups, eps, act, out);
+  constexpr int64_t kPiece = 1024;  // pixels of one partial sum: fixed, so the sum does not depend on threads
+  const int64_t pixels = x.pixels.rows, channels = x.channels(), width = channels / groups;
+  const int64_t pieces = (pixels + kPiece - 1) / kPiece;
+  std::vector<double> sums(static_cast<size_t>(pieces * channels * 2));
+  pool_.run(pieces, [&](int64_t piece, int) {
+    double* at = sums.data() + piece * channels * 2;
+    variant_.kernels->channel_sums(x.pixels.f32_row(piece * kPiece), std::min(kPiece, pixels - piece * kPiece), channels,
+                                   x.pixels.stride, at, at + channels);
+  });
+  std::vector<float> scale(static_cast<size_t>(channels)), shift(static_cast<size_t>(channels));
+  for (int64_t g = 0; g < groups; g++) {
+    double sum = 0, squares = 0;
+    for (int64_t piece = 0; piece < pieces; piece++)
+      for (int64_t c = g * width; c < (g + 1) * width; c++) {
+        sum += sums[static_cast<size_t>(piece * channels * 2 + c)];
+        squares += sums[static_cast<size_t>((piece * 2 + 1) * channels + c)];
+      }
+    const double count = static_cast<double>(pixels * width), mean = sum / count;
+    const double factor = 1.0 / std::sqrt(std::max(0.0, squares / count - mean * mean) + eps);
+    for (int64_t c = g * width; c < (g + 1) * width; c++) {
+      scale[static_cast<size_t>(c)] = static_cast<float>(factor * weight.f32()[c]);
+      shift[static_cast<size_t>(c)] = static_cast<float>(bias.f32()[c] - mean * factor * weight.f32()[c]);
+    }
+  }
+  each_rows(pool_, pixels, 64, [&](int64_t p) {
+    variant_.kernels->scale_shift(x.pixels.f32_row(p), scale.data(), shift.data(), channels, act == Activation::silu, out.pixels.f32_row(p));
+  });
+}
+
+namespace {
+
+/// A number in a file of one word; -1 when there is none or it is "max".
+int64_t number_in(const char* path) {
+  std::ifstream file(path);
+  int64_t value = -1;
+  return file >> value ? value : -1;
+}
+
+int64_t meminfo(const std::string& key) {
+  std::ifstream info("/proc/meminfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with(key)) return std::atoll(line.c_str() + key.size()) * 1024;
+  return 0;
+}
+
+}  // namespace
+
+int64_t available_memory() {
+  int64_t free = meminfo("MemAvailable:");
+  const int64_t limit = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
+  if (limit >= 0 && used >= 0) free = std::min(free, std::max<int64_t>(0, limit - used));
+  return free;
+}
+
+int64_t total_memory() {
+  const int64_t total = meminfo("MemTotal:"), limit = number_in("/sys/fs/cgroup/memory.max");
+  return limit >= 0 ? std::min(total, limit) : total;
+}
+
+}  // namespace dimoo::cpu

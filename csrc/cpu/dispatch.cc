@@ -1,0 +1,58 @@
+// Asks the processor once. __builtin_cpu_supports also checks that the system saves the wide registers.
+#include "cpu/dispatch.h"
+
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace dimoo::cpu {
+namespace {
+
+std::vector<Variant> probe() {
+  std::vector<Variant> found;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (avx512 && avx2) {
+    static Kernels plain = avx512_kernels();
+    plain.tile_int8 = avx2_kernels().tile_int8;
+    plain.rows_int8 = avx2_kernels().rows_int8;
+    static Kernels with_vnni = plain;
+    with_vnni.name = "avx512_vnni";
+    add_avx512vnni(with_vnni);
+    static Kernels with_bf16 = with_vnni;
+    with_bf16.name = "avx512_vnni_bf16";
+    add_avx512bf16(with_bf16);
+    if (vnni && __builtin_cpu_supports("avx512bf16")) found.push_back({with_bf16.name, &with_bf16});
+    if (vnni) found.push_back({with_vnni.name, &with_vnni});
+    found.push_back({plain.name, &plain});
+  }
+  if (avx2) found.push_back({avx2_kernels().name, &avx2_kernels()});
+#endif
+  found.push_back({"portable", nullptr});
+  return found;
+}
+
+}  // namespace
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = probe();
+  return all;
+}
+
+const Variant& choose_variant(const std::string& name) {
+  const char* forced = std::getenv("DIMOO_CPU_VARIANT");
+  const std::string wanted = !name.empty() ? name : forced ? forced : "";
+  if (wanted.empty()) return variants().front();
+  std::string names;
+  for (const Variant& variant : variants()) {
+    if (variant.name == wanted) return variant;
+    names += (names.empty() ? "" : ", ") + variant.name;
+  }
+  fail(Code::request_invalid, "CPU variant: expected one of ", names, ", got ", wanted);
+}
+
+}  // namespace dimoo::cpu

@@ -1,0 +1,68 @@
+// The inner loops of the CPU device, one table per instruction set. A table is chosen once, by the hardware; which rows travel
+// along never changes which loop a row goes through, nor the order in which it is summed (design.md, contracts 2 and 12).
+// Plain types only: the files behind it are compiled for wider machines than the one that links them.
+#pragma once
+#include <cstdint>
+
+namespace dimoo::cpu {
+
+/// Columns of one panel of packed weights, for every instruction set: panels [n / 64][k][64].
+inline constexpr int kPanel = 64;
+/// Values of K whose partial sums stay in registers; a longer K is summed block by block, in order.
+inline constexpr int kDepth = 512;
+/// Values of one quantisation group of activations.
+inline constexpr int kGroup = 32;
+
+/// Int8 weights of one panel: for group g and column j, w = scale[g][j] * q + minimum[g][j].
+struct Int8Panel {
+  const int8_t* q = nullptr;         // [k / 4][64][4]
+  const float* scale = nullptr;      // [k / group][64]
+  const float* minimum = nullptr;    // [k / group][64], null when all are zero
+  const int32_t* offset = nullptr;   // [k / group][64]: -128 * sum of q over the group
+  int group = kGroup;                // 32, or 16 for Q6_K
+};
+
+/// Int8 activations of `rows` rows side by side: u = q + 128.
+struct Int8Rows {
+  const uint8_t* u = nullptr;    // [row][k]
+  const float* scale = nullptr;  // [row][k / 32]
+  const int32_t* sum = nullptr;  // [row][k / 16]: sums of q, for minima
+  int64_t k = 0;
+};
+
+struct Kernels {
+  const char* name;
+  int rows;  // rows of one tile of `tile` and `tile_bf16`; packed activations are [tile][k][rows]
+
+  /// c (m, columns) = or += a b: a packed [k][rows], b one panel [k][64]; m <= rows, columns <= 64.
+  void (*tile)(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add);
+  /// The same with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
+  void (*tile_bf16)(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add);
+  /// c (m, columns) = or += scaled int8 products of rows [first, first + m) and one panel, group by group.
+  void (*tile_int8)(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add);
+  int rows_int8;
+
+  /// out = x / sqrt(mean(x^2) + eps) * weight.
+  void (*norm)(const float* x, const float* weight, int64_t d, float eps, float* out);
+  /// gate = silu(gate) * up.
+  void (*silu_times)(float* gate, const float* up, int64_t count);
+  /// Half-split rotation of `heads` heads in place; table: cos (hd/2), sin (hd/2).
+  void (*rotary)(float* x, const float* table, int64_t heads, int64_t hd);
+  /// One row of scores: s = exp(s * scale - max), where max = max(before, all of s * scale). Returns the sum, sets max.
+  float (*softmax_chunk)(float* s, int64_t count, float scale, float* max);
+  /// x *= factor.
+  void (*scale)(float* x, float factor, int64_t count);
+  /// Per channel: sum and sum of squares over pixels of x (pixels, stride), in f64.
+  void (*channel_sums)(const float* x, int64_t pixels, int64_t channels, int64_t stride, double* sum, double* squares);
+  /// out = x * scale + shift per channel, then silu when asked.
+  void (*scale_shift)(const float* x, const float* scale, const float* shift, int64_t channels, bool silu, float* out);
+  /// Squared distances of one point (k) to the 64 columns of a panel.
+  void (*distances)(const float* x, const float* panel, int64_t k, float* out);
+};
+
+const Kernels& avx512_kernels();       // f32 only: AVX-512 F, BW, DQ, VL
+void add_avx512bf16(Kernels& table);   // AVX512_BF16
+void add_avx512vnni(Kernels& table);   // AVX512_VNNI
+const Kernels& avx2_kernels();         // AVX2, FMA, F16C
+
+}  // namespace dimoo::cpu

@@ -1,0 +1,38 @@
+// The kernels for AVX-512: 16 lanes, tiles of 6 rows x 4 vectors (24 sums, 4 weights, 1 activation: 29 of 32 registers).
+#include <immintrin.h>
+
+#include "cpu/simd_kernels.h"
+
+namespace dimoo::cpu {
+namespace {
+
+struct Avx512 {
+  using F = __m512;
+  static constexpr int kWidth = 16, kTile = 6, kVectors = 4;
+  static __mmask16 lanes(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
+  static F load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, F v) { _mm512_storeu_ps(p, v); }
+  static F load_part(const float* p, int count) { return _mm512_maskz_loadu_ps(lanes(count), p); }
+  static void store_part(float* p, F v, int count) { _mm512_mask_storeu_ps(p, lanes(count), v); }
+  static F set(float v) { return _mm512_set1_ps(v); }
+  static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm512_div_ps(a, b); }
+  static F fmadd(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F min(F a, F b) { return _mm512_min_ps(a, b); }
+  static F round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  static F scale_by_exp2(F a, F n) { return _mm512_scalef_ps(a, n); }
+  static float reduce_add(F v) { return _mm512_reduce_add_ps(v); }
+  static float reduce_max(F v) { return _mm512_reduce_max_ps(v); }
+};
+
+}  // namespace
+
+const Kernels& avx512_kernels() {
+  static const Kernels table = make_table<Avx512>("avx512");
+  return table;
+}
+
+}  // namespace dimoo::cpu

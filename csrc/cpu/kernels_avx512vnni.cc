@@ -1,0 +1,98 @@
+// Int8 products for AVX512_VNNI: dpbusd adds four u8 x s8 products per lane. Activations are stored as q + 128; the sums start
+// at -128 times the weights' sum of the group, so every dot product is exact. Tiles of 3 rows x 4 vectors.
+#include <immintrin.h>
+
+#include "cpu/kernels.h"
+
+namespace dimoo::cpu {
+namespace {
+
+constexpr int kTile = 3;
+
+template <int M, int N>
+inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  __m512 sum[M][N];
+#pragma GCC unroll 4
+  for (int i = 0; i < M; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) sum[i][j] = _mm512_setzero_ps();
+  const int64_t groups = a.k / b.group;
+  const int quads = b.group / 4;
+  const int8_t* q = b.q;
+  for (int64_t g = 0; g < groups; g++) {
+    __m512i dot[M][N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) {
+      const __m512i start = _mm512_loadu_si512(b.offset + g * kPanel + j * 16);
+#pragma GCC unroll 4
+      for (int i = 0; i < M; i++) dot[i][j] = start;
+    }
+    for (int p = 0; p < quads; p++, q += kPanel * 4) {
+      __m512i w[N];
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++) w[j] = _mm512_loadu_si512(q + j * 64);
+#pragma GCC unroll 4
+      for (int i = 0; i < M; i++) {
+        int four;
+        __builtin_memcpy(&four, a.u + (first + i) * a.k + g * b.group + p * 4, 4);
+        const __m512i x = _mm512_set1_epi32(four);
+#pragma GCC unroll 4
+        for (int j = 0; j < N; j++) dot[i][j] = _mm512_dpbusd_epi32(dot[i][j], x, w[j]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < M; i++) {
+      const __m512 scale = _mm512_set1_ps(a.scale[(first + i) * (a.k / kGroup) + g * b.group / kGroup]);
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++) {
+        const __m512 both = _mm512_mul_ps(scale, _mm512_loadu_ps(b.scale + g * kPanel + j * 16));
+        sum[i][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[i][j]), both, sum[i][j]);
+      }
+      if (b.minimum) {
+        const int32_t* sums = a.sum + (first + i) * (a.k / 16) + g * b.group / 16;
+        const float total = static_cast<float>(sums[0] + (b.group == 32 ? sums[1] : 0));
+        const __m512 part = _mm512_mul_ps(scale, _mm512_set1_ps(total));
+#pragma GCC unroll 4
+        for (int j = 0; j < N; j++)
+          sum[i][j] = _mm512_fmadd_ps(part, _mm512_loadu_ps(b.minimum + g * kPanel + j * 16), sum[i][j]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < M; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) {
+      const __mmask16 lanes = j == N - 1 ? static_cast<__mmask16>((1u << tail) - 1u) : static_cast<__mmask16>(0xffff);
+      float* at = c + i * stride + j * 16;
+      _mm512_mask_storeu_ps(at, lanes, add ? _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, at), sum[i][j]) : sum[i][j]);
+    }
+}
+
+template <int N>
+inline void tile_rows(int64_t first, int m, int tail, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  switch (m) {
+    case 1: return tile_body<1, N>(first, tail, a, b, c, stride, add);
+    case 2: return tile_body<2, N>(first, tail, a, b, c, stride, add);
+    default: return tile_body<3, N>(first, tail, a, b, c, stride, add);
+  }
+}
+
+void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  const int vectors = (columns + 15) / 16;
+  const int tail = columns - (vectors - 1) * 16;
+  switch (vectors) {
+    case 1: return tile_rows<1>(first, m, tail, a, b, c, stride, add);
+    case 2: return tile_rows<2>(first, m, tail, a, b, c, stride, add);
+    case 3: return tile_rows<3>(first, m, tail, a, b, c, stride, add);
+    default: return tile_rows<4>(first, m, tail, a, b, c, stride, add);
+  }
+}
+
+}  // namespace
+
+void add_avx512vnni(Kernels& table) {
+  table.tile_int8 = tile_int8;
+  table.rows_int8 = kTile;
+}
+
+}  // namespace dimoo::cpu

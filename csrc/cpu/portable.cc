@@ -1,0 +1,169 @@
+// Three loops an op. Sums run in index order in f32, but for the statistics of norms (f64) and attention's two passes.
+#include "cpu/portable.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "cpu/convolution.h"
+
+namespace dimoo::cpu::portable {
+namespace {
+
+/// One activation row in the form the product needs, so that the oracle rounds where the fast variants round.
+struct Row {
+  std::vector<float> x;
+  std::vector<uint8_t> u;
+  std::vector<float> scale;
+  std::vector<int32_t> sum;
+};
+
+Row prepare(const float* x, int64_t k, Compute compute) {
+  Row row;
+  row.x.assign(x, x + k);
+  if (compute == Compute::bf16)
+    for (float& v : row.x) v = bf16_to_f32(f32_to_bf16(v));
+  if (compute == Compute::int8) {
+    row.u.resize(static_cast<size_t>(k)), row.scale.resize(static_cast<size_t>(k / kGroup)), row.sum.resize(static_cast<size_t>(k / 16));
+    quantize_row(x, k, row.u.data(), row.scale.data(), row.sum.data());
+    for (int64_t p = 0; p < k; p++)
+      row.x[static_cast<size_t>(p)] = static_cast<float>(row.u[static_cast<size_t>(p)] - 128) * row.scale[static_cast<size_t>(p / kGroup)];
+  }
+  return row;
+}
+
+float silu(float x) { return x / (1.0f + std::exp(-x)); }
+
+}  // namespace
+
+void linear(Tensor x, const CpuWeight& w, bool add, Tensor out) {
+  std::vector<float> weight(static_cast<size_t>(w.cols()));
+  std::vector<Row> rows;
+  for (int64_t r = 0; r < x.rows; r++) rows.push_back(prepare(x.f32_row(r), x.cols, w.compute()));
+  for (int64_t n = 0; n < w.rows(); n++) {
+    w.row(n, weight.data());
+    if (w.compute() == Compute::bf16)
+      for (float& v : weight) v = bf16_to_f32(f32_to_bf16(v));
+    for (int64_t r = 0; r < x.rows; r++) {
+      float sum = 0;
+      for (int64_t k = 0; k < x.cols; k++) sum += rows[static_cast<size_t>(r)].x[static_cast<size_t>(k)] * weight[static_cast<size_t>(k)];
+      float& to = out.f32_row(r)[n];
+      to = add ? to + sum : sum;
+    }
+  }
+}
+
+void gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
+  std::vector<float> other(static_cast<size_t>(x.rows * up.rows()));
+  const Tensor product(other.data(), x.rows, up.rows());
+  linear(x, gate, false, out);
+  linear(x, up, false, product);
+  for (int64_t r = 0; r < x.rows; r++)
+    for (int64_t i = 0; i < up.rows(); i++) out.f32_row(r)[i] = silu(out.f32_row(r)[i]) * product.f32_row(r)[i];
+}
+
+void norm(Tensor x, Tensor weight, float eps, Tensor out) {
+  for (int64_t r = 0; r < x.rows; r++) {
+    double sum = 0;
+    for (int64_t i = 0; i < x.cols; i++) sum += static_cast<double>(x.f32_row(r)[i]) * x.f32_row(r)[i];
+    const float factor = 1.0f / std::sqrt(static_cast<float>(sum / static_cast<double>(x.cols)) + eps);
+    for (int64_t i = 0; i < x.cols; i++) out.f32_row(r)[i] = x.f32_row(r)[i] * factor * weight.f32()[i];
+  }
+}
+
+void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
+  const int64_t hd = x.cols / heads, half = hd / 2;
+  for (int64_t r = 0; r < x.rows; r++) {
+    const float* angles = table.f32_row(positions[static_cast<size_t>(r)]);
+    for (int h = 0; h < heads; h++) {
+      float* v = x.f32_row(r) + h * hd;
+      for (int64_t i = 0; i < half; i++) {
+        const float a = v[i], b = v[half + i], c = angles[i], s = angles[half + i];
+        v[i] = a * c - b * s;
+        v[half + i] = b * c + a * s;
+      }
+    }
+  }
+}
+
+void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
+  const int64_t hd = q.cols / heads;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
+  for (const AttentionSpan& span : spans) {
+    std::vector<float> score(static_cast<size_t>(span.k.rows));
+    for (int64_t r = span.first; r < span.first + span.count; r++)
+      for (int h = 0; h < heads; h++) {
+        const int64_t column = h / (heads / kv_heads) * hd;
+        const float* query = q.f32_row(r) + h * hd;
+        float top = -INFINITY, sum = 0;
+        for (int64_t n = 0; n < span.k.rows; n++) {
+          float dot = 0;
+          for (int64_t i = 0; i < hd; i++) dot += query[i] * span.k.f32_row(n)[column + i];
+          score[static_cast<size_t>(n)] = dot * scale;
+          top = std::max(top, dot * scale);
+        }
+        for (float& s : score) sum += s = std::exp(s - top);
+        float* to = out.f32_row(r) + h * hd;
+        for (int64_t i = 0; i < hd; i++) {
+          float value = 0;
+          for (int64_t n = 0; n < span.v.rows; n++) value += score[static_cast<size_t>(n)] * span.v.f32_row(n)[column + i];
+          to[i] = value / sum;
+        }
+      }
+  }
+}
+
+void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
+  const int64_t width = x.channels() / groups, pixels = x.height * x.width;
+  for (int64_t g = 0; g < groups; g++) {
+    double sum = 0, squares = 0;
+    for (int64_t p = 0; p < pixels; p++)
+      for (int64_t c = g * width; c < (g + 1) * width; c++) {
+        const double v = x.pixels.f32_row(p)[c];
+        sum += v, squares += v * v;
+      }
+    const double count = static_cast<double>(pixels * width), mean = sum / count;
+    const double factor = 1.0 / std::sqrt(std::max(0.0, squares / count - mean * mean) + eps);
+    for (int64_t p = 0; p < pixels; p++)
+      for (int64_t c = g * width; c < (g + 1) * width; c++) {
+        const double v = (x.pixels.f32_row(p)[c] - mean) * factor * weight.f32()[c] + bias.f32()[c];
+        out.pixels.f32_row(p)[c] = act == Activation::silu ? silu(static_cast<float>(v)) : static_cast<float>(v);
+      }
+  }
+}
+
+void convolve(Image x, const CpuWeight& kernel, Sampling sampling, Image out) {
+  const int64_t channels = x.channels();
+  std::vector<float> weight(static_cast<size_t>(kernel.cols()));
+  for (int64_t n = 0; n < kernel.rows(); n++) {
+    kernel.row(n, weight.data());
+    for (int64_t p = 0; p < out.height * out.width; p++) {
+      float sum = 0;
+      for (int64_t tap = 0; tap < kernel.taps(); tap++) {
+        const float* source = input_pixel(x, p / out.width, p % out.width, tap, kernel.taps(), sampling);
+        for (int64_t c = 0; source && c < channels; c++) sum += source[c] * weight[static_cast<size_t>(tap * channels + c)];
+      }
+      out.pixels.f32_row(p)[n] += sum;
+    }
+  }
+}
+
+void nearest(Tensor x, const CpuWeight& table, std::span<int32_t> ids) {
+  std::vector<float> entry(static_cast<size_t>(table.cols())), best(static_cast<size_t>(x.rows), INFINITY);
+  for (int64_t t = 0; t < table.rows(); t++) {
+    table.row(t, entry.data());
+    for (int64_t r = 0; r < x.rows; r++) {
+      float sum = 0;
+      for (int64_t c = 0; c < x.cols; c++) {
+        const float d = x.f32_row(r)[c] - entry[static_cast<size_t>(c)];
+        sum += d * d;
+      }
+      if (sum < best[static_cast<size_t>(r)]) {
+        best[static_cast<size_t>(r)] = sum;
+        ids[static_cast<size_t>(r)] = static_cast<int32_t>(t);
+      }
+    }
+  }
+}
+
+}  // namespace dimoo::cpu::portable

@@ -1,0 +1,182 @@
+// Blocking: K in pieces of kDepth (a panel's piece, 128 KB, stays in L2), rows in pieces of kRowBlock so that a task takes a few
+// milliseconds, super-blocks of kSuperRows so that packed activations stay bounded.
+#include "cpu/product.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace dimoo::cpu {
+namespace {
+
+constexpr int64_t kRowBlock = 192;    // a multiple of every tile's rows
+constexpr int64_t kSuperRows = 1536;  // a multiple of kRowBlock
+
+int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
+/// Rows of activations in the form one product needs.
+struct Packed {
+  const Kernels& kernels;
+  Compute compute;
+  int64_t k, count;
+  const std::byte* data;
+  Int8Rows int8;
+};
+
+int64_t packed_bytes(const Kernels& kernels, Compute compute, int64_t count, int64_t k) {
+  switch (compute) {
+    case Compute::f32: return round_up(count, kernels.rows) * k * 4;
+    case Compute::bf16: return round_up(count, kernels.rows) * round_up(k, 2) * 2;
+    case Compute::int8: return round_up(count * k, 64) + round_up(count * (k / kGroup) * 4, 64) + count * (k / 16) * 4;
+  }
+  return 0;
+}
+
+void pack_rows_bf16(const float* x, int64_t stride, int64_t count, int64_t k, int rows, uint16_t* to) {
+  const int64_t even = round_up(k, 2);
+  std::memset(to, 0, static_cast<size_t>(even * rows * 2));
+  for (int64_t i = 0; i < count; i++)
+    for (int64_t p = 0; p < k; p++) to[(p / 2 * rows + i) * 2 + p % 2] = f32_to_bf16(x[i * stride + p]);
+}
+
+/// Packs in parallel, a few tiles a task.
+Packed pack(const Products& products, Tensor x, Compute compute) {
+  const Kernels& kernels = products.kernels;
+  const int64_t k = x.cols, count = x.rows;
+  std::byte* data = products.scratch.shared(packed_bytes(kernels, compute, count, k));
+  Packed packed{kernels, compute, k, count, data, {}};
+  if (compute == Compute::int8) {
+    auto* u = reinterpret_cast<uint8_t*>(data);
+    auto* scale = reinterpret_cast<float*>(data + round_up(count * k, 64));
+    auto* sum = reinterpret_cast<int32_t*>(data + round_up(count * k, 64) + round_up(count * (k / kGroup) * 4, 64));
+    packed.int8 = {u, scale, sum, k};
+    products.pool.run((count + 15) / 16, [&](int64_t task, int) {
+      for (int64_t i = task * 16; i < std::min(count, task * 16 + 16); i++)
+        quantize_row(x.f32_row(i), k, u + i * k, scale + i * (k / kGroup), sum + i * (k / 16));
+    });
+    return packed;
+  }
+  const int rows = kernels.rows;
+  products.pool.run((count + rows - 1) / rows, [&](int64_t tile, int) {
+    const int64_t first = tile * rows, here = std::min<int64_t>(rows, count - first);
+    if (compute == Compute::f32) {
+      pack_rows(x.f32_row(first), x.stride, here, k, rows, reinterpret_cast<float*>(data) + first * k);
+    } else {
+      pack_rows_bf16(x.f32_row(first), x.stride, here, k, rows, reinterpret_cast<uint16_t*>(data) + first * round_up(k, 2));
+    }
+  });
+  return packed;
+}
+
+/// c (rows [first, first + count), columns of one panel) = or += x w^T over all of K.
+void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add,
+              float* c, int64_t stride) {
+  if (x.compute == Compute::int8) {
+    const Int8Panel weights = w.int8_panel(panel);
+    for (int64_t i = 0; i < count; i += x.kernels.rows_int8) {
+      const int m = static_cast<int>(std::min<int64_t>(x.kernels.rows_int8, count - i));
+      x.kernels.tile_int8(first + i, m, columns, x.int8, weights, c + i * stride, stride, add);
+    }
+    return;
+  }
+  const int rows = x.kernels.rows;
+  const bool brain = x.compute == Compute::bf16;
+  const int64_t units = brain ? round_up(x.k, 2) / 2 : x.k;  // 32-bit groups along K
+  const auto* a = reinterpret_cast<const uint32_t*>(x.data) + first * units;
+  const auto* b = reinterpret_cast<const uint32_t*>(panel);
+  for (int64_t from = 0; from < units; from += kDepth) {
+    const int64_t depth = std::min<int64_t>(kDepth, units - from);
+    for (int64_t i = 0; i < count; i += rows) {
+      const int m = static_cast<int>(std::min<int64_t>(rows, count - i));
+      const uint32_t* x_at = a + i * units + from * rows;
+      const uint32_t* w_at = b + from * kPanel;
+      if (brain) {
+        x.kernels.tile_bf16(m, columns, depth * 2, reinterpret_cast<const uint16_t*>(x_at), reinterpret_cast<const uint16_t*>(w_at),
+                            c + i * stride, stride, add || from > 0);
+      } else {
+        x.kernels.tile(m, columns, depth, reinterpret_cast<const float*>(x_at), reinterpret_cast<const float*>(w_at),
+                       c + i * stride, stride, add || from > 0);
+      }
+    }
+  }
+}
+
+/// The cached panel, or a copy packed into the worker's scratch at `slot`.
+const std::byte* panel_of(const CpuWeight& w, int64_t panel, std::byte* scratch) {
+  if (w.packed) return w.packed + panel * w.panel_bytes();
+  w.pack(panel, scratch);
+  return scratch;
+}
+
+int columns_of(const CpuWeight& w, int64_t panel) {
+  return static_cast<int>(std::min<int64_t>(kPanel, w.rows() - panel * kPanel));
+}
+
+}  // namespace
+
+void pack_rows(const float* x, int64_t stride, int64_t count, int64_t k, int rows, float* to) {
+  if (count < rows) std::memset(to, 0, static_cast<size_t>(k * rows) * 4);
+  for (int64_t i = 0; i < count; i++) {
+    const float* row = x + i * stride;
+    for (int64_t p = 0; p < k; p++) to[p * rows + i] = row[p];
+  }
+}
+
+void Products::linear(Tensor x, const CpuWeight& w, Epilogue epilogue, Tensor out) {
+  for (int64_t top = 0; top < x.rows; top += kSuperRows) {
+    const Tensor part = x.slice(top, std::min(kSuperRows, x.rows - top));
+    const Packed packed = pack(*this, part, w.compute());
+    const int64_t block = w.packed ? kRowBlock : kSuperRows;  // packing on the way wants many rows a panel
+    const int64_t blocks = (part.rows + block - 1) / block;
+    pool.run(w.panels() * blocks, [&](int64_t task, int worker) {
+      const int64_t panel = task / blocks, first = task % blocks * block;
+      const std::byte* weights = panel_of(w, panel, w.packed ? nullptr : scratch.of(worker, w.panel_bytes()));
+      multiply(packed, w, weights, columns_of(w, panel), first, std::min(block, part.rows - first), epilogue == Epilogue::add,
+               out.f32_row(top + first) + panel * kPanel, out.stride);
+    });
+  }
+}
+
+void Products::gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
+  for (int64_t top = 0; top < x.rows; top += kSuperRows) {
+    const Tensor part = x.slice(top, std::min(kSuperRows, x.rows - top));
+    const Packed packed = pack(*this, part, gate.compute());
+    const bool cached = gate.packed && up.packed;
+    const int64_t block = cached ? kRowBlock : kSuperRows;
+    const int64_t blocks = (part.rows + block - 1) / block;
+    const int64_t panel_bytes = cached ? 0 : round_up(gate.panel_bytes(), 64);
+    pool.run(gate.panels() * blocks, [&](int64_t task, int worker) {
+      const int64_t panel = task / blocks, first = task % blocks * block, count = std::min(block, part.rows - first);
+      const int columns = columns_of(gate, panel);
+      std::byte* own = scratch.of(worker, panel_bytes + block * kPanel * 4);
+      float* product = reinterpret_cast<float*>(own + panel_bytes);
+      float* to = out.f32_row(top + first) + panel * kPanel;
+      multiply(packed, gate, panel_of(gate, panel, own), columns, first, count, false, to, out.stride);
+      multiply(packed, up, panel_of(up, panel, own), columns, first, count, false, product, kPanel);
+      for (int64_t i = 0; i < count; i++) kernels.silu_times(to + i * out.stride, product + i * kPanel, columns);
+    });
+  }
+}
+
+std::byte* Scratch::grow(Buffer& buffer, int64_t bytes) {
+  if (static_cast<int64_t>(buffer.bytes()) < bytes) {
+    buffer = Buffer();
+    buffer = allocate_aligned(bytes);
+  }
+  return static_cast<std::byte*>(buffer.data());
+}
+
+int64_t Scratch::bytes() const {
+  auto total = static_cast<int64_t>(shared_.bytes());
+  for (const Buffer& buffer : own_) total += static_cast<int64_t>(buffer.bytes());
+  return total;
+}
+
+Buffer allocate_aligned(int64_t bytes) {
+  const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), 64));
+  void* data = std::aligned_alloc(64, size);
+  if (!data) throw Error(Code::device_out_of_memory, text("cpu: ", size, " bytes could not be allocated"), bytes, 0);
+  return Buffer(data, size, [](void* p, size_t) { std::free(p); });
+}
+
+}  // namespace dimoo::cpu

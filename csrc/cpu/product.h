@@ -1,0 +1,41 @@
+// y = x w^T with packed panels: rows are packed once per block of rows, then tasks (panel, block of rows) run over all of K.
+// Any row count, any thread count, cached panels or not: each output is summed over K in the same order.
+#pragma once
+#include "base/thread_pool.h"
+#include "cpu/weight.h"
+
+namespace dimoo::cpu {
+
+/// Growing scratch of a device: one piece shared by a job, one per worker.
+class Scratch {
+ public:
+  explicit Scratch(int workers) : own_(static_cast<size_t>(workers)) {}
+  std::byte* shared(int64_t bytes) { return grow(shared_, bytes); }
+  std::byte* of(int worker, int64_t bytes) { return grow(own_[static_cast<size_t>(worker)], bytes); }
+  int64_t bytes() const;
+
+ private:
+  static std::byte* grow(Buffer& buffer, int64_t bytes);
+  Buffer shared_;
+  std::vector<Buffer> own_;
+};
+
+/// 64-byte aligned host memory; device/out-of-memory when the system has none.
+Buffer allocate_aligned(int64_t bytes);
+
+enum class Epilogue { store, add };
+
+struct Products {
+  const Kernels& kernels;
+  ThreadPool& pool;
+  Scratch& scratch;
+
+  void linear(Tensor x, const CpuWeight& w, Epilogue epilogue, Tensor out);
+  /// out = silu(x gate^T) * (x up^T).
+  void gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out);
+};
+
+/// Packs rows [first, first + count) of x (r, k) for `tile`: [tile][k][rows], zero past the last row.
+void pack_rows(const float* x, int64_t stride, int64_t count, int64_t k, int rows, float* to);
+
+}  // namespace dimoo::cpu

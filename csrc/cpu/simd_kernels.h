@@ -1,0 +1,223 @@
+// The kernels of kernels.h, written once over a vector type V; included by one file per instruction set, inside its own
+// anonymous namespace, so that no copy compiled for a wide machine is ever linked elsewhere.
+// V offers: kWidth, kTile (rows of a tile), kVectors (vectors of a tile), F, and load, store, load_part, store_part, set, add, sub,
+// mul, div, fmadd, max, min, round, scale_by_exp2, reduce_add, reduce_max.
+#include <cstdint>
+
+#include "cpu/kernels.h"
+
+namespace dimoo::cpu {
+namespace {
+
+template <class V, int M, int N>
+inline void tile_body(int64_t k, int tail, const float* a, const float* b, float* c, int64_t stride, bool add) {
+  typename V::F sum[M][N];
+#pragma GCC unroll 8
+  for (int i = 0; i < M; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) sum[i][j] = V::set(0);
+  for (int64_t p = 0; p < k; p++) {
+    typename V::F w[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) w[j] = V::load(b + j * V::kWidth);
+#pragma GCC unroll 8
+    for (int i = 0; i < M; i++) {
+      const typename V::F x = V::set(a[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++) sum[i][j] = V::fmadd(x, w[j], sum[i][j]);
+    }
+    a += V::kTile;
+    b += kPanel;
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < M; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) {
+      float* at = c + i * stride + j * V::kWidth;
+      if (j == N - 1 && tail != V::kWidth) {
+        V::store_part(at, add ? V::add(V::load_part(at, tail), sum[i][j]) : sum[i][j], tail);
+      } else {
+        V::store(at, add ? V::add(V::load(at), sum[i][j]) : sum[i][j]);
+      }
+    }
+}
+
+template <class V, int N>
+inline void tile_rows(int m, int64_t k, int tail, const float* a, const float* b, float* c, int64_t stride, bool add) {
+  switch (m) {
+    case 1: return tile_body<V, 1, N>(k, tail, a, b, c, stride, add);
+    case 2: return tile_body<V, 2, N>(k, tail, a, b, c, stride, add);
+    case 3: return tile_body<V, 3, N>(k, tail, a, b, c, stride, add);
+    case 4: return tile_body<V, 4, N>(k, tail, a, b, c, stride, add);
+    case 5: return tile_body<V, 5, N>(k, tail, a, b, c, stride, add);
+    default: return tile_body<V, 6, N>(k, tail, a, b, c, stride, add);
+  }
+}
+
+/// A panel's columns in groups of kVectors vectors; the last vector may be partly used.
+template <class V>
+void tile(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add) {
+  constexpr int kWide = V::kVectors * V::kWidth;
+  for (int first = 0; first < columns; first += kWide) {
+    const int left = columns - first < kWide ? columns - first : kWide;
+    const int vectors = (left + V::kWidth - 1) / V::kWidth;
+    const int tail = left - (vectors - 1) * V::kWidth;
+    if (vectors == 1) tile_rows<V, 1>(m, k, tail, a, b + first, c + first, stride, add);
+    else if (vectors == 2) tile_rows<V, 2>(m, k, tail, a, b + first, c + first, stride, add);
+    else if constexpr (V::kVectors > 2) {
+      if (vectors == 3) tile_rows<V, 3>(m, k, tail, a, b + first, c + first, stride, add);
+      else tile_rows<V, 4>(m, k, tail, a, b + first, c + first, stride, add);
+    }
+  }
+}
+
+/// exp(x) for x <= 88, within 2 units in the last place; 0 below -87.3. Range reduction by ln 2 in two parts, degree 6.
+template <class V>
+inline typename V::F exp(typename V::F x) {
+  x = V::max(V::min(x, V::set(88.0f)), V::set(-87.3f));
+  const typename V::F n = V::round(V::mul(x, V::set(1.44269504088896341f)));
+  typename V::F r = V::fmadd(n, V::set(-0.693359375f), x);
+  r = V::fmadd(n, V::set(2.12194440e-4f), r);
+  typename V::F p = V::set(1.9875691500e-4f);
+  p = V::fmadd(p, r, V::set(1.3981999507e-3f));
+  p = V::fmadd(p, r, V::set(8.3334519073e-3f));
+  p = V::fmadd(p, r, V::set(4.1665795894e-2f));
+  p = V::fmadd(p, r, V::set(1.6666665459e-1f));
+  p = V::fmadd(p, r, V::set(5.0000001201e-1f));
+  p = V::fmadd(p, V::mul(r, r), V::add(r, V::set(1.0f)));
+  return V::scale_by_exp2(p, n);
+}
+
+template <class V>
+inline typename V::F silu(typename V::F x) {
+  return V::div(x, V::add(V::set(1.0f), exp<V>(V::sub(V::set(0.0f), x))));
+}
+
+/// Calls body(offset, lanes) for full vectors and once for the rest.
+template <class V, class Body>
+inline void each(int64_t count, Body body) {
+  int64_t i = 0;
+  for (; i + V::kWidth <= count; i += V::kWidth) body(i, V::kWidth);
+  if (i < count) body(i, static_cast<int>(count - i));
+}
+
+template <class V>
+inline typename V::F load_lanes(const float* from, int lanes) {
+  return lanes == V::kWidth ? V::load(from) : V::load_part(from, lanes);
+}
+template <class V>
+inline void store_lanes(float* to, typename V::F value, int lanes) {
+  if (lanes == V::kWidth) V::store(to, value);
+  else V::store_part(to, value, lanes);
+}
+
+template <class V>
+void norm(const float* x, const float* weight, int64_t d, float eps, float* out) {
+  typename V::F sum = V::set(0);
+  each<V>(d, [&](int64_t i, int lanes) {
+    const typename V::F v = load_lanes<V>(x + i, lanes);
+    sum = V::fmadd(v, v, sum);
+  });
+  const float mean = V::reduce_add(sum) / static_cast<float>(d);
+  const typename V::F factor = V::set(1.0f / __builtin_sqrtf(mean + eps));
+  each<V>(d, [&](int64_t i, int lanes) {
+    const typename V::F v = V::mul(load_lanes<V>(x + i, lanes), factor);
+    store_lanes<V>(out + i, V::mul(v, load_lanes<V>(weight + i, lanes)), lanes);
+  });
+}
+
+template <class V>
+void silu_times(float* gate, const float* up, int64_t count) {
+  each<V>(count, [&](int64_t i, int lanes) {
+    const typename V::F g = silu<V>(load_lanes<V>(gate + i, lanes));
+    store_lanes<V>(gate + i, V::mul(g, load_lanes<V>(up + i, lanes)), lanes);
+  });
+}
+
+template <class V>
+void rotary(float* x, const float* table, int64_t heads, int64_t hd) {
+  const int64_t half = hd / 2;
+  for (int64_t h = 0; h < heads; h++, x += hd) {
+    each<V>(half, [&](int64_t i, int lanes) {
+      const typename V::F c = load_lanes<V>(table + i, lanes), s = load_lanes<V>(table + half + i, lanes);
+      const typename V::F a = load_lanes<V>(x + i, lanes), b = load_lanes<V>(x + half + i, lanes);
+      store_lanes<V>(x + i, V::sub(V::mul(a, c), V::mul(b, s)), lanes);
+      store_lanes<V>(x + half + i, V::add(V::mul(b, c), V::mul(a, s)), lanes);
+    });
+  }
+}
+
+template <class V>
+float softmax_chunk(float* s, int64_t count, float scale, float* max) {
+  typename V::F top = V::set(*max);
+  const typename V::F factor = V::set(scale);
+  int64_t i = 0;
+  for (; i + V::kWidth <= count; i += V::kWidth) top = V::max(top, V::mul(V::load(s + i), factor));
+  float highest = V::reduce_max(top);
+  for (; i < count; i++) highest = s[i] * scale > highest ? s[i] * scale : highest;
+  *max = highest;
+  const typename V::F shift = V::set(highest);
+  typename V::F sum = V::set(0);
+  each<V>(count, [&](int64_t j, int lanes) {
+    const typename V::F e = exp<V>(V::sub(V::mul(load_lanes<V>(s + j, lanes), factor), shift));
+    store_lanes<V>(s + j, e, lanes);
+    sum = V::add(sum, lanes == V::kWidth ? e : V::load_part(s + j, lanes));
+  });
+  return V::reduce_add(sum);
+}
+
+template <class V>
+void scale(float* x, float factor, int64_t count) {
+  const typename V::F f = V::set(factor);
+  each<V>(count, [&](int64_t i, int lanes) { store_lanes<V>(x + i, V::mul(load_lanes<V>(x + i, lanes), f), lanes); });
+}
+
+inline void channel_sums(const float* x, int64_t pixels, int64_t channels, int64_t stride, double* sum, double* squares) {
+  for (int64_t p = 0; p < pixels; p++, x += stride)
+    for (int64_t c = 0; c < channels; c++) {
+      const double v = x[c];
+      sum[c] += v;
+      squares[c] += v * v;
+    }
+}
+
+template <class V>
+void scale_shift(const float* x, const float* scale, const float* shift, int64_t channels, bool with_silu, float* out) {
+  each<V>(channels, [&](int64_t i, int lanes) {
+    typename V::F v = V::fmadd(load_lanes<V>(x + i, lanes), load_lanes<V>(scale + i, lanes), load_lanes<V>(shift + i, lanes));
+    if (with_silu) v = silu<V>(v);
+    store_lanes<V>(out + i, v, lanes);
+  });
+}
+
+template <class V>
+void distances(const float* x, const float* panel, int64_t k, float* out) {
+  for (int first = 0; first < kPanel; first += V::kWidth) {
+    typename V::F sum = V::set(0);
+    for (int64_t p = 0; p < k; p++) {
+      const typename V::F d = V::sub(V::set(x[p]), V::load(panel + p * kPanel + first));
+      sum = V::fmadd(d, d, sum);
+    }
+    V::store(out + first, sum);
+  }
+}
+
+template <class V>
+Kernels make_table(const char* name) {
+  Kernels table{};
+  table.name = name;
+  table.rows = V::kTile;
+  table.tile = tile<V>;
+  table.norm = norm<V>;
+  table.silu_times = silu_times<V>;
+  table.rotary = rotary<V>;
+  table.softmax_chunk = softmax_chunk<V>;
+  table.scale = scale<V>;
+  table.channel_sums = channel_sums;
+  table.scale_shift = scale_shift<V>;
+  table.distances = distances<V>;
+  return table;
+}
+
+}  // namespace
+}  // namespace dimoo::cpu

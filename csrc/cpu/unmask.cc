@@ -1,0 +1,105 @@
+// Rows are independent: one task takes a few rows of one job. All arithmetic is f32 as in the original, logarithms and
+// exponentials are the library's. Each code's noise depends only on (seed, code, cell, step).
+#include "cpu/unmask.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/random.h"
+
+namespace dimoo::cpu {
+namespace {
+
+constexpr int64_t kRows = 8;  // rows of one task
+
+float gumbel(float u) { return -std::log(-std::log(u + 1e-20f) + 1e-20f); }
+
+/// Guided logits of one row: c, (1 + s) c - s u, or c + s (c - t) + z (c - i).
+void guide(const UnmaskJob& job, Tensor logits, int64_t row, float* out) {
+  const int64_t v = logits.cols;
+  const float* c = logits.f32_row(job.logits_row[0] + row);
+  if (job.branches == 1) {
+    std::copy(c, c + v, out);
+  } else if (job.branches == 2) {
+    const float* u = logits.f32_row(job.logits_row[1] + row);
+    const float s = job.guidance[0], plus = 1.0f + s;
+    for (int64_t i = 0; i < v; i++) out[i] = plus * c[i] - s * u[i];
+  } else {
+    const float* t = logits.f32_row(job.logits_row[1] + row);
+    const float* z = logits.f32_row(job.logits_row[2] + row);
+    const float s0 = job.guidance[0], s1 = job.guidance[1];
+    for (int64_t i = 0; i < v; i++) out[i] = c[i] + s0 * (c[i] - t[i]) + s1 * (c[i] - z[i]);
+  }
+}
+
+/// Index of the largest of l / temperature + Gumbel noise; the lowest one of equals.
+int64_t sample(const UnmaskJob& job, const float* l, int64_t v, int64_t row) {
+  int64_t best = 0;
+  float top = -INFINITY;
+  const auto cell = static_cast<uint32_t>(job.cells[row]);
+  Words words{};
+  for (int64_t i = 0; i < v; i++) {
+    if (!job.sample_noise && i % 4 == 0) words = philox_at(job.seed, static_cast<uint32_t>(i / 4), cell, job.step, Stream::sample);
+    const float u = job.sample_noise ? job.sample_noise[row * v + i] : to_uniform(words.w[i % 4]);
+    const float score = l[i] / job.temperature + gumbel(u);
+    if (score > top) top = score, best = i;
+  }
+  return best;
+}
+
+void decide_row(const UnmaskJob& job, Tensor logits, int64_t row, float* guided) {
+  const int64_t v = logits.cols;
+  guide(job, logits, row, guided);
+  float top = -INFINITY;
+  int64_t best = 0;
+  bool finite = true;
+  for (int64_t i = 0; i < v; i++) {
+    finite = finite && std::isfinite(guided[i]);
+    if (guided[i] > top) top = guided[i], best = i;
+  }
+  if (!finite) fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[row], " are not finite");
+  if (job.temperature > 0) best = sample(job, guided, v, row);
+  float sum = 0;
+  for (int64_t i = 0; i < v; i++) sum += std::exp(guided[i] - top);
+  job.codes[row] = static_cast<int32_t>(best);
+  job.confidence[row] = std::exp(guided[best] - top) / sum;
+}
+
+/// Masked again: (noisy log-) confidence strictly below the keep-th smallest, so that ties fix more cells, never fewer.
+void cut(const UnmaskJob& job) {
+  std::vector<float> score(static_cast<size_t>(job.rows));
+  for (int64_t i = 0; i < job.rows; i++) {
+    const float u = job.cut_noise ? job.cut_noise[i]
+                                  : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, Stream::cut);
+    const float noise = job.temperature > 0 ? job.temperature * gumbel(u) : 0.0f;
+    score[static_cast<size_t>(i)] = std::log(std::max(job.confidence[i], 1e-20f)) + noise;
+  }
+  std::vector<float> sorted = score;
+  const int64_t k = std::clamp<int64_t>(job.keep, 0, job.rows - 1);
+  std::nth_element(sorted.begin(), sorted.begin() + k, sorted.end());
+  for (int64_t i = 0; i < job.rows; i++) job.stays[i] = score[static_cast<size_t>(i)] < sorted[static_cast<size_t>(k)];
+}
+
+}  // namespace
+
+void unmask(ThreadPool& pool, Tensor logits, std::span<const UnmaskJob> jobs) {
+  struct Task {
+    const UnmaskJob* job;
+    int64_t first;
+  };
+  std::vector<Task> tasks;
+  for (const UnmaskJob& job : jobs)
+    for (int64_t row = 0; row < job.rows; row += kRows) tasks.push_back({&job, row});
+  std::vector<std::vector<float>> guided(static_cast<size_t>(pool.threads()));
+  pool.run(static_cast<int64_t>(tasks.size()), [&](int64_t index, int worker) {
+    auto& row = guided[static_cast<size_t>(worker)];
+    row.resize(static_cast<size_t>(logits.cols));
+    const Task& task = tasks[static_cast<size_t>(index)];
+    for (int64_t i = task.first; i < std::min(task.job->rows, task.first + kRows); i++) decide_row(*task.job, logits, i, row.data());
+  });
+  for (const UnmaskJob& job : jobs)
+    if (job.rows > 0) cut(job);
+}
+
+}  // namespace dimoo::cpu

@@ -1,0 +1,13 @@
+// One step's decision for every picture of a pass (golden README sections 5 and 13): guidance, sampling with Gumbel noise, the
+// confidence of what was sampled, and the cut between cells that are fixed and cells that are masked again.
+#pragma once
+#include <span>
+
+#include "base/thread_pool.h"
+#include "device/device.h"
+
+namespace dimoo::cpu {
+
+void unmask(ThreadPool& pool, Tensor logits, std::span<const UnmaskJob> jobs);
+
+}  // namespace dimoo::cpu

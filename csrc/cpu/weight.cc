@@ -1,0 +1,132 @@
+// Packing: f32 [k][64], bf16 pairs [k/2][64][2], int8 quads [k/4][64][4] with scale, minimum and offset per group. Columns past the
+// matrix' edge are zero, so edge panels do the arithmetic of full ones.
+#include "cpu/weight.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "cpu/blocks.h"
+#include "source/quantize.h"
+
+namespace dimoo::cpu {
+namespace {
+
+int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
+}  // namespace
+
+Compute compute_for(DType type, Precision precision, const Kernels* kernels) {
+  if (precision == Precision::f32 || type == DType::f32) return Compute::f32;
+  if (is_quantized(type)) return Compute::int8;
+  return !kernels || kernels->tile_bf16 ? Compute::bf16 : Compute::f32;  // widened where the machine has no bf16 products
+}
+
+CpuWeight::CpuWeight(HostTensor tensor, Compute compute) : tensor_(std::move(tensor)), compute_(compute) {}
+
+CpuWeight::CpuWeight(HostTensor tensor, int64_t in, int64_t size)
+    : tensor_(std::move(tensor)), compute_(Compute::f32), taps_(size * size), in_(in) {}
+
+CpuWeight::~CpuWeight() {
+  if (counter_) *counter_ -= static_cast<int64_t>(cache_.bytes());
+}
+
+void CpuWeight::keep(Buffer cache, std::shared_ptr<std::atomic<int64_t>> counter) {
+  cache_ = std::move(cache);
+  counter_ = std::move(counter);
+  *counter_ += static_cast<int64_t>(cache_.bytes());
+  packed = static_cast<const std::byte*>(cache_.data());
+}
+
+int CpuWeight::group() const { return tensor_.type == DType::q6_k ? 16 : kGroup; }
+
+int64_t CpuWeight::panel_bytes() const {
+  const int64_t k = tensor_.cols;
+  switch (compute_) {
+    case Compute::f32: return k * kPanel * 4;
+    case Compute::bf16: return round_up(k, 2) * kPanel * 2;
+    case Compute::int8: return k * kPanel + groups() * kPanel * 12;
+  }
+  return 0;
+}
+
+void CpuWeight::row(int64_t row, float* to) const {
+  const std::byte* from = tensor_.data + row * type_bytes(tensor_.type, tensor_.cols);
+  if (taps_ == 1) return dequantize(tensor_.type, from, tensor_.cols, to);
+  std::vector<float> plain(static_cast<size_t>(tensor_.cols));
+  dequantize(tensor_.type, from, tensor_.cols, plain.data());
+  for (int64_t tap = 0; tap < taps_; tap++)
+    for (int64_t c = 0; c < in_; c++) to[tap * in_ + c] = plain[static_cast<size_t>(c * taps_ + tap)];
+}
+
+void CpuWeight::pack(int64_t panel, std::byte* to) const {
+  if (compute_ == Compute::int8) return pack_int8(panel, to);
+  const int64_t k = tensor_.cols;
+  std::memset(to, 0, static_cast<size_t>(panel_bytes()));
+  std::vector<float> values(static_cast<size_t>(k));
+  for (int64_t j = 0; j < kPanel && panel * kPanel + j < tensor_.rows; j++) {
+    row(panel * kPanel + j, values.data());
+    if (compute_ == Compute::f32) {
+      float* at = reinterpret_cast<float*>(to) + j;
+      for (int64_t p = 0; p < k; p++) at[p * kPanel] = values[static_cast<size_t>(p)];
+    } else {
+      uint16_t* at = reinterpret_cast<uint16_t*>(to) + j * 2;
+      for (int64_t p = 0; p < k; p++) at[p / 2 * kPanel * 2 + p % 2] = f32_to_bf16(values[static_cast<size_t>(p)]);
+    }
+  }
+}
+
+void CpuWeight::pack_int8(int64_t panel, std::byte* to) const {
+  const int64_t k = tensor_.cols;
+  const int width = group();
+  std::memset(to, 0, static_cast<size_t>(panel_bytes()));
+  auto* q = reinterpret_cast<int8_t*>(to);
+  auto* scale = reinterpret_cast<float*>(to + k * kPanel);
+  float* minimum = scale + groups() * kPanel;
+  auto* offset = reinterpret_cast<int32_t*>(minimum + groups() * kPanel);
+  std::vector<int8_t> values(static_cast<size_t>(k));
+  std::vector<float> scales(static_cast<size_t>(groups())), minima(static_cast<size_t>(groups()));
+  for (int64_t j = 0; j < kPanel && panel * kPanel + j < tensor_.rows; j++) {
+    const std::byte* from = tensor_.data + (panel * kPanel + j) * type_bytes(tensor_.type, k);
+    unpack_int8(tensor_.type, from, k, values.data(), scales.data(), minima.data());
+    for (int64_t p = 0; p < k; p++) q[(p / 4 * kPanel + j) * 4 + p % 4] = values[static_cast<size_t>(p)];
+    for (int64_t g = 0; g < groups(); g++) {
+      int32_t sum = 0;
+      for (int i = 0; i < width; i++) sum += values[static_cast<size_t>(g * width + i)];
+      scale[g * kPanel + j] = scales[static_cast<size_t>(g)];
+      minimum[g * kPanel + j] = minima[static_cast<size_t>(g)];
+      offset[g * kPanel + j] = -128 * sum;
+    }
+  }
+}
+
+Int8Panel CpuWeight::int8_panel(const std::byte* at) const {
+  Int8Panel panel;
+  panel.group = group();
+  panel.q = reinterpret_cast<const int8_t*>(at);
+  panel.scale = reinterpret_cast<const float*>(at + tensor_.cols * kPanel);
+  panel.minimum = panel.scale + groups() * kPanel;
+  panel.offset = reinterpret_cast<const int32_t*>(panel.minimum + groups() * kPanel);
+  if (tensor_.type != DType::q4_k && tensor_.type != DType::q5_k) panel.minimum = nullptr;
+  return panel;
+}
+
+void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, int32_t* sum) {
+  for (int64_t g = 0; g < k / kGroup; g++, x += kGroup, u += kGroup) {
+    float top = 0;
+    for (int i = 0; i < kGroup; i++) top = std::fmax(top, std::fabs(x[i]));
+    scale[g] = top / 127.0f;
+    const float inverse = top > 0 ? 127.0f / top : 0.0f;
+    for (int half = 0; half < 2; half++) {
+      int32_t total = 0;
+      for (int i = half * 16; i < half * 16 + 16; i++) {
+        const auto q = static_cast<int32_t>(std::nearbyint(x[i] * inverse));
+        u[i] = static_cast<uint8_t>(q + 128);
+        total += q;
+      }
+      sum[g * 2 + half] = total;
+    }
+  }
+}
+
+}  // namespace dimoo::cpu

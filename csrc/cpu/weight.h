@@ -1,0 +1,58 @@
+// A matrix bound to the CPU: where it lies in its source, how its products are computed, and its panels once it was used.
+// Panels are packed lazily within the device's budget; without room a panel is packed into scratch each time, with the same
+// values, so results do not depend on the budget.
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "cpu/kernels.h"
+#include "device/device.h"
+
+namespace dimoo::cpu {
+
+enum class Compute { f32, bf16, int8 };
+
+class CpuWeight : public Weight {
+ public:
+  CpuWeight(HostTensor tensor, Compute compute);
+  /// A convolution kernel (out, in, size, size), reordered to (out, size * size * in): taps outermost, channels innermost.
+  CpuWeight(HostTensor tensor, int64_t in, int64_t size);
+
+  int64_t rows() const override { return tensor_.rows; }
+  int64_t cols() const override { return tensor_.cols; }
+  Compute compute() const { return compute_; }
+  int64_t taps() const { return taps_; }  // 1 or 9 for convolutions
+  int64_t panels() const { return (tensor_.rows + kPanel - 1) / kPanel; }
+
+  /// Bytes of one packed panel; what `pack` writes, 64-byte aligned.
+  int64_t panel_bytes() const;
+  void pack(int64_t panel, std::byte* to) const;
+  /// Row dequantised exactly to f32.
+  void row(int64_t row, float* to) const;
+  Int8Panel int8_panel(const std::byte* packed) const;
+  int group() const;
+
+  /// Takes all panels, packed one after another, and counts their bytes until this matrix goes.
+  void keep(Buffer cache, std::shared_ptr<std::atomic<int64_t>> counter);
+  const std::byte* packed = nullptr;  // all panels once cached
+  ~CpuWeight() override;
+
+ private:
+  void pack_int8(int64_t panel, std::byte* to) const;
+  int64_t groups() const { return tensor_.cols / group(); }
+
+  HostTensor tensor_;
+  Compute compute_;
+  int64_t taps_ = 1;
+  Buffer cache_;
+  std::shared_ptr<std::atomic<int64_t>> counter_;
+  int64_t in_ = 0;  // channels of a convolution's input
+};
+
+/// How products with this matrix are computed: design.md, contract 4.
+Compute compute_for(DType type, Precision precision, const Kernels* kernels);
+
+/// Q8 activations: per group of 32, scale = max|x| / 127, q = round(x / scale). u = q + 128.
+void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, int32_t* sum);
+
+}  // namespace dimoo::cpu

@@ -1,0 +1,155 @@
+// The device interface: memory and every op, on one page. csrc/cpu and cuda/ implement it; nobody else names them.
+// All tensors are device memory and row-major; activations are f32 here (a device may hold less inside an op). A row's
+// result never depends on how many rows travel along (design.md, contract 2). Ops on one device are called by one thread.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/tensor.h"
+
+namespace dimoo {
+
+/// f32: reference arithmetic, weights dequantised exactly. fast: F16 and BF16 weights compute in bf16, quantised ones with
+/// int8 activations (CPU); F32 weights keep f32. Accumulation is f32 (int32 inside a group of 32) in both.
+enum class Precision { f32, fast };
+
+/// A matrix as it lies in its source: (rows = out, cols = in), rows contiguous, block layouts of ggml.
+struct HostTensor {
+  std::string name;
+  DType type = DType::f32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  const std::byte* data = nullptr;
+
+  int64_t bytes() const { return rows * type_bytes(type, cols); }
+  HostTensor slice(int64_t first, int64_t count) const {
+    return {name, type, count, cols, data + first * type_bytes(type, cols)};
+  }
+};
+
+/// A matrix bound to a device: (rows, cols) = (out, in). Refers to the source's mapping, which must outlive it.
+class Weight {
+ public:
+  virtual ~Weight() = default;
+  virtual int64_t rows() const = 0;
+  virtual int64_t cols() const = 0;
+};
+
+/// A picture or feature map: pixels (height * width, channels), channels innermost.
+struct Image {
+  Tensor pixels;
+  int64_t height = 0;
+  int64_t width = 0;
+  int64_t channels() const { return pixels.cols; }
+};
+
+/// How a convolution walks its input. half: pad one row below and one column right with zeros, stride 2, no other padding.
+/// twice: nearest-neighbour 2x upsampling first, then as `same`.
+enum class Sampling { same, half, twice };
+enum class Activation { none, silu };
+
+/// Query rows of one branch and the keys they attend to (all of the branch, no mask).
+struct AttentionSpan {
+  int64_t first = 0;  // first query row in q and out
+  int64_t count = 0;  // query rows
+  Tensor k, v;        // (n, kv_heads * head_dim), keys after rotary
+};
+
+/// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13).
+struct UnmaskJob {
+  int64_t rows = 0;                // cells masked now
+  int branches = 1;                // 1 to 3
+  int64_t logits_row[3] = {};      // first row of each branch in the logits; branch 0 is conditional
+  float guidance[2] = {};          // weight of each unconditional branch
+  float temperature = 0;
+  uint64_t seed = 0;
+  uint32_t step = 0;
+  int64_t keep = 0;                // cells to stay masked; clamped to 0 .. rows-1
+  const int32_t* cells = nullptr;  // (rows) grid index of each row: its position in the random counter
+  const float* sample_noise = nullptr;  // (rows, v) recorded uniforms in place of Philox (tests)
+  const float* cut_noise = nullptr;     // (rows)
+  // Results, (rows) each, in host memory.
+  int32_t* codes = nullptr;
+  float* confidence = nullptr;  // softmax probability of the code, temperature 1, over the guided logits
+  uint8_t* stays = nullptr;     // 1 = masked again
+};
+
+struct VariantReport {
+  std::string op;
+  std::string chosen;
+  std::vector<std::string> available;
+};
+
+struct MemoryReport {
+  int64_t used = 0;  // bytes this device holds: buffers, panels, scratch
+  int64_t free = 0;  // bytes it could still take
+  int64_t total = 0;
+};
+
+struct DeviceOptions {
+  int threads = 0;           // 0: as many as this process may use
+  int64_t panel_bytes = -1;  // budget for repacked weights; -1: unlimited until the engine states one
+  std::string variant;       // forces the first variant of each op with this name where there is one (tests)
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string id() const = 0;    // "cpu", "cuda:0"
+  virtual std::string name() const = 0;  // of the hardware
+  virtual std::vector<VariantReport> variants() const = 0;
+  virtual int threads() const = 0;
+
+  // Memory -----------------------------------------------------------------------------------------------------------
+  virtual MemoryReport memory() const = 0;
+  /// device/out-of-memory with the bytes needed and the bytes there are. 64-byte aligned, not cleared.
+  virtual Buffer allocate(int64_t bytes) = 0;
+  virtual void upload(Tensor to, const void* from) = 0;
+  virtual void download(void* to, Tensor from) = 0;
+  /// Binds a matrix for `linear`, `gated`, `embed`; cheap, repacking happens at first use within the panel budget.
+  virtual std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) = 0;
+  /// Binds a convolution kernel: f32 or f16 (out, in, size, size) as PyTorch stores it; size 1 or 3.
+  virtual std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) = 0;
+  /// Bytes that repacked copies of this matrix take once used.
+  virtual int64_t panel_bytes(const HostTensor& tensor, Precision precision) const = 0;
+  /// Bytes of private scratch for products and attention on up to `rows` rows of a model of this width.
+  virtual int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const = 0;
+  virtual void set_panel_budget(int64_t bytes) = 0;
+  /// Watched between units of work; raised, the running op throws Error{aborted}. Null watches nothing.
+  virtual void set_cancel(const CancelToken* cancel) = 0;
+
+  // Transformer ------------------------------------------------------------------------------------------------------
+  /// out (r, d) = rows `ids` (r, i32 host) of the table, dequantised.
+  virtual void embed(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
+  /// out = x / sqrt(mean(x^2) + eps) * weight (d); statistics in f32, fixed order.
+  virtual void norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
+  /// out (r, n) = x (r, k) w^T.
+  virtual void linear(Tensor x, const Weight& w, Tensor out) = 0;
+  /// out (r, n) += x (r, k) w^T.
+  virtual void linear_add(Tensor x, const Weight& w, Tensor out) = 0;
+  /// out (r, m) = silu(x gate^T) * (x up^T).
+  virtual void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) = 0;
+  /// In place on x (r, heads * hd), half-split convention: table row p = cos (hd/2), sin (hd/2) of position p.
+  virtual void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) = 0;
+  /// out = softmax(q k^T / sqrt(hd)) v per span; query head i uses key/value head i / (heads / kv_heads).
+  virtual void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) = 0;
+  /// out row i = x row rows[i].
+  virtual void gather(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
+  /// Guidance, softmax, Gumbel, arg-max, confidence and the cut, for every job, over logits (*, v). model/corrupt naming
+  /// the job when logits are not finite.
+  virtual void unmask(Tensor logits, std::span<const UnmaskJob> jobs) = 0;
+
+  // Image tokenizer (always f32) -------------------------------------------------------------------------------------
+  /// out = act((x - mean) / sqrt(var + eps) * weight + bias), statistics per group of channels over the picture.
+  virtual void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) = 0;
+  /// out = conv(x) + bias, plus `residual` where it has data. Kernel 3x3 (zero padding 1) or 1x1 by the weight.
+  virtual void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) = 0;
+  /// ids[i] (host) = the nearest row of table (k, c) to row i of x (n, c), Euclidean, lowest index on ties.
+  virtual void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) = 0;
+};
+
+}  // namespace dimoo

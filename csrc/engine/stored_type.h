@@ -1,0 +1,30 @@
+// Which type a tensor gets in a file written with `--type` (design.md "Types"): the one place for the rules that convert and
+// synth share.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/dtype.h"
+#include "model/hyperparameters.h"
+
+namespace dimoo {
+
+/// "q8_0" -> DType::q8_0. request/invalid for what is no weight type.
+DType weight_type(std::string_view option, std::string_view name);
+
+struct TypeRules {
+  DType matrices = DType::bf16;
+  DType vq = DType::f32;  // of the image tokenizer's matrices
+
+  /// `vq` empty: F32, or F16 with quantised types.
+  static TypeRules make(std::string_view type, std::string_view vq);
+};
+
+/// The type by the rules, and the one that the row's length allows: a block that does not divide the row falls back to Q8_0,
+/// then F16.
+struct StoredType {
+  DType wanted, given;
+};
+StoredType stored_type(const ExpectedTensor& tensor, const TypeRules& rules);
+
+}  // namespace dimoo

@@ -1,0 +1,198 @@
+// One line per equation. All memory is reserved before the first op; the last block computes only what the head will read.
+#include "model/backbone.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "source/quantize.h"
+
+namespace dimoo {
+namespace {
+
+HostTensor host(const Source& source, const std::string& name) {
+  const SourceTensor& tensor = *source.find(name);
+  const int64_t rows = tensor.shape.front();
+  return {name, tensor.type, rows, tensor.values() / rows, tensor.data};
+}
+
+}  // namespace
+
+std::vector<float> host_vector(const Source& source, const std::string& name) {
+  const SourceTensor& tensor = *source.find(name);
+  std::vector<float> values(static_cast<size_t>(tensor.values()));
+  dequantize(tensor.type, tensor.data, tensor.values(), values.data());
+  return values;
+}
+
+/// Views of the workspace for r rows: residual stream, normalised rows, queries, attention, MLP, keys, values, and the rows of the
+/// last block that the head reads.
+struct Backbone::Workspace {
+  Tensor x, h, q, a, s, m, k, v;
+
+  Workspace(void* data, const Hyperparameters& hyper, int64_t r) {
+    float* at = static_cast<float*>(data);
+    const auto take = [&](int64_t cols) {
+      const Tensor tensor(at, r, cols);
+      at += r * cols;
+      return tensor;
+    };
+    const int64_t d = hyper.d_model, kv = hyper.kv_heads * hyper.head_dim;
+    x = take(d), h = take(d), q = take(d), a = take(d), s = take(d), m = take(hyper.mlp), k = take(kv), v = take(kv);
+  }
+};
+
+Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) : device_(device), hyper_(hyper) {
+  const auto matrix = [&](const std::string& name) { return device.prepare(host(source, name), precision); };
+  const auto vector = [&](const std::string& name) {
+    const std::vector<float> values = host_vector(source, name);
+    owned_.push_back(device.allocate(static_cast<int64_t>(values.size()) * 4));
+    const Tensor tensor(static_cast<float*>(owned_.back().data()), 1, static_cast<int64_t>(values.size()));
+    device.upload(tensor, values.data());
+    return tensor;
+  };
+  embedding_ = matrix("token_embd.weight");
+  out_norm_ = vector("output_norm.weight");
+  const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
+  head_ = device.prepare(output, precision);
+  head_codes_ = device.prepare(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
+  for (int64_t i = 0; i < hyper.layers; i++) {
+    const std::string name = "blk." + std::to_string(i) + ".";
+    blocks_.push_back({vector(name + "attn_norm.weight"), vector(name + "ffn_norm.weight"), matrix(name + "attn_q.weight"),
+                       matrix(name + "attn_k.weight"), matrix(name + "attn_v.weight"), matrix(name + "attn_output.weight"),
+                       matrix(name + "ffn_gate.weight"), matrix(name + "ffn_up.weight"), matrix(name + "ffn_down.weight")});
+  }
+}
+
+int64_t Backbone::activation_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * (5 * hyper.d_model + hyper.mlp) * 4; }
+
+int64_t Backbone::kv_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * 2 * hyper.kv_heads * hyper.head_dim * 4; }
+
+int64_t Backbone::logits_bytes(const Hyperparameters& hyper, int64_t head_rows, Slice slice) {
+  return head_rows * (slice == Slice::codes ? hyper.vq.codebook_size : hyper.vocab) * 4;
+}
+
+int64_t Backbone::panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) {
+  int64_t bytes = 0;
+  for (const ExpectedTensor& expected : expected_tensors(hyper))
+    if (expected.matrix && expected.name.starts_with("blk.")) bytes += device.panel_bytes(host(source, expected.name), precision);
+  const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
+  return bytes + device.panel_bytes(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
+}
+
+void Backbone::reserve(int64_t rows) {
+  if (rows <= workspace_rows_) return;
+  workspace_ = Buffer();
+  workspace_ = device_.allocate(activation_bytes(hyper_, rows) + kv_bytes(hyper_, rows));
+  workspace_rows_ = rows;
+}
+
+void Backbone::reserve_positions(int64_t positions) {
+  if (positions <= rotary_positions_) return;
+  const int64_t count = std::max(positions, rotary_positions_ * 2);
+  std::vector<float> table(static_cast<size_t>(count * hyper_.head_dim));
+  rotary_table(count, hyper_.head_dim, hyper_.rope_theta, table.data());
+  rotary_ = device_.allocate(count * hyper_.head_dim * 4);
+  device_.upload(Tensor(static_cast<float*>(rotary_.data()), count, hyper_.head_dim), table.data());
+  rotary_positions_ = count;
+}
+
+void Backbone::run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer) {
+  const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
+  const float eps = hyper_.rms_eps;
+  std::vector<AttentionSpan> spans;
+  for (const BranchRows& b : batch.branches) spans.push_back({b.first, b.count, w.k.slice(b.first, b.count), w.v.slice(b.first, b.count)});
+  const int64_t whole = hyper_.layers - (observer ? 0 : 1);  // the last block is cut down to what the head reads
+  for (int64_t i = 0; i < whole; i++) {
+    const Block& block = blocks_[static_cast<size_t>(i)];
+    device_.norm(w.x, block.attn_norm, eps, w.h);
+    device_.linear(w.h, *block.q, w.q);
+    device_.linear(w.h, *block.k, w.k);
+    device_.linear(w.h, *block.v, w.v);
+    device_.rotary(w.q, batch.positions, rotary, heads);
+    device_.rotary(w.k, batch.positions, rotary, kv_heads);
+    device_.attention(w.q, spans, heads, kv_heads, w.a);
+    device_.linear_add(w.a, *block.o, w.x);
+    device_.norm(w.x, block.ffn_norm, eps, w.h);
+    device_.gated(w.h, *block.gate, *block.up, w.m);
+    device_.linear_add(w.m, *block.down, w.x);
+    if (observer) observer("block" + std::to_string(i), w.x);
+  }
+}
+
+void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
+  const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
+  const float eps = hyper_.rms_eps;
+  const Block& block = blocks_.back();
+  const auto o = static_cast<int64_t>(batch.head_rows.size());
+  const Tensor q = w.q.slice(0, o), a = w.a.slice(0, o), s = w.s.slice(0, o), h = w.h.slice(0, o), m = w.m.slice(0, o);
+  std::vector<int32_t> positions;
+  std::vector<AttentionSpan> spans;
+  for (const int32_t row : batch.head_rows) positions.push_back(batch.positions[static_cast<size_t>(row)]);
+  for (const BranchRows& b : batch.branches) {
+    const auto from = std::lower_bound(batch.head_rows.begin(), batch.head_rows.end(), b.first);
+    const auto to = std::lower_bound(from, batch.head_rows.end(), b.first + b.count);
+    if (from != to) spans.push_back({from - batch.head_rows.begin(), to - from, w.k.slice(b.first, b.count), w.v.slice(b.first, b.count)});
+  }
+  device_.norm(w.x, block.attn_norm, eps, w.h);
+  device_.linear(w.h, *block.k, w.k);
+  device_.linear(w.h, *block.v, w.v);
+  device_.rotary(w.k, batch.positions, rotary, kv_heads);
+  device_.gather(w.h, batch.head_rows, a);
+  device_.linear(a, *block.q, q);
+  device_.rotary(q, positions, rotary, heads);
+  device_.attention(q, spans, heads, kv_heads, a);
+  device_.gather(w.x, batch.head_rows, s);
+  device_.linear_add(a, *block.o, s);
+  device_.norm(s, block.ffn_norm, eps, h);
+  device_.gated(h, *block.gate, *block.up, m);
+  device_.linear_add(m, *block.down, s);
+  device_.norm(s, out_norm_, eps, h);
+}
+
+void Backbone::forward(const Batch& batch, Slice slice, Tensor logits, const Observer& observer) {
+  const auto r = static_cast<int64_t>(batch.tokens.size()), o = static_cast<int64_t>(batch.head_rows.size());
+  reserve(r);
+  reserve_positions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
+  Workspace w(workspace_.data(), hyper_, r);
+  const Tensor rotary(static_cast<float*>(rotary_.data()), rotary_positions_, hyper_.head_dim);
+  device_.embed(*embedding_, batch.tokens, w.x);
+  if (observer) observer("embed", w.x);
+  run_blocks(batch, w, rotary, observer);
+  if (observer) {
+    device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
+    observer("ln_f", w.h);
+    device_.gather(w.h, batch.head_rows, w.a.slice(0, o));
+    device_.linear(w.a.slice(0, o), slice == Slice::codes ? *head_codes_ : *head_, logits);
+    return;
+  }
+  run_last_block(batch, w, rotary);
+  if (!all_finite(w.h.slice(0, o))) name_first_bad_layer(batch, slice, logits);
+  device_.linear(w.h.slice(0, o), slice == Slice::codes ? *head_codes_ : *head_, logits);
+}
+
+bool Backbone::all_finite(Tensor x) {
+  std::vector<float> values(static_cast<size_t>(x.rows * x.cols));
+  device_.download(values.data(), x);
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+void Backbone::name_first_bad_layer(const Batch& batch, Slice slice, Tensor logits) {
+  forward(batch, slice, logits, [this](std::string_view name, Tensor value) {
+    if (!all_finite(value)) fail(Code::model_corrupt, name, ": values are not finite (damaged weights?)");
+  });
+  fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");
+}
+
+void rotary_table(int64_t positions, int64_t head_dim, float theta, float* out) {
+  const int64_t half = head_dim / 2;
+  for (int64_t p = 0; p < positions; p++, out += head_dim)
+    for (int64_t j = 0; j < half; j++) {
+      const float exponent = static_cast<float>(2 * j) / static_cast<float>(head_dim);
+      const float frequency = 1.0f / static_cast<float>(std::pow(static_cast<double>(theta), static_cast<double>(exponent)));
+      const float angle = static_cast<float>(p) * frequency;
+      out[j] = std::cos(angle);
+      out[half + j] = std::sin(angle);
+    }
+}
+
+}  // namespace dimoo

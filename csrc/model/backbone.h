@@ -1,0 +1,79 @@
+// The transformer (golden README section 4): bidirectional, pre-norm, rotary, gated MLP. Knows rows of branches, not requests.
+// A pass computes the packed rows it is given; each branch attends to all of its own rows. The head is applied only to the
+// listed rows and the image codes, and the last layer's queries and MLP are computed only there.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "device/device.h"
+#include "model/hyperparameters.h"
+
+namespace dimoo {
+
+struct BranchRows {
+  int64_t first = 0, count = 0;  // packed rows of one branch
+};
+
+/// Packed rows of all branches of all runs of a pass.
+struct Batch {
+  std::span<const int32_t> tokens;     // (r) vocabulary ids
+  std::span<const int32_t> positions;  // (r) index within the branch
+  std::span<const BranchRows> branches;
+  std::span<const int32_t> head_rows;  // (o) packed rows to get logits for, ascending
+};
+
+/// Which rows of the output matrix the head computes.
+enum class Slice { codes, vocabulary };
+
+/// What a test may look at: called with a name ("embed", "block0", "ln_f") and the tensor, for all rows.
+using Observer = std::function<void(std::string_view name, Tensor value)>;
+
+class Backbone {
+ public:
+  /// Binds every tensor; `source` must outlive this.
+  Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
+
+  /// logits (o, v) of the slice. With an observer every layer computes all rows. Throws model/corrupt naming the layer where values
+  /// stop being finite.
+  void forward(const Batch& batch, Slice slice, Tensor logits, const Observer& observer = {});
+
+  /// Device bytes of one pass: activations and one layer of K/V for `rows` rows; logits for `head_rows`.
+  static int64_t activation_bytes(const Hyperparameters& hyper, int64_t rows);
+  static int64_t kv_bytes(const Hyperparameters& hyper, int64_t rows);
+  static int64_t logits_bytes(const Hyperparameters& hyper, int64_t head_rows, Slice slice);
+  /// Bytes of panels that all weights of a picture pass take once packed.
+  static int64_t panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
+
+ private:
+  struct Block {
+    Tensor attn_norm, ffn_norm;
+    std::unique_ptr<Weight> q, k, v, o, gate, up, down;
+  };
+  struct Workspace;
+  void run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer);
+  void run_last_block(const Batch& batch, Workspace& w, Tensor rotary);
+  bool all_finite(Tensor x);
+  [[noreturn]] void name_first_bad_layer(const Batch& batch, Slice slice, Tensor logits);
+  void reserve(int64_t rows);
+  void reserve_positions(int64_t positions);
+
+  Device& device_;
+  Hyperparameters hyper_;
+  std::vector<Buffer> owned_;  // norm vectors
+  std::unique_ptr<Weight> embedding_, head_codes_, head_;
+  Tensor out_norm_;
+  std::vector<Block> blocks_;
+  Buffer workspace_, rotary_;
+  int64_t workspace_rows_ = 0, rotary_positions_ = 0;
+};
+
+/// A small tensor (norms, biases) as f32.
+std::vector<float> host_vector(const Source& source, const std::string& name);
+
+/// Rotary angles as the original computes them, all in f32: row p = cos(p * f_j), sin(p * f_j), f_j = theta^(-2j/head_dim).
+void rotary_table(int64_t positions, int64_t head_dim, float theta, float* out);
+
+}  // namespace dimoo

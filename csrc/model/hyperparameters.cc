@@ -1,0 +1,324 @@
+// Two readers, one truth: config.json with its null fields (golden README section 3) or GGUF keys (design.md "Files"), then
+// the same checks against the tensors.
+#include "model/hyperparameters.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/sha256.h"
+
+namespace dimoo {
+namespace {
+
+constexpr std::string_view kArchitecture = "lumina-dimoo";
+
+struct Role {
+  int32_t TokenRoles::* id;
+  const char* key;   // lumina-dimoo.token.<key>
+  const char* text;  // as the tokenizer spells it
+};
+constexpr Role kRoles[] = {
+    {&TokenRoles::mask, "mask", "<|mdm_mask|>"},
+    {&TokenRoles::row_end, "row_end", "<|reserved_token_0|>"},
+    {&TokenRoles::padding, "padding", "<padding>"},
+    {&TokenRoles::end_of_text, "end_of_text", "<|endoftext|>"},
+    {&TokenRoles::image_begin, "image_begin", "<IMAGE>"},
+    {&TokenRoles::image_end, "image_end", "</IMAGE>"},
+    {&TokenRoles::uncondition, "uncondition", "<uncondition>"},
+    {&TokenRoles::answer_begin, "answer_begin", "<answer>"},
+    {&TokenRoles::answer_end, "answer_end", "</answer>"},
+};
+
+/// Limits that no checkpoint of this family comes near; they keep later arithmetic from overflowing.
+int64_t bounded(const Source& source, const char* what, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high) fail(Code::model_corrupt, source.path(), ": ", what, " must lie in ", low, "..", high, ", got ", value);
+  return value;
+}
+
+/// Fields whose other values would change the forward pass in ways we do not have.
+void refuse_unsupported(const Source& source, const Json& config) {
+  const auto refuse = [&](const char* field, const std::string& expected, const std::string& actual) {
+    if (expected != actual) fail(Code::model_unsupported, source.path(), ": config.json ", field, ": expected ", expected, ", got ", actual);
+  };
+  refuse("model_type", "llada", config.string_or("model_type", "llada"));
+  refuse("block_type", "llama", config.string_or("block_type", "llama"));
+  refuse("activation_type", "silu", config.string_or("activation_type", "silu"));
+  refuse("layer_norm_type", "rms", config.string_or("layer_norm_type", "rms"));
+  const std::pair<const char*, bool> flags[] = {{"rope", true},           {"alibi", false},        {"include_bias", false},
+                                                {"include_qkv_bias", false}, {"scale_logits", false}, {"input_emb_norm", false},
+                                                {"attention_layer_norm", false}, {"bias_for_layer_norm", false}};
+  for (const auto& [field, expected] : flags)
+    refuse(field, expected ? "true" : "false", config.bool_or(field, expected) ? "true" : "false");
+}
+
+/// Ids of special tokens and the highest id, from tokenizer.json.
+struct TokenizerIds {
+  std::vector<std::pair<std::string, int64_t>> added;
+  const Json* vocabulary = nullptr;
+  int64_t highest = -1;
+
+  int64_t find(std::string_view text) const {
+    for (const auto& [content, id] : added)
+      if (content == text) return id;
+    const Json* id = vocabulary ? vocabulary->find(text) : nullptr;
+    return id ? id->as_int() : -1;
+  }
+};
+
+TokenizerIds read_tokenizer(const Json& tokenizer) {
+  TokenizerIds ids;
+  if (const Json* added = tokenizer.find("added_tokens"); added && added->is_array())
+    for (const Json& token : added->as_array()) {
+      const Json *content = token.find("content"), *id = token.find("id");
+      if (!content || !content->is_string() || !id || !id->is_integer()) continue;
+      ids.added.emplace_back(content->as_string(), id->as_int());
+      ids.highest = std::max(ids.highest, id->as_int());
+    }
+  const Json* model = tokenizer.find("model");
+  if (const Json* vocabulary = model ? model->find("vocab") : nullptr; vocabulary && vocabulary->is_object()) {
+    ids.vocabulary = vocabulary;
+    for (const auto& [token, id] : vocabulary->as_object())
+      if (id.is_integer()) ids.highest = std::max(ids.highest, id.as_int());
+  }
+  return ids;
+}
+
+void read_vq_config(const Source& source, const Json& config, VqHyperparameters& vq) {
+  const Json* channels = config.find("block_out_channels");
+  if (!channels || !channels->is_array()) fail(Code::model_corrupt, source.path(), ": vqvae/config.json: expected block_out_channels");
+  for (const Json& count : channels->as_array()) vq.channels.push_back(count.as_int());
+  vq.layers_per_block = config.int_or("layers_per_block", 1);
+  vq.latent_channels = config.int_or("latent_channels", 0);
+  vq.embed_dim = config.int_or("vq_embed_dim", vq.latent_channels);
+  vq.norm_groups = config.int_or("norm_num_groups", 32);
+  vq.codebook_size = config.int_or("num_vq_embeddings", 0);
+  if (config.bool_or("mid_block_add_attention", false) || config.string_or("act_fn", "silu") != "silu" ||
+      config.string_or("norm_type", "group") != "group" || config.int_or("in_channels", 3) != 3 || config.int_or("out_channels", 3) != 3)
+    fail(Code::model_unsupported, source.path(), ": vqvae/config.json: expected group norms, silu, 3 channels and no attention");
+}
+
+Hyperparameters read_folder(const Source& source) {
+  const Json& config = *source.settings().find("config");
+  refuse_unsupported(source, config);
+  Hyperparameters hyper;
+  hyper.d_model = config.int_or("d_model", 0);
+  hyper.layers = config.int_or("n_layers", 0);
+  hyper.heads = config.int_or("n_heads", 0);
+  hyper.kv_heads = config.int_or("n_kv_heads", config.bool_or("multi_query_attention", false) ? 1 : hyper.heads);
+  hyper.mlp = config.int_or("mlp_hidden_size", config.int_or("mlp_ratio", 4) * hyper.d_model);
+  hyper.vocab = config.int_or("embedding_size", config.int_or("vocab_size", 0));
+  hyper.context_length = config.int_or("max_sequence_length", 0);
+  hyper.rope_theta = static_cast<float>(config.double_or("rope_theta", 10000.0));
+  hyper.rms_eps = static_cast<float>(config.double_or("rms_norm_eps", 1e-5));
+  hyper.head_dim = hyper.heads > 0 ? hyper.d_model / hyper.heads : 0;
+  if (const Json* vq = source.settings().find("vq"); vq && !vq->is_null()) read_vq_config(source, *vq, hyper.vq);
+  if (source.tokenizer_json().empty()) fail(Code::model_corrupt, source.path(), ": expected tokenizer.json");
+  const Json tokenizer = Json::parse(source.tokenizer_json(), source.path() + "/tokenizer.json");
+  const TokenizerIds ids = read_tokenizer(tokenizer);
+  for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(ids.find(role.text));
+  hyper.code_offset = static_cast<int32_t>(hyper.vocab - hyper.vq.codebook_size);
+  if (const int64_t mask = config.int_or("mask_token_id", hyper.tokens.mask); mask != hyper.tokens.mask)
+    fail(Code::model_unsupported, source.path(), ": config.json mask_token_id: expected ", hyper.tokens.mask, " (<|mdm_mask|>), got ", mask);
+  const bool codes_in_tokenizer = ids.highest >= hyper.code_offset && ids.highest == hyper.vocab - 1;
+  if (hyper.vq.codebook_size > 0 && !codes_in_tokenizer && ids.highest + 1 != hyper.code_offset)
+    fail(Code::model_unsupported, source.path(), ": image codes must begin after the tokenizer's last id: expected ", ids.highest + 1,
+         " (rows of the output minus codebook), got ", hyper.code_offset);
+  return hyper;
+}
+
+Hyperparameters read_gguf(const Source& source) {
+  const Json& keys = source.settings();
+  const std::string architecture = keys.string_or("general.architecture", "");
+  if (architecture != kArchitecture)
+    fail(Code::model_unsupported, source.path(), ": general.architecture: expected ", kArchitecture, ", got ", architecture);
+  const auto key = [&](const char* name) { return std::string(kArchitecture) + "." + name; };
+  const auto number = [&](const char* name) {
+    const Json* value = keys.find(key(name));
+    if (!value || !value->is_number()) fail(Code::model_corrupt, source.path(), ": expected the key ", key(name));
+    return value->as_int();
+  };
+  Hyperparameters hyper;
+  hyper.context_length = keys.int_or(key("context_length"), 0);
+  hyper.d_model = number("embedding_length");
+  hyper.layers = number("block_count");
+  hyper.mlp = number("feed_forward_length");
+  hyper.vocab = number("vocab_size");
+  hyper.heads = number("attention.head_count");
+  hyper.kv_heads = keys.int_or(key("attention.head_count_kv"), hyper.heads);
+  hyper.head_dim = keys.int_or(key("attention.key_length"), hyper.heads > 0 ? hyper.d_model / hyper.heads : 0);
+  hyper.rms_eps = static_cast<float>(keys.double_or(key("attention.layer_norm_rms_epsilon"), 1e-5));
+  hyper.rope_theta = static_cast<float>(keys.double_or(key("rope.freq_base"), 10000.0));
+  if (keys.bool_or(key("attention.causal"), false)) fail(Code::model_unsupported, source.path(), ": ", key("attention.causal"), ": expected false, got true");
+  for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(keys.int_or(key("token.") + role.key, -1));
+  hyper.code_offset = static_cast<int32_t>(number("image.code_offset"));
+  hyper.vq.codebook_size = number("image.codebook_size");
+  const Json* channels = keys.find(key("vq.block_out_channels"));
+  if (!channels || !channels->is_array()) fail(Code::model_corrupt, source.path(), ": expected the key ", key("vq.block_out_channels"));
+  for (const Json& count : channels->as_array()) hyper.vq.channels.push_back(count.as_int());
+  hyper.vq.layers_per_block = number("vq.layers_per_block");
+  hyper.vq.latent_channels = number("vq.latent_channels");
+  hyper.vq.embed_dim = number("vq.embed_dim");
+  hyper.vq.norm_groups = number("vq.norm_groups");
+  if (hyper.code_offset != hyper.vocab - hyper.vq.codebook_size)
+    fail(Code::model_unsupported, source.path(), ": image.code_offset: expected ", hyper.vocab - hyper.vq.codebook_size,
+         " (rows minus codebook), got ", hyper.code_offset);
+  return hyper;
+}
+
+void check_numbers(const Source& source, const Hyperparameters& hyper) {
+  bounded(source, "width", hyper.d_model, 8, 1 << 17);
+  bounded(source, "layers", hyper.layers, 1, 1024);
+  bounded(source, "heads", hyper.heads, 1, 1024);
+  bounded(source, "key/value heads", hyper.kv_heads, 1, hyper.heads);
+  bounded(source, "MLP width", hyper.mlp, 1, 1 << 19);
+  bounded(source, "vocabulary", hyper.vocab, 2, 1 << 24);
+  bounded(source, "codebook", hyper.vq.codebook_size, 1, hyper.vocab - 1);
+  bounded(source, "VQ levels", static_cast<int64_t>(hyper.vq.channels.size()), 1, 8);
+  bounded(source, "VQ layers per block", hyper.vq.layers_per_block, 1, 16);
+  bounded(source, "VQ latent channels", hyper.vq.latent_channels, 1, 4096);
+  bounded(source, "VQ embedding", hyper.vq.embed_dim, 1, 4096);
+  for (const int64_t channels : hyper.vq.channels) {
+    bounded(source, "VQ channels", channels, 1, 8192);
+    if (hyper.vq.norm_groups < 1 || channels % hyper.vq.norm_groups)
+      fail(Code::model_corrupt, source.path(), ": VQ channels must be a multiple of the norm's groups ", hyper.vq.norm_groups, ", got ", channels);
+  }
+  if (hyper.heads * hyper.head_dim != hyper.d_model || hyper.heads % hyper.kv_heads || hyper.head_dim % 2)
+    fail(Code::model_corrupt, source.path(), ": ", hyper.heads, " heads of ", hyper.head_dim, " with ", hyper.kv_heads,
+         " key/value heads do not fit a width of ", hyper.d_model);
+  if (!(hyper.rope_theta > 0) || !(hyper.rms_eps >= 0)) fail(Code::model_corrupt, source.path(), ": rope base and epsilon must be positive");
+  for (const Role& role : kRoles)
+    if (const int32_t id = hyper.tokens.*role.id; id < 0 || id >= hyper.code_offset)
+      fail(Code::model_unsupported, source.path(), ": token ", role.text, ": expected an id in 0..", hyper.code_offset - 1, ", got ",
+           id < 0 ? std::string("none") : std::to_string(id));
+}
+
+}  // namespace
+
+std::vector<ExpectedTensor> expected_tensors(const Hyperparameters& hyper) {
+  const int64_t d = hyper.d_model, kv = hyper.kv_heads * hyper.head_dim, mlp = hyper.mlp;
+  std::vector<ExpectedTensor> all{{"token_embd.weight", {hyper.vocab, d}, true}, {"output_norm.weight", {d}, false}};
+  for (int64_t i = 0; i < hyper.layers; i++) {
+    const std::string block = "blk." + std::to_string(i) + ".";
+    all.push_back({block + "attn_norm.weight", {d}, false});
+    all.push_back({block + "attn_q.weight", {d, d}, true});
+    all.push_back({block + "attn_k.weight", {kv, d}, true});
+    all.push_back({block + "attn_v.weight", {kv, d}, true});
+    all.push_back({block + "attn_output.weight", {d, d}, true});
+    all.push_back({block + "ffn_norm.weight", {d}, false});
+    all.push_back({block + "ffn_gate.weight", {mlp, d}, true});
+    all.push_back({block + "ffn_up.weight", {mlp, d}, true});
+    all.push_back({block + "ffn_down.weight", {d, mlp}, true});
+  }
+  if (!hyper.tied) all.push_back({"output.weight", {hyper.vocab, d}, true});
+  append_vq_tensors(hyper.vq, all);
+  return all;
+}
+
+void append_vq_tensors(const VqHyperparameters& vq, std::vector<ExpectedTensor>& all) {
+  const auto conv = [&](const std::string& name, int64_t in, int64_t out, int64_t size) {
+    all.push_back({"vq." + name + ".weight", {out, in, size, size}, false});
+    all.push_back({"vq." + name + ".bias", {out}, false});
+  };
+  const auto norm = [&](const std::string& name, int64_t channels) {
+    all.push_back({"vq." + name + ".weight", {channels}, false});
+    all.push_back({"vq." + name + ".bias", {channels}, false});
+  };
+  const auto residual = [&](const std::string& name, int64_t in, int64_t out) {
+    norm(name + ".norm1", in), conv(name + ".conv1", in, out, 3), norm(name + ".norm2", out), conv(name + ".conv2", out, out, 3);
+    if (in != out) conv(name + ".conv_shortcut", in, out, 1);
+  };
+  const auto& c = vq.channels;
+  const size_t levels = c.size();
+  const int64_t top = c.back();
+  conv("encoder.conv_in", 3, c[0], 3);
+  for (size_t i = 0; i < levels; i++) {
+    const std::string level = "encoder.down_blocks." + std::to_string(i);
+    for (int64_t j = 0; j < vq.layers_per_block; j++)
+      residual(level + ".resnets." + std::to_string(j), j == 0 && i > 0 ? c[i - 1] : c[i], c[i]);
+    if (i + 1 < levels) conv(level + ".downsamplers.0.conv", c[i], c[i], 3);
+  }
+  for (const char* side : {"encoder", "decoder"})
+    for (int j = 0; j < 2; j++) residual(std::string(side) + ".mid_block.resnets." + std::to_string(j), top, top);
+  norm("encoder.conv_norm_out", top);
+  conv("encoder.conv_out", top, vq.latent_channels, 3);
+  conv("quant_conv", vq.latent_channels, vq.embed_dim, 1);
+  all.push_back({"vq.quantize.embedding.weight", {vq.codebook_size, vq.embed_dim}, false});
+  conv("post_quant_conv", vq.embed_dim, vq.latent_channels, 1);
+  conv("decoder.conv_in", vq.latent_channels, top, 3);
+  for (size_t i = 0; i < levels; i++) {
+    const std::string level = "decoder.up_blocks." + std::to_string(i);
+    const int64_t width = c[levels - 1 - i], before = i == 0 ? top : c[levels - i];
+    for (int64_t j = 0; j <= vq.layers_per_block; j++) residual(level + ".resnets." + std::to_string(j), j == 0 ? before : width, width);
+    if (i + 1 < levels) conv(level + ".upsamplers.0.conv", width, width, 3);
+  }
+  norm("decoder.conv_norm_out", c[0]);
+  conv("decoder.conv_out", c[0], 3, 3);
+}
+
+Hyperparameters read_hyperparameters(const Source& source) {
+  Hyperparameters hyper;
+  try {
+    hyper = source.format() == Source::Format::gguf ? read_gguf(source) : read_folder(source);
+  } catch (const Error& error) {
+    if (error.text().starts_with(source.path())) throw;
+    fail(error.code(), source.path(), ": settings: ", error.text());
+  }
+  check_numbers(source, hyper);
+  hyper.tied = source.find("output.weight") == nullptr && source.format() == Source::Format::safetensors &&
+               source.settings().find("config")->bool_or("weight_tying", false);
+  std::string wrong;
+  for (const ExpectedTensor& expected : expected_tensors(hyper)) {
+    const SourceTensor* tensor = source.find(expected.name);
+    if (tensor && tensor->shape == expected.shape && tensor->type != DType::i8 && tensor->type != DType::i32) continue;
+    wrong += text(wrong.empty() ? "" : "; ", expected.name, tensor ? " has another shape or type" : " is missing");
+  }
+  if (!wrong.empty()) fail(Code::model_corrupt, source.path(), ": ", wrong);
+  return hyper;
+}
+
+void write_hyperparameters(const Hyperparameters& hyper, GgufWriter& writer) {
+  const auto key = [](const char* name) { return std::string(kArchitecture) + "." + name; };
+  const auto put = [&](const char* name, int64_t value) { writer.set_u32(key(name), static_cast<uint32_t>(value)); };
+  put("context_length", hyper.context_length);
+  put("embedding_length", hyper.d_model);
+  put("block_count", hyper.layers);
+  put("feed_forward_length", hyper.mlp);
+  put("vocab_size", hyper.vocab);
+  put("attention.head_count", hyper.heads);
+  put("attention.head_count_kv", hyper.kv_heads);
+  put("attention.key_length", hyper.head_dim);
+  put("rope.dimension_count", hyper.head_dim);
+  writer.set_f32(key("attention.layer_norm_rms_epsilon"), hyper.rms_eps);
+  writer.set_f32(key("rope.freq_base"), hyper.rope_theta);
+  writer.set_bool(key("attention.causal"), false);
+  for (const Role& role : kRoles) writer.set_u32(key("token.") + role.key, static_cast<uint32_t>(hyper.tokens.*role.id));
+  put("image.code_offset", hyper.code_offset);
+  put("image.codebook_size", hyper.vq.codebook_size);
+  std::vector<uint32_t> channels(hyper.vq.channels.begin(), hyper.vq.channels.end());
+  writer.set_u32s(key("vq.block_out_channels"), channels);
+  put("vq.layers_per_block", hyper.vq.layers_per_block);
+  put("vq.latent_channels", hyper.vq.latent_channels);
+  put("vq.embed_dim", hyper.vq.embed_dim);
+  put("vq.norm_groups", hyper.vq.norm_groups);
+}
+
+std::string token_text(int role) { return kRoles[role].text; }
+
+std::string fingerprint(const Hyperparameters& hyper, const Source& source) {
+  constexpr int64_t kEdge = 65536;
+  Sha256 hash;
+  hash.update(text(hyper.d_model, ' ', hyper.layers, ' ', hyper.heads, ' ', hyper.kv_heads, ' ', hyper.head_dim, ' ', hyper.mlp, ' ',
+                   hyper.vocab, ' ', hyper.rope_theta, ' ', hyper.rms_eps, ' ', hyper.code_offset, ' ', hyper.vq.codebook_size));
+  for (const Role& role : kRoles) hash.update(text(' ', hyper.tokens.*role.id));
+  for (const ExpectedTensor& expected : expected_tensors(hyper)) {
+    const SourceTensor& tensor = *source.find(expected.name);
+    hash.update(text('\n', tensor.name, ' ', type_info(tensor.type).name));
+    for (const int64_t side : tensor.shape) hash.update(text(' ', side));
+    const int64_t edge = std::min(kEdge, tensor.bytes);
+    hash.update({tensor.data, static_cast<size_t>(edge)});
+    hash.update({tensor.data + tensor.bytes - edge, static_cast<size_t>(edge)});
+  }
+  return hash.hex();
+}
+
+}  // namespace dimoo

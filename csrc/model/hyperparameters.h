@@ -1,0 +1,62 @@
+// The numbers of a checkpoint, read from a Hugging Face folder (config.json with its null fields and fallbacks) or from GGUF
+// keys, checked against the tensors, and written back as GGUF keys (design.md "Files").
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "source/gguf_writer.h"
+#include "source/source.h"
+
+namespace dimoo {
+
+/// Token ids by role. -1: the checkpoint has no such token (text-only files).
+struct TokenRoles {
+  int32_t mask = -1, row_end = -1, padding = -1, end_of_text = -1, image_begin = -1, image_end = -1, uncondition = -1,
+          answer_begin = -1, answer_end = -1;
+};
+
+struct VqHyperparameters {
+  std::vector<int64_t> channels;  // block_out_channels, finest level first
+  int64_t layers_per_block = 2;
+  int64_t latent_channels = 64;
+  int64_t embed_dim = 64;
+  int64_t norm_groups = 32;
+  int64_t codebook_size = 0;
+  int64_t scale() const { return int64_t{1} << (channels.size() - 1); }  // pixels per cell
+};
+
+struct Hyperparameters {
+  int64_t d_model = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp = 0;
+  int64_t vocab = 0;  // rows of the embedding and of the output matrix
+  int64_t context_length = 0;  // what the checkpoint states; not a limit
+  float rope_theta = 500000.0f;
+  float rms_eps = 1e-5f;
+  TokenRoles tokens;
+  int32_t code_offset = 0;  // id of code 0 = vocab - codebook size
+  bool tied = false;        // the output matrix is the embedding
+  VqHyperparameters vq;
+};
+
+/// A tensor that a checkpoint must have; shape outermost first.
+struct ExpectedTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  bool matrix;  // of the transformer: `--type` applies to it
+};
+std::vector<ExpectedTensor> expected_tensors(const Hyperparameters& hyper);
+void append_vq_tensors(const VqHyperparameters& vq, std::vector<ExpectedTensor>& all);
+
+/// model/unsupported for an architecture, layout or token role we do not have; model/corrupt listing every tensor that is
+/// missing or of a wrong shape.
+Hyperparameters read_hyperparameters(const Source& source);
+void write_hyperparameters(const Hyperparameters& hyper, GgufWriter& writer);
+
+inline constexpr int kTokenRoles = 9;
+/// How a tokenizer spells role 0..8, in the order of TokenRoles.
+std::string token_text(int role);
+
+/// SHA-256 (hex) over hyperparameters, tensor names, shapes, types and each tensor's first and last 64 KB (design.md 9).
+std::string fingerprint(const Hyperparameters& hyper, const Source& source);
+
+}  // namespace dimoo

@@ -1,0 +1,37 @@
+// The image tokenizer (golden README section 10): RGB pixels to codes and back. Convolutional, one codebook, always f32.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "device/device.h"
+#include "model/hyperparameters.h"
+
+namespace dimoo {
+
+class Vq {
+ public:
+  /// Binds every "vq." tensor; `source` must outlive this.
+  Vq(Device& device, const VqHyperparameters& hyper, const Source& source);
+  ~Vq();
+
+  /// rgb (height * width * 3) u8, sides multiples of the scale -> codes (height/scale * width/scale), row by row.
+  void encode(std::span<const uint8_t> rgb, int64_t height, int64_t width, std::span<int32_t> codes);
+  /// codes (rows * columns) -> rgb (rows*scale * columns*scale * 3): clipped to [0, 1], times 255, rounded half to even.
+  void decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, std::span<uint8_t> rgb);
+
+  // For tests: the same on f32, channels innermost. Latents (h*w, embed_dim) after quant_conv; decoded pixels unclipped.
+  void encode_latents(std::span<const float> rgb, int64_t height, int64_t width, std::span<float> latents);
+  void decode_pixels(std::span<const int32_t> codes, int64_t rows, int64_t columns, std::span<float> rgb);
+
+  /// Device bytes of the workspace for one picture of rows x columns cells.
+  static int64_t workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dimoo

@@ -1,0 +1,116 @@
+// Shards named by the index must lie in the folder itself: a name with a slash is refused.
+#include "source/hf_folder.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "source/safetensors.h"
+
+namespace dimoo {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+std::string_view text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+struct NamePair {
+  std::string_view hf, gguf;
+};
+constexpr NamePair kTop[] = {{"wte.weight", "token_embd.weight"}, {"ln_f.weight", "output_norm.weight"}, {"ff_out.weight", "output.weight"}};
+constexpr NamePair kBlock[] = {
+    {"attn_norm.weight", "attn_norm.weight"}, {"q_proj.weight", "attn_q.weight"},     {"k_proj.weight", "attn_k.weight"},
+    {"v_proj.weight", "attn_v.weight"},       {"attn_out.weight", "attn_output.weight"}, {"ff_norm.weight", "ffn_norm.weight"},
+    {"ff_proj.weight", "ffn_gate.weight"},    {"up_proj.weight", "ffn_up.weight"},    {"ff_out.weight", "ffn_down.weight"},
+};
+
+class HfFolder : public Source {
+ public:
+  explicit HfFolder(const std::string& path) {
+    path_ = path;
+    const Json config = read_json("config.json");
+    for (const std::string& shard : shards()) add_tensors(shard, "");
+    Json vq;
+    if (exists(path + "/vqvae/config.json")) {
+      vq = read_json("vqvae/config.json");
+      add_tensors("vqvae/diffusion_pytorch_model.safetensors", "vq.");
+    }
+    if (exists(path + "/tokenizer.json")) tokenizer_ = text_of(map("tokenizer.json"));
+    if (exists(path + "/generation_config.json")) {
+      const Json all = read_json("generation_config.json");
+      if (const Json* ours = all.find("lumina_dimoo"); ours && ours->is_object()) generation_ = *ours;
+    }
+    settings_ = Json(Json::Object{});
+    settings_.set("config", config).set("vq", vq);
+    index_tensors();
+  }
+  Format format() const override { return Format::safetensors; }
+
+ private:
+  const MappedFile& map(const std::string& name) {
+    files_.emplace_back(path_ + "/" + name);
+    return files_.back();
+  }
+  Json read_json(const std::string& name) { return Json::parse(text_of(map(name)), path_ + "/" + name); }
+
+  std::set<std::string> shards() {
+    const std::string index = "model.safetensors.index.json";
+    if (!exists(path_ + "/" + index)) return {"model.safetensors"};
+    std::set<std::string> names;
+    const Json listing = read_json(index);
+    const Json* weights = listing.find("weight_map");
+    if (!weights || !weights->is_object()) fail(Code::model_corrupt, path_, "/", index, ": expected weight_map");
+    for (const auto& [tensor, shard] : weights->as_object()) {
+      if (!shard.is_string() || shard.as_string().find('/') != std::string::npos)
+        fail(Code::model_corrupt, path_, "/", index, ": ", tensor, ": expected the name of a file in the folder");
+      names.insert(shard.as_string());
+    }
+    return names;
+  }
+
+  void add_tensors(const std::string& name, const std::string& prefix) {
+    const MappedFile& file = map(name);
+    for (const SafetensorsEntry& entry : parse_safetensors(file.bytes(), file.path())) {
+      SourceTensor tensor;
+      tensor.name = prefix.empty() ? gguf_name(entry.name) : prefix + entry.name;
+      if (tensor.name.empty()) fail(Code::model_unsupported, file.path(), ": unknown tensor ", entry.name);
+      if (entry.dtype == "F32") tensor.type = DType::f32;
+      else if (entry.dtype == "F16") tensor.type = DType::f16;
+      else if (entry.dtype == "BF16") tensor.type = DType::bf16;
+      else fail(Code::model_unsupported, file.path(), ": tensor ", entry.name, ": expected F32, F16 or BF16, got ", entry.dtype);
+      tensor.shape = entry.shape;
+      tensor.data = entry.data.data();
+      tensor.bytes = static_cast<int64_t>(entry.data.size());
+      tensors_.push_back(std::move(tensor));
+    }
+  }
+};
+
+}  // namespace
+
+std::string gguf_name(std::string_view hf_name) {
+  constexpr std::string_view kPrefix = "model.transformer.", kBlocks = "blocks.";
+  if (!hf_name.starts_with(kPrefix)) return {};
+  hf_name.remove_prefix(kPrefix.size());
+  for (const auto& [hf, gguf] : kTop)
+    if (hf_name == hf) return std::string(gguf);
+  if (!hf_name.starts_with(kBlocks)) return {};
+  hf_name.remove_prefix(kBlocks.size());
+  const size_t dot = hf_name.find('.');
+  unsigned block = 0;
+  if (dot == std::string_view::npos || dot > 6 || std::from_chars(hf_name.data(), hf_name.data() + dot, block).ptr != hf_name.data() + dot) return {};
+  for (const auto& [hf, gguf] : kBlock)
+    if (hf_name.substr(dot + 1) == hf) return text("blk.", block, ".", gguf);
+  return {};
+}
+
+std::unique_ptr<Source> open_hf_folder(const std::string& path) { return std::make_unique<HfFolder>(path); }
+
+}  // namespace dimoo

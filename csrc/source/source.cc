@@ -1,0 +1,60 @@
+// Decides what a path is, and finds tensors by name.
+#include "source/source.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <numeric>
+
+#include "source/gguf.h"
+#include "source/hf_folder.h"
+
+namespace dimoo {
+namespace {
+
+class GgufFile : public Source {
+ public:
+  explicit GgufFile(const std::string& path) {
+    path_ = path;
+    files_.emplace_back(path);
+    Gguf gguf = parse_gguf(files_.front().bytes(), path);
+    tensors_ = std::move(gguf.tensors);
+    settings_ = std::move(gguf.metadata);
+    if (const Json* tokenizer = settings_.find("tokenizer.huggingface.json"); tokenizer && tokenizer->is_string())
+      tokenizer_ = tokenizer->as_string();
+    if (const Json* defaults = settings_.find("lumina-dimoo.generation.json"); defaults && defaults->is_string())
+      generation_ = Json::parse(defaults->as_string(), path + ": lumina-dimoo.generation.json");
+    index_tensors();
+  }
+  Format format() const override { return Format::gguf; }
+};
+
+}  // namespace
+
+std::unique_ptr<Source> Source::open(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) fail(Code::model_not_found, path, ": ", std::strerror(errno));
+  if (!S_ISDIR(status.st_mode)) return std::make_unique<GgufFile>(path);
+  if (::stat((path + "/config.json").c_str(), &status) != 0)
+    fail(Code::model_not_found, path, ": expected a .gguf file or a folder with config.json, got a folder without");
+  return open_hf_folder(path);
+}
+
+void Source::index_tensors() {
+  by_name_.resize(tensors_.size());
+  std::iota(by_name_.begin(), by_name_.end(), 0u);
+  std::sort(by_name_.begin(), by_name_.end(), [&](uint32_t a, uint32_t b) { return tensors_[a].name < tensors_[b].name; });
+  for (size_t i = 1; i < by_name_.size(); i++)
+    if (tensors_[by_name_[i - 1]].name == tensors_[by_name_[i]].name)
+      fail(Code::model_corrupt, path_, ": tensor ", tensors_[by_name_[i]].name, " stands twice");
+}
+
+const SourceTensor* Source::find(std::string_view name) const {
+  const auto at = std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                                   [&](uint32_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
+  return at != by_name_.end() && tensors_[*at].name == name ? &tensors_[*at] : nullptr;
+}
+
+}  // namespace dimoo

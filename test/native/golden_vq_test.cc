@@ -1,0 +1,80 @@
+// The image tokenizer against the original: latents, codes, decoded pixels, and the bytes of a decoded picture.
+#include "cpu/dispatch.h"
+#include "test/native/golden.h"
+
+using namespace golden;
+
+namespace {
+
+/// (1, c, h, w) as recorded -> (h * w, c).
+std::vector<float> channels_last(const SafetensorsEntry& entry) {
+  const auto from = values<float>(entry);
+  const auto c = static_cast<size_t>(entry.shape[1]), pixels = static_cast<size_t>(entry.shape[2] * entry.shape[3]);
+  std::vector<float> to(from.size());
+  for (size_t p = 0; p < pixels; p++)
+    for (size_t i = 0; i < c; i++) to[p * c + i] = from[i * pixels + p];
+  return to;
+}
+
+void check_file(Vq& vq, const VqHyperparameters& hyper, const std::string& name) {
+  const SafetensorsFile file(path(name));
+  const auto pixels = channels_last(file.at("pixels"));
+  const int64_t height = file.at("pixels").shape[2], width = file.at("pixels").shape[3];
+  const int64_t rows = height / hyper.scale(), columns = width / hyper.scale();
+  const auto latents = channels_last(file.at("latents"));
+  std::vector<float> actual(latents.size());
+  vq.encode_latents(pixels, height, width, actual);
+  CHECK_NEAR(largest_difference(actual, latents), 0, 1e-3);
+
+  std::vector<uint8_t> rgb(pixels.size());
+  for (size_t i = 0; i < rgb.size(); i++) rgb[i] = static_cast<uint8_t>(std::lround(pixels[i] * 255));
+  std::vector<int32_t> codes(static_cast<size_t>(rows * columns));
+  vq.encode(rgb, height, width, codes);
+  const auto indices = file.at("indices").dtype == "I32" ? values<int32_t>(file.at("indices")) : std::vector<int32_t>{};
+  CHECK(codes == indices);
+
+  std::vector<float> decoded(pixels.size());
+  vq.decode_pixels(codes, rows, columns, decoded);
+  CHECK_NEAR(largest_difference(decoded, channels_last(file.at("decoded"))), 0, 1e-3);
+
+  const auto random = values<int32_t>(file.at("random_indices"));
+  const auto expected = values<uint8_t>(file.at("random_decoded_u8"));
+  vq.decode(random, rows, columns, rgb);
+  for (size_t i = 0; i < rgb.size(); i++) CHECK_NEAR(rgb[i], expected[i], 1);
+}
+
+}  // namespace
+
+TEST(vq_on_every_variant) {
+  const auto source = Source::open(path("checkpoint"));
+  for (const auto& variant : cpu::variants()) {
+    Bound bound(*source, variant.name);
+    for (const char* name : {"vq_a.safetensors", "vq_b.safetensors"}) check_file(*bound.vq, bound.hyper.vq, name);
+  }
+}
+
+TEST(vq_fails_with_one_weight_changed) {
+  const auto source = Source::open(path("checkpoint"));
+  for (const char* weight : {"vq.encoder.conv_in.weight", "vq.quantize.embedding.weight", "vq.decoder.conv_out.weight"}) {
+    const Damaged damaged(*source, weight, 4);
+    Bound bound(damaged);
+    bool seen = false;
+    try {
+      check_file(*bound.vq, bound.hyper.vq, "vq_a.safetensors");
+    } catch (const std::exception&) {
+      seen = true;
+    }
+    if (!seen) check::failed(__FILE__, __LINE__, weight, ": changed and nobody noticed");
+  }
+}
+
+TEST(vq_threads_never_change_a_result) {
+  const auto source = Source::open(path("checkpoint"));
+  Bound one(*source, "", 1), three(*source, "", 3);
+  std::vector<int32_t> codes;
+  for (int32_t i = 0; i < 63; i++) codes.push_back(i * 37 % 64);
+  std::vector<float> a(63 * 256 * 3), b(a.size());
+  one.vq->decode_pixels(codes, 7, 9, a);
+  three.vq->decode_pixels(codes, 7, 9, b);
+  CHECK(a == b);
+}

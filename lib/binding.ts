@@ -84,7 +84,12 @@ export interface NativeStep {
 export interface NativeOutcome {
   readonly state: 'done' | 'failed' | 'aborted'
   readonly error?: NativeError
-  readonly images: readonly { readonly tokens: Int32Array; readonly pixels: Uint8Array; readonly width: number; readonly height: number }[]
+  readonly images: readonly {
+    readonly tokens: Int32Array
+    readonly pixels: Uint8Array
+    readonly width: number
+    readonly height: number
+  }[]
   readonly queuedMs: number
   readonly decodeMs: number
   readonly vqMs: number
@@ -126,7 +131,15 @@ export interface Binding {
   job(name: JobName, options: string, progress?: (json: string) => void): NativeJob<string>
   load(options: string, progress?: (json: string) => void): NativeJob<NativeModel>
   /** Integer-exact 8-bit resampling (golden README section 11) of tightly packed pixels. */
-  resize(pixels: Uint8Array, channels: number, width: number, height: number, toWidth: number, toHeight: number, filter: 'box' | 'bicubic' | 'lanczos'): NativeJob<Uint8Array>
+  resize(
+    pixels: Uint8Array,
+    channels: number,
+    width: number,
+    height: number,
+    toWidth: number,
+    toHeight: number,
+    filter: 'box' | 'bicubic' | 'lanczos',
+  ): NativeJob<Uint8Array>
 }
 
 // The package root, from dist/ and from lib/ (tests run the sources) alike.

@@ -10,6 +10,27 @@ namespace dimoo {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr size_t kMaxValues = size_t{1} << 23;  // a tokenizer of the released size has half a million
+
+/// Offset of the first byte that is not UTF-8 (RFC 3629: no surrogates, no overlong forms); the size when all is well.
+size_t utf8_end(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  size_t at = 0;
+  while (at < text.size()) {
+    const unsigned lead = byte(at);
+    if (lead < 0x80) {
+      at++;
+      continue;
+    }
+    const size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80, high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (length == 0 || byte(at + 1) < low || byte(at + 1) > high) return at;
+    for (size_t i = 2; i < length; i++)
+      if (byte(at + i) < 0x80 || byte(at + i) > 0xBF) return at;
+    at += length;
+  }
+  return at;
+}
 
 void append_utf8(std::string& out, uint32_t point) {
   const auto put = [&](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
@@ -29,6 +50,7 @@ class Reader {
   Reader(std::string_view text, std::string_view what, Code code) : text_(text), what_(what), code_(code) {}
 
   Json document() {
+    if (const size_t end = utf8_end(text_); end != text_.size()) fail(code_, what_, ": bad JSON: expected UTF-8 at byte ", end);
     Json value = read_value(0);
     skip_space();
     if (at_ != text_.size()) stop("the end of the text");
@@ -56,6 +78,7 @@ class Reader {
 
   Json read_value(int depth) {
     if (depth > kMaxDepth) fail(code_, what_, ": bad JSON: nested deeper than ", kMaxDepth, " at byte ", at_);
+    if (++values_ > kMaxValues) fail(code_, what_, ": bad JSON: more than ", kMaxValues, " values");
     skip_space();
     if (at_ >= text_.size()) stop("a value");
     switch (text_[at_]) {
@@ -195,7 +218,7 @@ class Reader {
 
   std::string_view text_, what_;
   Code code_;
-  size_t at_ = 0;
+  size_t at_ = 0, values_ = 0;
 };
 
 void write_string(std::string& out, std::string_view value) {

@@ -1,4 +1,4 @@
-// How a job tells how far it is: a phase, and bytes (or steps) done of a total. Called from the job's own thread only.
+// How a long job says where it is: a phase, and bytes done of bytes in all. Called from the job's thread; may be empty.
 #pragma once
 #include <cstdint>
 #include <functional>

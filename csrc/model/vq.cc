@@ -179,6 +179,14 @@ int64_t Vq::workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_
   return (most + 15) / 16 * 16 * 4 * 3;
 }
 
+int64_t Vq::panel_bytes(const Device& device, const Source& source) {
+  int64_t bytes = 0;
+  for (const SourceTensor& tensor : source.tensors())
+    if (tensor.name.starts_with("vq.") && tensor.shape.size() > 1)
+      bytes += device.panel_bytes({tensor.name, tensor.type, tensor.shape[0], tensor.values() / tensor.shape[0], tensor.data}, Precision::f32);
+  return bytes;
+}
+
 void Vq::encode_latents(std::span<const float> rgb, int64_t height, int64_t width, std::span<float> latents) {
   impl_->device.download(latents.data(), impl_->encode(rgb, height, width).pixels);
 }

@@ -28,6 +28,8 @@ class Vq {
 
   /// Device bytes of the workspace for one picture of rows x columns cells.
   static int64_t workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
+  /// Bytes of packed kernels once encoder and decoder were used.
+  static int64_t panel_bytes(const Device& device, const Source& source);
 
  private:
   struct Impl;

@@ -2,6 +2,7 @@
 #include "source/gguf.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace dimoo {
@@ -9,6 +10,8 @@ namespace {
 
 constexpr uint32_t kAlignment = 32;
 constexpr int kMaxArrayDepth = 2;
+constexpr uint64_t kMaxValues = uint64_t{1} << 22;  // of all arrays together; a tokenizer has under a million
+static_assert(std::endian::native == std::endian::little, "GGUF is read and written as it lies in memory");
 
 struct TypeNumber {
   DType type;
@@ -40,6 +43,11 @@ class Cursor {
     at_ += count;
     return part;
   }
+  /// Counts array elements over the whole file.
+  void spend(uint64_t values) {
+    if (values > kMaxValues - spent_) fail(Code::model_corrupt, what_, ": absurd array length ", values, " at byte ", at_);
+    spent_ += values;
+  }
   uint64_t left() const { return bytes_.size() - at_; }
   uint64_t at() const { return at_; }
   std::string_view what() const { return what_; }
@@ -47,13 +55,19 @@ class Cursor {
  private:
   std::span<const std::byte> bytes_;
   std::string_view what_;
-  uint64_t at_ = 0;
+  uint64_t at_ = 0, spent_ = 0;
 };
 
 /// Bytes that a value of this type takes at least.
 uint64_t least_bytes(uint32_t type) {
   constexpr uint8_t kBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8};
   return type < sizeof kBytes ? kBytes[type] : 0;
+}
+
+bool read_bool(Cursor& in) {
+  const auto byte = in.take<uint8_t>();
+  if (byte > 1) fail(Code::model_corrupt, in.what(), ": expected 0 or 1 as boolean at byte ", in.at() - 1, ", got ", int{byte});
+  return byte == 1;
 }
 
 Json read_value(Cursor& in, uint32_t type, int depth);
@@ -64,6 +78,7 @@ Json read_array(Cursor& in, int depth) {
   const uint64_t least = least_bytes(type);
   if (least == 0 || depth >= kMaxArrayDepth) fail(Code::model_corrupt, in.what(), ": bad array of type ", type, " at byte ", in.at());
   if (count > in.left() / least) fail(Code::model_corrupt, in.what(), ": absurd array length ", count, " at byte ", in.at());
+  in.spend(count);
   Json::Array items;
   items.reserve(count);
   for (uint64_t i = 0; i < count; i++) items.push_back(read_value(in, type, depth + 1));
@@ -79,7 +94,7 @@ Json read_value(Cursor& in, uint32_t type, int depth) {
     case 4: return Json(static_cast<int64_t>(in.take<uint32_t>()));
     case 5: return Json(static_cast<int64_t>(in.take<int32_t>()));
     case 6: return Json(static_cast<double>(in.take<float>()));
-    case 7: return Json(in.take<uint8_t>() != 0);
+    case 7: return Json(read_bool(in));
     case 8: return Json(in.string());
     case 9: return read_array(in, depth);
     case 10: return Json(in.take<uint64_t>());
@@ -116,7 +131,7 @@ Declared read_tensor(Cursor& in, uint64_t alignment) {
   if (tensor.shape.back() % info.block)
     fail(Code::model_corrupt, in.what(), ": tensor ", tensor.name, ": a row must be a multiple of ", info.block, ", got ", tensor.shape.back());
   uint64_t bytes = 0;
-  if (__builtin_mul_overflow(values / static_cast<uint64_t>(info.block), static_cast<uint64_t>(info.bytes), &bytes) || bytes > INT64_MAX)
+  if (values > INT64_MAX || __builtin_mul_overflow(values / static_cast<uint64_t>(info.block), static_cast<uint64_t>(info.bytes), &bytes) || bytes > INT64_MAX)
     fail(Code::model_corrupt, in.what(), ": tensor ", tensor.name, ": absurd size");
   tensor.bytes = static_cast<int64_t>(bytes);
   declared.offset = in.take<uint64_t>();

@@ -2,13 +2,16 @@
 #include "source/gguf_writer.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
+#include "base/error.h"
 #include "source/gguf.h"
 
 namespace dimoo {
@@ -60,6 +63,14 @@ struct GgufWriter::Impl {
       count -= static_cast<size_t>(done);
     }
   }
+  /// So that the new name survives a power cut; a folder that cannot be synced is no reason to fail a complete file.
+  void sync_folder() const {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (handle < 0) return;
+    ::fsync(handle);
+    ::close(handle);
+  }
   void pad_to(uint64_t count) {
     static constexpr char kZeros[kAlignment] = {};
     put_bytes(kZeros, count);
@@ -91,8 +102,15 @@ struct GgufWriter::Impl {
 
 GgufWriter::GgufWriter(const std::string& path) : impl_(std::make_unique<Impl>()) {
   impl_->path = path;
-  impl_->temporary = path + ".part-" + std::to_string(::getpid());
-  impl_->file = ::open(impl_->temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  struct stat status {};
+  if (path.empty() || (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)))
+    fail(Code::output_failed, path, ": expected the name of a file, got ", path.empty() ? "nothing" : "a folder");
+  // O_EXCL: a file of another writer, or of a process that died, is never written into.
+  for (int attempt = 0; impl_->file < 0 && attempt < 1000; attempt++) {
+    impl_->temporary = text(path, ".part-", ::getpid(), "-", attempt);
+    impl_->file = ::open(impl_->temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (impl_->file < 0 && errno != EEXIST) break;
+  }
   if (impl_->file < 0) impl_->failed("cannot be created");
 }
 
@@ -157,6 +175,7 @@ void GgufWriter::finish() {
   if (::fsync(impl_->file) != 0 || ::close(std::exchange(impl_->file, -1)) != 0) impl_->failed("cannot be written");
   if (::rename(impl_->temporary.c_str(), impl_->path.c_str()) != 0) impl_->failed("cannot be renamed into place");
   impl_->finished = true;
+  impl_->sync_folder();
 }
 
 }  // namespace dimoo

@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 
 #include "source/safetensors.h"
@@ -31,12 +31,17 @@ constexpr NamePair kBlock[] = {
     {"ff_proj.weight", "ffn_gate.weight"},    {"up_proj.weight", "ffn_up.weight"},    {"ff_out.weight", "ffn_down.weight"},
 };
 
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+/// Tables that some exporters store; they follow from the configuration.
+bool is_buffer(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
+
 class HfFolder : public Source {
  public:
   explicit HfFolder(const std::string& path) {
     path_ = path;
     const Json config = read_json("config.json");
-    for (const std::string& shard : shards()) add_tensors(shard, "");
+    add_transformer();
     Json vq;
     if (exists(path + "/vqvae/config.json")) {
       vq = read_json("vqvae/config.json");
@@ -60,36 +65,45 @@ class HfFolder : public Source {
   }
   Json read_json(const std::string& name) { return Json::parse(text_of(map(name)), path_ + "/" + name); }
 
-  std::set<std::string> shards() {
-    const std::string index = "model.safetensors.index.json";
-    if (!exists(path_ + "/" + index)) return {"model.safetensors"};
-    std::set<std::string> names;
-    const Json listing = read_json(index);
+  /// One file, or shards with an index; the index says which shard's copy of a tensor counts. A single file goes first, as
+  /// everywhere in the ecosystem.
+  void add_transformer() {
+    if (exists(path_ + "/model.safetensors") || !exists(path_ + "/" + kIndex)) return add_tensors("model.safetensors", "");
+    std::map<std::string, std::set<std::string>> shards;
+    const Json listing = read_json(kIndex);
     const Json* weights = listing.find("weight_map");
-    if (!weights || !weights->is_object()) fail(Code::model_corrupt, path_, "/", index, ": expected weight_map");
+    if (!weights || !weights->is_object()) fail(Code::model_corrupt, path_, "/", kIndex, ": expected weight_map");
     for (const auto& [tensor, shard] : weights->as_object()) {
       if (!shard.is_string() || shard.as_string().find('/') != std::string::npos)
-        fail(Code::model_corrupt, path_, "/", index, ": ", tensor, ": expected the name of a file in the folder");
-      names.insert(shard.as_string());
+        fail(Code::model_corrupt, path_, "/", kIndex, ": ", tensor, ": expected the name of a file in the folder");
+      shards[shard.as_string()].insert(tensor);
     }
-    return names;
+    for (const auto& [shard, tensors] : shards) add_tensors(shard, "", &tensors);
   }
 
-  void add_tensors(const std::string& name, const std::string& prefix) {
+  void add_tensors(const std::string& name, const std::string& prefix, const std::set<std::string>* listed = nullptr) {
     const MappedFile& file = map(name);
+    size_t found = 0;
     for (const SafetensorsEntry& entry : parse_safetensors(file.bytes(), file.path())) {
+      if (listed && !listed->contains(entry.name)) continue;
+      found++;
+      if (is_buffer(entry.name)) continue;
       SourceTensor tensor;
       tensor.name = prefix.empty() ? gguf_name(entry.name) : prefix + entry.name;
+      // A weight that we do not know would change the result.
       if (tensor.name.empty()) fail(Code::model_unsupported, file.path(), ": unknown tensor ", entry.name);
       if (entry.dtype == "F32") tensor.type = DType::f32;
       else if (entry.dtype == "F16") tensor.type = DType::f16;
       else if (entry.dtype == "BF16") tensor.type = DType::bf16;
       else fail(Code::model_unsupported, file.path(), ": tensor ", entry.name, ": expected F32, F16 or BF16, got ", entry.dtype);
       tensor.shape = entry.shape;
+      if (entry.data.empty()) fail(Code::model_corrupt, file.path(), ": tensor ", entry.name, ": expected values, got an empty shape");
       tensor.data = entry.data.data();
       tensor.bytes = static_cast<int64_t>(entry.data.size());
       tensors_.push_back(std::move(tensor));
     }
+    if (listed && found != listed->size())
+      fail(Code::model_corrupt, path_, "/", kIndex, ": expected ", listed->size(), " tensors in ", name, ", got ", found);
   }
 };
 

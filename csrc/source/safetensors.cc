@@ -2,6 +2,7 @@
 #include "source/safetensors.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/json.h"
@@ -60,6 +61,7 @@ std::vector<SafetensorsEntry> parse_safetensors(std::span<const std::byte> bytes
   if (length > kMaxHeader || length > bytes.size() - 8)
     fail(Code::model_corrupt, what, ": header length must be at most ", std::min<uint64_t>(kMaxHeader, bytes.size() - 8), ", got ", length,
          " (truncated, or not a safetensors file)");
+  static_assert(std::endian::native == std::endian::little, "data is used as it lies in the file");
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + 8, length);
   const Json parsed = Json::parse(header, what);
   if (!parsed.is_object()) fail(Code::model_corrupt, what, ": expected a JSON object as header");

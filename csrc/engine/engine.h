@@ -1,0 +1,133 @@
+// One engine per process and device: a thread that owns the device, takes turns among runs, and puts whatever is ready into one
+// pass. Runs join and leave between steps; pictures are decoded and encoded as turns of their own. Thread-safe from outside.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/function_ref.h"
+#include "device/registry.h"
+#include "engine/pass.h"
+#include "engine/plan.h"
+#include "engine/run.h"
+#include "model/vq.h"
+
+namespace dimoo {
+
+struct LoadOptions {
+  std::string source, device = "cpu", variant;
+  Precision precision = Precision::fast;
+  int threads = 0;
+  bool verify_weights = false;
+  int64_t max_host_bytes = -1, panel_bytes = -1;
+  int64_t max_rows_per_pass = 2048;  // about where a CPU's throughput has saturated
+  int64_t max_active = 64, max_queue = 1024;
+};
+
+/// A checkpoint bound to an engine's device; models of the same files and precision share one.
+struct Weights {
+  std::unique_ptr<Source> source;
+  Hyperparameters hyper;
+  Precision precision;
+  std::string fingerprint;
+  std::unique_ptr<Backbone> backbone;
+  std::unique_ptr<Vq> vq;
+  std::unique_ptr<Pass> pass;
+  int64_t panel_budget = 0;
+};
+
+struct EngineStats {
+  int64_t running = 0, queued = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
+  double busy_ms = 0;
+};
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  /// The engine of this device, made at first use; the last holder ends its thread.
+  static std::shared_ptr<Engine> acquire(const LoadOptions& options);
+  explicit Engine(const LoadOptions& options);
+  ~Engine();
+
+  /// Binds a checkpoint, or finds it bound. Reads headers only.
+  std::shared_ptr<Weights> bind(const LoadOptions& options);
+  /// Runs a task on the engine's thread, in turn; waits for it and rethrows what it throws.
+  void perform(FunctionRef<void(Device&)> task, const CancelToken* cancel = nullptr);
+  Device& device() { return *device_; }  // what it says of itself is constant
+
+ private:
+  friend class Model;
+  struct Entry {
+    std::shared_ptr<Run> run;
+    std::shared_ptr<Weights> weights;
+    class Model* model;
+    int64_t budget;      // rows of a pass
+    int64_t max_active;  // runs of this model that are under way at once
+  };
+  struct Task {
+    FunctionRef<void(Device&)>* body;
+    const CancelToken* cancel;
+    bool done = false;
+    std::exception_ptr error;
+  };
+
+  void submit(Entry entry);
+  /// Cancels a model's runs and waits until the engine has let go of them.
+  void leave(class Model* model);
+  void drop_ended();
+  void start_waiting();
+  void nudge();
+  void loop();
+  bool take_turn(std::unique_lock<std::mutex>& lock);
+  void run_task(std::unique_lock<std::mutex>& lock);
+  void run_pass(std::unique_lock<std::mutex>& lock, size_t first);
+  void decode_picture(std::unique_lock<std::mutex>& lock, Entry entry);
+
+  std::unique_ptr<Device> device_;
+  std::mutex mutex_;
+  std::condition_variable wake_, changed_;
+  std::deque<Task*> tasks_;
+  std::deque<Entry> runs_;  // in turn: whoever was served goes to the back
+  std::vector<std::shared_ptr<Run>> in_flight_;
+  CancelToken* pass_cancel_ = nullptr;  // of the pass under way
+  bool task_turn_ = false, stop_ = false;
+  std::mutex bind_mutex_;
+  std::map<std::string, std::weak_ptr<Weights>> bound_;
+  std::thread thread_;
+};
+
+/// One loaded model as a caller holds it: admission, its own runs and its statistics.
+class Model {
+ public:
+  explicit Model(const LoadOptions& options);
+  ~Model();
+
+  const Weights& weights() const { return *weights_; }
+  Device& device() const { return engine_->device(); }
+  /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
+  std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
+  std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, const CancelToken* cancel);
+  std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, const CancelToken* cancel);
+  EngineStats stats() const;
+  MemoryPlan plan(const RunShape& shape) const;
+  /// Cancels its runs and waits until none is in flight. Idempotent.
+  void close();
+
+ private:
+  friend class Engine;
+  int64_t available() const;
+  void admit(const RunRequest& request) const;
+  void count(RunState state);
+  void count_pass(int64_t rows, int64_t steps, double ms);
+
+  LoadOptions options_;
+  std::shared_ptr<Engine> engine_;
+  std::shared_ptr<Weights> weights_;
+  mutable std::mutex mutex_;
+  EngineStats stats_;  // guarded by mutex_
+  bool closed_ = false;
+};
+
+}  // namespace dimoo

@@ -1,0 +1,143 @@
+// Admission and bookkeeping of one loaded model. Values were validated in TypeScript; here shapes and bounds are checked again,
+// because everything behind relies on them.
+#include <algorithm>
+
+#include "engine/engine.h"
+#include "engine/verify.h"
+
+namespace dimoo {
+namespace {
+
+[[noreturn]] void bad(const char* what, int64_t low, int64_t high, int64_t actual) {
+  fail(Code::request_invalid, what, " must lie in ", low, "..", high, ", got ", actual);
+}
+
+void within(const char* what, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high) bad(what, low, high, value);
+}
+
+void check(const RunRequest& request, const Hyperparameters& hyper) {
+  const CanvasLayout& layout = *request.layout;
+  within("grid rows", layout.rows, 1, 4096);
+  within("grid columns", layout.columns, 1, 4096);
+  within("grid cells", layout.cells(), 1, 1 << 20);
+  within("branches", layout.branches(), 1, 3);
+  within("guidance weights", static_cast<int64_t>(request.guidance.size()), layout.branches() - 1, layout.branches() - 1);
+  within("cells", static_cast<int64_t>(request.cells.size()), layout.cells(), layout.cells());
+  within("pictures", static_cast<int64_t>(request.seeds.size()), 1, 64);
+  within("steps", request.steps, 1, 4096);
+  within("buffer", request.buffer, 1, 1 << 20);
+  for (const auto& prefix : layout.prefixes) {
+    within("tokens of a prefix", static_cast<int64_t>(prefix.size()), 1, 1 << 20);
+    for (const int32_t id : prefix) within("token id", id, 0, hyper.vocab - 1);
+  }
+  for (const int32_t id : layout.suffix) within("token id", id, 0, hyper.vocab - 1);
+  for (const int32_t code : request.cells) within("code", code, -1, hyper.vq.codebook_size - 1);
+  if (request.schedule.kind == Schedule::Kind::table)
+    within("values of the schedule", static_cast<int64_t>(request.schedule.table.size()), request.steps, request.steps);
+  if (!(request.temperature >= 0)) fail(Code::request_invalid, "temperature must not be negative, got ", request.temperature);
+  if (!request.noise.empty()) within("steps of noise", static_cast<int64_t>(request.noise.size()), request.steps, request.steps);
+}
+
+}  // namespace
+
+Model::Model(const LoadOptions& options) : options_(options), engine_(Engine::acquire(options)), weights_(engine_->bind(options)) {
+  if (options.verify_weights) refuse_non_finite(*weights_->source);
+}
+
+Model::~Model() { close(); }
+
+int64_t Model::available() const {
+  const MemoryReport memory = engine_->device().memory();
+  // What this device already holds for earlier runs serves the next one too.
+  const int64_t there = memory.free + memory.used;
+  return options_.max_host_bytes >= 0 ? std::min(there, options_.max_host_bytes) : there;
+}
+
+MemoryPlan Model::plan(const RunShape& shape) const {
+  const int64_t budget = options_.panel_bytes >= 0 ? options_.panel_bytes : default_panel_budget(*weights_->source);
+  return plan_memory(engine_->device(), weights_->hyper, *weights_->source, weights_->precision, shape, budget, available());
+}
+
+void Model::admit(const RunRequest& request) const {
+  const CanvasLayout& layout = *request.layout;
+  int64_t rows = 0;
+  for (int64_t branch = 0; branch < layout.branches(); branch++) rows += layout.sequence(branch);
+  const auto images = static_cast<int64_t>(request.seeds.size());
+  const int64_t pass_rows = std::max(rows, std::min(images * rows, options_.max_rows_per_pass));
+  const int64_t heads = layout.cells() * layout.branches();
+  const MemoryPlan plan = this->plan({pass_rows, (pass_rows + rows - 1) / rows * heads, layout.rows, layout.columns});
+  if (!plan.fits())
+    throw Error(Code::device_out_of_memory,
+                text("a picture of ", layout.columns, " x ", layout.rows, " cells needs ", plan.needed(), " bytes, ", engine_->device().id(), " has ", plan.available),
+                plan.needed(), plan.available);
+}
+
+std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> doorbell) {
+  check(request, weights_->hyper);
+  admit(request);
+  auto run = std::make_shared<Run>(std::move(request), std::move(doorbell));
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) fail(Code::disposed, "the model was closed");
+    const int64_t limit = options_.max_active + options_.max_queue;
+    if (stats_.running >= limit) fail(Code::queue_full, "expected at most ", limit, " runs at once, got one more");
+    stats_.running++;
+  }
+  engine_->submit({run, weights_, this, options_.max_rows_per_pass, options_.max_active});
+  return run;
+}
+
+std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, const CancelToken* cancel) {
+  const int64_t scale = weights_->hyper.vq.scale();
+  if (width < scale || height < scale || width % scale || height % scale || static_cast<int64_t>(rgb.size()) != width * height * 3)
+    fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ", rgb.size(), " bytes");
+  std::vector<int32_t> codes(static_cast<size_t>(width / scale * (height / scale)));
+  engine_->perform([&](Device&) { weights_->vq->encode(rgb, height, width, codes); }, cancel);
+  return codes;
+}
+
+std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, const CancelToken* cancel) {
+  within("grid rows", rows, 1, 4096);
+  within("grid columns", columns, 1, 4096);
+  within("codes", static_cast<int64_t>(codes.size()), rows * columns, rows * columns);
+  for (const int32_t code : codes) within("code", code, 0, weights_->hyper.vq.codebook_size - 1);
+  const int64_t scale = weights_->hyper.vq.scale();
+  std::vector<uint8_t> rgb(static_cast<size_t>(rows * columns * scale * scale * 3));
+  engine_->perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
+  return rgb;
+}
+
+EngineStats Model::stats() const {
+  std::lock_guard lock(mutex_);
+  EngineStats stats = stats_;
+  stats.queued = std::max<int64_t>(0, stats.running - options_.max_active);
+  stats.running -= stats.queued;
+  return stats;
+}
+
+void Model::count(RunState state) {
+  std::lock_guard lock(mutex_);
+  stats_.running--;
+  if (state == RunState::done) stats_.completed++;
+  else if (state == RunState::aborted) stats_.aborted++;
+  else stats_.failed++;
+}
+
+void Model::count_pass(int64_t rows, int64_t steps, double ms) {
+  std::lock_guard lock(mutex_);
+  stats_.forward_passes++;
+  stats_.rows += rows;
+  stats_.steps += steps;
+  stats_.busy_ms += ms;
+}
+
+void Model::close() {
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  engine_->leave(this);
+}
+
+}  // namespace dimoo

@@ -1,0 +1,37 @@
+// Sums of what the parts say of themselves; no part is guessed.
+#include "engine/plan.h"
+
+#include <algorithm>
+
+#include "model/backbone.h"
+#include "model/vq.h"
+
+namespace dimoo {
+
+int64_t weight_bytes(const Source& source) {
+  int64_t bytes = 0;
+  for (const SourceTensor& tensor : source.tensors()) bytes += tensor.bytes;
+  return bytes;
+}
+
+int64_t default_panel_budget(const Source& source) { return std::max<int64_t>(weight_bytes(source), int64_t{64} << 20); }
+
+int64_t picture_rows(int64_t branches, int64_t prompt_tokens, int64_t rows, int64_t columns) {
+  return branches * (prompt_tokens + 4 + rows * (columns + 1));
+}
+
+MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
+                       int64_t panel_budget, int64_t available) {
+  MemoryPlan plan;
+  plan.weights = weight_bytes(source);
+  plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows);
+  plan.logits = Backbone::logits_bytes(hyper, shape.head_rows, Slice::codes);
+  plan.activations = Backbone::activation_bytes(hyper, shape.pass_rows) + device.scratch_bytes(shape.pass_rows, hyper.d_model, hyper.mlp);
+  plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
+  plan.available = available;
+  const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
+  plan.panels = std::clamp<int64_t>(available - plan.needed(), 0, std::min(panel_budget, all));
+  return plan;
+}
+
+}  // namespace dimoo

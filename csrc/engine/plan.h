@@ -1,0 +1,34 @@
+// Memory is planned before a run starts (design.md, contract 5): what does not fit is refused with both numbers.
+#pragma once
+#include "device/device.h"
+#include "model/hyperparameters.h"
+
+namespace dimoo {
+
+/// What a run needs at once: rows of its largest pass, and the grid of one picture.
+struct RunShape {
+  int64_t pass_rows = 0, head_rows = 0, grid_rows = 0, grid_columns = 0;
+};
+
+struct MemoryPlan {
+  int64_t weights = 0, panels = 0, kv = 0, logits = 0, activations = 0, vq = 0;
+  int64_t available = 0;
+  /// What must be there besides the mapped weights.
+  int64_t needed() const { return panels + kv + logits + activations + vq; }
+  int64_t total() const { return weights + needed(); }
+  bool fits() const { return needed() <= available; }
+};
+
+/// Panels are what is free after the rest, at most what packing everything takes and at most `panel_budget`.
+MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
+                       int64_t panel_budget, int64_t available);
+
+/// Rows of one picture's pass: all its branches.
+int64_t picture_rows(int64_t branches, int64_t prompt_tokens, int64_t rows, int64_t columns);
+
+int64_t weight_bytes(const Source& source);
+
+/// Budget for panels unless one is stated: the weights' size, but at least 64 MiB.
+int64_t default_panel_budget(const Source& source);
+
+}  // namespace dimoo

@@ -1,0 +1,228 @@
+// Field names are the API's.
+#include "engine/reports.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "device/cuda_devices.h"
+#include "source/quantize.h"
+
+namespace dimoo {
+namespace {
+
+Json device_json(const DeviceReport& report) {
+  Json json(Json::Object{});
+  json.set("id", report.id).set("usable", report.usable);
+  if (!report.reason.empty()) json.set("reason", report.reason);
+  json.set("name", report.name).set("totalBytes", report.total_bytes).set("freeBytes", report.free_bytes);
+  if (!report.compute_capability.empty()) json.set("computeCapability", report.compute_capability);
+  if (!report.driver_version.empty()) json.set("driverVersion", report.driver_version);
+  if (!report.required_driver_version.empty()) json.set("requiredDriverVersion", report.required_driver_version);
+  return json;
+}
+
+Json texts(const std::vector<std::string>& list) {
+  Json::Array items;
+  for (const std::string& text : list) items.emplace_back(text);
+  return Json(std::move(items));
+}
+
+/// The type of most bytes among the blocks' matrices.
+const char* main_type(const Source& source) {
+  std::map<DType, int64_t> bytes;
+  for (const SourceTensor& tensor : source.tensors())
+    if (tensor.name.starts_with("blk.") && tensor.shape.size() > 1) bytes[tensor.type] += tensor.bytes;
+  const auto most = std::max_element(bytes.begin(), bytes.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? "f32" : type_info(most->first).name;
+}
+
+std::string model_name(const Source& source) {
+  if (source.format() == Source::Format::gguf) {
+    const std::string name = source.settings().string_or("general.name", "");
+    if (!name.empty()) return name;
+  }
+  std::string path = source.path();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  path = path.substr(path.rfind('/') + 1);
+  return path.ends_with(".gguf") ? path.substr(0, path.size() - 5) : path;
+}
+
+Json plan_json(const MemoryPlan& plan) {
+  Json json(Json::Object{});
+  json.set("weightsBytes", plan.weights).set("panelBytes", plan.panels).set("kvBytes", plan.kv).set("logitsBytes", plan.logits);
+  json.set("activationsBytes", plan.activations).set("vqBytes", plan.vq).set("totalBytes", plan.total());
+  return json.set("fits", plan.fits()).set("availableBytes", plan.available);
+}
+
+std::vector<std::string> cpu_features() {
+  std::vector<std::string> names;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) names.emplace_back("avx2");
+  if (__builtin_cpu_supports("fma")) names.emplace_back("fma");
+  if (__builtin_cpu_supports("avx512f")) names.emplace_back("avx512f");
+  if (__builtin_cpu_supports("avx512vnni")) names.emplace_back("avx512_vnni");
+  if (__builtin_cpu_supports("avx512bf16")) names.emplace_back("avx512_bf16");
+#endif
+  return names;
+}
+
+/// Relative RMS error of one product per variant and weight type against dequantised weights in f64.
+Json measure_variants(const std::vector<std::string>& names, const CancelToken& cancel) {
+  constexpr int64_t kRows = 37, kCols = 512, kOut = 96;
+  std::vector<float> x(kRows * kCols), w(kOut * kCols);
+  for (size_t i = 0; i < x.size(); i++) x[i] = uniform(1, static_cast<uint32_t>(i), 0, 0, Stream::sample) - 0.5f;
+  for (size_t i = 0; i < w.size(); i++) w[i] = uniform(2, static_cast<uint32_t>(i), 0, 0, Stream::sample) - 0.5f;
+  Json::Array results;
+  for (const std::string& name : names) {
+    DeviceOptions options;
+    options.variant = name;
+    const auto device = create_device("cpu", options);
+    for (const DType type : {DType::f32, DType::bf16, DType::q8_0, DType::q6_k, DType::q4_k, DType::q4_0}) {
+      cancel.check();
+      std::vector<std::byte> packed(static_cast<size_t>(type_bytes(type, kOut * kCols)));
+      for (int64_t r = 0; r < kOut; r++) quantize(type, w.data() + r * kCols, kCols, packed.data() + r * type_bytes(type, kCols));
+      std::vector<float> exact(w.size()), out(kRows * kOut);
+      dequantize(type, packed.data(), static_cast<int64_t>(w.size()), exact.data());
+      const auto weight = device->prepare({"verify", type, kOut, kCols, packed.data()}, Precision::fast);
+      device->linear(Tensor(x.data(), kRows, kCols), *weight, Tensor(out.data(), kRows, kOut));
+      double error = 0, square = 0;
+      for (int64_t r = 0; r < kRows; r++)
+        for (int64_t n = 0; n < kOut; n++) {
+          double sum = 0;
+          for (int64_t k = 0; k < kCols; k++) sum += double{x[static_cast<size_t>(r * kCols + k)]} * exact[static_cast<size_t>(n * kCols + k)];
+          const double d = out[static_cast<size_t>(r * kOut + n)] - sum;
+          error += d * d, square += sum * sum;
+        }
+      Json entry(Json::Object{});
+      entry.set("variant", name).set("type", type_info(type).name).set("relativeError", std::sqrt(error / square));
+      results.push_back(std::move(entry));
+    }
+  }
+  return Json(std::move(results));
+}
+
+}  // namespace
+
+Json devices_report() {
+  Json::Array all;
+  for (const DeviceReport& report : inspect_devices()) all.push_back(device_json(report));
+  return Json(std::move(all));
+}
+
+LoadOptions parse_load_options(const Json& options) {
+  LoadOptions load;
+  load.source = options.string_or("source", "");
+  load.device = options.string_or("device", "cpu");
+  load.variant = options.string_or("variant", "");
+  load.precision = options.string_or("precision", "fast") == "f32" ? Precision::f32 : Precision::fast;
+  load.threads = static_cast<int>(options.int_or("threads", 0));
+  load.verify_weights = options.string_or("verify", "sizes") == "full";
+  load.max_host_bytes = options.int_or("maxHostBytes", -1);
+  load.panel_bytes = options.int_or("panelBytes", -1);
+  load.max_rows_per_pass = options.int_or("maxRowsPerPass", load.max_rows_per_pass);
+  load.max_active = options.int_or("maxActive", load.max_active);
+  load.max_queue = options.int_or("maxQueue", load.max_queue);
+  return load;
+}
+
+Json plan_report(const Json& options) {
+  Json merged = options;
+  if (const Json* memory = options.find("memory"); memory && memory->is_object())
+    for (const auto& [key, value] : memory->as_object()) merged.set(key, value);
+  LoadOptions load = parse_load_options(merged);
+  load.threads = 1;  // nothing is computed
+  const Model model(load);
+  const Hyperparameters& hyper = model.weights().hyper;
+  const Json* image = model.weights().source->generation().find("image");
+  const auto standard = [&](const char* key, int64_t fallback) { return image ? image->int_or(key, fallback) : fallback; };
+  const int64_t scale = hyper.vq.scale();
+  RunShape shape;
+  const Json* runs = options.find("runs");
+  const Json::Array one{Json(Json::Object{})};
+  for (const Json& run : runs && runs->is_array() && !runs->as_array().empty() ? runs->as_array() : one) {
+    const int64_t columns = run.int_or("width", standard("width", 1024)) / scale, rows = run.int_or("height", standard("height", 1024)) / scale;
+    const int64_t images = run.int_or("images", 1), branches = run.double_or("guidance", 1) > 0 ? 2 : 1;
+    const int64_t picture = picture_rows(branches, run.int_or("promptTokens", 64), rows, columns);
+    const int64_t pass = std::max(picture, std::min(images * picture, load.max_rows_per_pass));
+    shape.pass_rows = std::max(shape.pass_rows, pass);
+    shape.head_rows = std::max(shape.head_rows, (pass + picture - 1) / picture * branches * rows * columns);
+    if (rows * columns > shape.grid_rows * shape.grid_columns) shape.grid_rows = rows, shape.grid_columns = columns;
+  }
+  return plan_json(model.plan(shape));
+}
+
+Json doctor_report(const Json& options, const CancelToken& cancel) {
+  const auto device = create_device("cpu", {});
+  Json cpu(Json::Object{});
+  cpu.set("name", device->name()).set("features", texts(cpu_features())).set("threads", device->threads());
+  Json::Array variants;
+  for (const VariantReport& report : device->variants()) {
+    Json entry(Json::Object{});
+    variants.push_back(entry.set("op", report.op).set("chosen", report.chosen).set("available", texts(report.available)));
+  }
+  cpu.set("variants", Json(std::move(variants)));
+  Json cuda(Json::Object{});
+  cuda.set("built", *cuda_architectures() != 0).set("architectures", cuda_architectures());
+  Json report(Json::Object{});
+  report.set("cpu", cpu).set("cuda", cuda);
+  if (options.bool_or("verify", false)) report.set("verify", measure_variants(device->variants().front().available, cancel));
+  return report;
+}
+
+Json build_report(const char* compiler, const char* sanitizer) {
+  Json build(Json::Object{});
+  build.set("compiler", compiler).set("sanitizer", sanitizer);
+  return build.set("cuda", *cuda_architectures() != 0).set("cudaArchitectures", cuda_architectures());
+}
+
+Json model_report(const Model& model) {
+  const Weights& weights = model.weights();
+  const Hyperparameters& h = weights.hyper;
+  Json hyper(Json::Object{});
+  hyper.set("d_model", h.d_model).set("n_layers", h.layers).set("n_heads", h.heads).set("n_kv_heads", h.kv_heads).set("head_dim", h.head_dim);
+  hyper.set("mlp", h.mlp).set("vocab", h.vocab).set("context_length", h.context_length);
+  hyper.set("rope_theta", static_cast<double>(h.rope_theta)).set("eps", static_cast<double>(h.rms_eps));
+  const TokenRoles& t = h.tokens;
+  Json tokens(Json::Object{});
+  tokens.set("mask", t.mask).set("row_end", t.row_end).set("padding", t.padding).set("end_of_text", t.end_of_text);
+  tokens.set("image_begin", t.image_begin).set("image_end", t.image_end).set("uncondition", t.uncondition);
+  tokens.set("answer_begin", t.answer_begin).set("answer_end", t.answer_end);
+  DeviceReport device;
+  device.id = model.device().id();
+  device.usable = true;
+  device.name = model.device().name();
+  const MemoryReport memory = model.device().memory();
+  device.total_bytes = memory.total, device.free_bytes = memory.free;
+  Json variants(Json::Object{});
+  for (const VariantReport& report : model.device().variants()) variants.set(report.op, report.chosen);
+  Json bytes(Json::Object{});
+  bytes.set("weights", weight_bytes(*weights.source));
+  Json info(Json::Object{});
+  info.set("name", model_name(*weights.source)).set("architecture", "lumina-dimoo");
+  info.set("format", weights.source->format() == Source::Format::gguf ? "gguf" : "safetensors").set("weights", main_type(*weights.source));
+  info.set("embedded", false).set("sha256", weights.fingerprint).set("hyper", hyper).set("tokens", tokens);
+  info.set("codebook_size", h.vq.codebook_size).set("code_offset", h.code_offset).set("scale", h.vq.scale());
+  info.set("defaults", weights.source->generation()).set("device", device_json(device));
+  info.set("precision", weights.precision == Precision::f32 ? "f32" : "fast").set("variants", variants);
+  return info.set("bytes", bytes);
+}
+
+Json stats_report(const Model& model) {
+  const EngineStats stats = model.stats();
+  const MemoryReport memory = model.device().memory();
+  const double seconds = stats.busy_ms / 1000;
+  Json json(Json::Object{});
+  json.set("running", stats.running).set("queued", stats.queued).set("completed", stats.completed).set("aborted", stats.aborted);
+  json.set("failed", stats.failed).set("forwardPasses", stats.forward_passes);
+  json.set("meanRowsPerPass", stats.forward_passes ? static_cast<double>(stats.rows) / static_cast<double>(stats.forward_passes) : 0.0);
+  json.set("stepsPerSecond", seconds > 0 ? static_cast<double>(stats.steps) / seconds : 0.0);
+  json.set("deviceBytesUsed", memory.used).set("deviceBytesFree", memory.free);
+  const double mean = stats.completed ? stats.busy_ms / static_cast<double>(stats.completed) : 0.0;
+  return json.set("estimatedWaitMs", mean * static_cast<double>(stats.queued));
+}
+
+}  // namespace dimoo

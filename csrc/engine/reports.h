@@ -1,0 +1,24 @@
+// What `inspectDevices`, `planMemory`, `dimoo doctor` and a loaded model say, as JSON.
+#pragma once
+#include "base/cancel.h"
+#include "base/json.h"
+#include "engine/engine.h"
+
+namespace dimoo {
+
+/// [{id, usable, reason?, name, totalBytes, freeBytes, computeCapability?, driverVersion?, requiredDriverVersion?}]
+Json devices_report();
+/// {source, device, precision, memory?, runs: [{width, height, images, promptTokens, guidance?}]} -> MemoryPlan for all of them at once.
+Json plan_report(const Json& options);
+/// {cpu: {name, features, threads, variants: [{op, chosen, available}]}, cuda: {...}, verify?: [{variant, type, error}]}
+Json doctor_report(const Json& options, const CancelToken& cancel);
+/// {compiler, sanitizer, cuda, cudaArchitectures}
+Json build_report(const char* compiler, const char* sanitizer);
+/// ModelInfo of lib/info.ts.
+Json model_report(const Model& model);
+/// SchedulerStats of lib/model.ts.
+Json stats_report(const Model& model);
+/// The options of `load` (NativeLoadOptions of lib/binding.ts).
+LoadOptions parse_load_options(const Json& options);
+
+}  // namespace dimoo

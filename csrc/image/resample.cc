@@ -1,0 +1,104 @@
+// Weights are computed in f64, turned into integers of 22 fraction bits, and summed in 32 bits with rounding.
+#include "image/resample.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace dimoo {
+namespace {
+
+constexpr int kBits = 22;
+
+double radius_of(Filter filter) {
+  switch (filter) {
+    case Filter::box: return 0.5;
+    case Filter::bicubic: return 2;
+    case Filter::lanczos: return 3;
+  }
+  return 0;
+}
+
+double sinc(double x) { return x == 0 ? 1 : std::sin(x * M_PI) / (x * M_PI); }
+
+double weight_of(Filter filter, double x) {
+  constexpr double a = -0.5;
+  switch (filter) {
+    case Filter::box: return x > -0.5 && x <= 0.5 ? 1 : 0;
+    case Filter::bicubic:
+      x = std::fabs(x);
+      if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+      return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+    case Filter::lanczos: return x > -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+  }
+  return 0;
+}
+
+/// What one output index sums: source indices from `first`, integer weights.
+struct Taps {
+  int64_t first;
+  std::vector<int32_t> weights;
+};
+
+std::vector<Taps> taps_for(int64_t in, int64_t out, Filter filter) {
+  const double ratio = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(ratio, 1.0);
+  const double support = radius_of(filter) * stretch;
+  std::vector<Taps> all(static_cast<size_t>(out));
+  for (int64_t o = 0; o < out; o++) {
+    const double centre = (static_cast<double>(o) + 0.5) * ratio;
+    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
+    const int64_t last = std::min(in, static_cast<int64_t>(centre + support + 0.5));
+    std::vector<double> exact;
+    double sum = 0;
+    for (int64_t i = first; i < last; i++) {
+      exact.push_back(weight_of(filter, (static_cast<double>(i) - centre + 0.5) / stretch));
+      sum += exact.back();
+    }
+    Taps& taps = all[static_cast<size_t>(o)];
+    taps.first = first;
+    for (const double w : exact) taps.weights.push_back(static_cast<int32_t>(std::round((sum != 0 ? w / sum : w) * (1 << kBits))));
+  }
+  return all;
+}
+
+/// One pass along an axis: lines of `in` samples, `step` values apart, become lines of `taps.size()`.
+std::vector<uint8_t> pass(std::span<const uint8_t> from, const std::vector<Taps>& taps, int64_t outer, int64_t in, int64_t inner) {
+  const auto out = static_cast<int64_t>(taps.size());
+  std::vector<uint8_t> to(static_cast<size_t>(outer * out * inner));
+  for (int64_t line = 0; line < outer; line++)
+    for (int64_t o = 0; o < out; o++) {
+      const Taps& tap = taps[static_cast<size_t>(o)];
+      for (int64_t c = 0; c < inner; c++) {
+        int64_t sum = int64_t{1} << (kBits - 1);
+        const uint8_t* at = from.data() + (line * in + tap.first) * inner + c;
+        for (const int32_t weight : tap.weights) sum += int64_t{weight} * *at, at += inner;
+        to[static_cast<size_t>((line * out + o) * inner + c)] = static_cast<uint8_t>(std::clamp<int64_t>(sum >> kBits, 0, 255));
+      }
+    }
+  return to;
+}
+
+}  // namespace
+
+Filter filter_named(const std::string& name) {
+  if (name == "box") return Filter::box;
+  if (name == "bicubic") return Filter::bicubic;
+  if (name == "lanczos") return Filter::lanczos;
+  fail(Code::request_invalid, "filter: expected box, bicubic or lanczos, got ", name);
+}
+
+std::vector<uint8_t> resample(std::span<const uint8_t> pixels, int64_t channels, int64_t width, int64_t height, int64_t to_width,
+                              int64_t to_height, Filter filter) {
+  constexpr int64_t kMost = 1 << 20;
+  for (const int64_t side : {width, height, to_width, to_height})
+    if (side < 1 || side > kMost) fail(Code::image_invalid, "resize: sides must lie in 1..", kMost, ", got ", side);
+  if (channels < 1 || channels > 4 || static_cast<int64_t>(pixels.size()) != width * height * channels)
+    fail(Code::image_invalid, "resize: expected ", width, " x ", height, " pixels of ", channels, " bytes, got ", pixels.size(), " bytes");
+  std::vector<uint8_t> picture(pixels.begin(), pixels.end());
+  if (to_width != width) picture = pass(picture, taps_for(width, to_width, filter), height, width, channels);
+  if (to_height != height) picture = pass(picture, taps_for(height, to_height, filter), 1, height, to_width * channels);
+  return picture;
+}
+
+}  // namespace dimoo

@@ -1,0 +1,30 @@
+// What one environment (the main thread or a worker) owns: its doorbell, its jobs' threads and its runs. No statics.
+#pragma once
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "base/cancel.h"
+#include "engine/engine.h"
+#include "napi/doorbell.h"
+
+namespace dimoo::napi {
+
+struct AddonData {
+  std::shared_ptr<Doorbell> bell;
+  Napi::FunctionReference model_class, run_class;
+  struct Worker {
+    std::thread thread;
+    std::shared_ptr<CancelToken> cancel;
+  };
+  std::map<uint64_t, Worker> jobs;  // environment's thread only
+  std::map<const Run*, std::weak_ptr<Run>> runs;
+  uint64_t next_job = 0;
+
+  static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
+  /// The environment goes: nobody is called any more, runs are cancelled, jobs cancelled and awaited.
+  void shut_down();
+};
+
+}  // namespace dimoo::napi

@@ -1,0 +1,93 @@
+// Under ten lines a method: convert, call, wrap.
+#include "napi/model_object.h"
+
+#include "engine/reports.h"
+#include "napi/job.h"
+#include "napi/run_object.h"
+#include "napi/values.h"
+
+namespace dimoo::napi {
+namespace {
+
+constexpr napi_type_tag kTag = {0x6c756d696e612d6d, 0x6f64656c2d6f626a};
+
+}  // namespace
+
+Napi::Function ModelObject::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {InstanceMethod<&ModelObject::info>("info"), InstanceMethod<&ModelObject::tokenizer_json>("tokenizerJson"),
+                      InstanceMethod<&ModelObject::run>("run"), InstanceMethod<&ModelObject::encode_vq>("encodeVq"),
+                      InstanceMethod<&ModelObject::decode_vq>("decodeVq"), InstanceMethod<&ModelObject::stats>("stats"),
+                      InstanceMethod<&ModelObject::close>("close")});
+}
+
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
+  if (info.Length() < 1 || !info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "NativeModel is made by load");
+  model_ = *info[0].As<Napi::External<std::shared_ptr<Model>>>().Data();
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+ModelObject::~ModelObject() {
+  if (model_) std::thread([model = std::move(model_)]() mutable { model.reset(); }).detach();
+}
+
+Napi::Value ModelObject::wrap(Napi::Env env, std::shared_ptr<Model> model) {
+  return AddonData::of(env).model_class.New({Napi::External<std::shared_ptr<Model>>::New(env, &model)});
+}
+
+const std::shared_ptr<Model>& ModelObject::open() const {
+  if (!model_) fail(Code::disposed, "the model was closed");
+  return model_;
+}
+
+Napi::Value ModelObject::info(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), model_report(*open()).dump()); });
+}
+
+Napi::Value ModelObject::tokenizer_json(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::string_view text = open()->weights().source->tokenizer_json();
+    return Napi::String::New(info.Env(), text.data(), text.size());
+  });
+}
+
+Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsFunction()) fail(Code::request_invalid, "run: expected (request, wake)");
+    Model& model = *open();
+    return RunObject::start(info.Env(), model, parse_request(info[0].As<Napi::Object>(), model.weights().hyper), info[1].As<Napi::Function>());
+  });
+}
+
+Napi::Value ModelObject::encode_vq(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto bytes = bytes_of(info[0], "pixels");
+    const int64_t width = info[1].ToNumber().Int64Value(), height = info[2].ToNumber().Int64Value();
+    return start_job(info.Env(), info.Env().Undefined(), [model = open(), rgb = std::vector(bytes.begin(), bytes.end()), width, height](auto&, auto& cancel) {
+      return [codes = model->encode(rgb, width, height, cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Int32Array>(env, codes); };
+    });
+  });
+}
+
+Napi::Value ModelObject::decode_vq(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t rows = info[1].ToNumber().Int64Value(), columns = info[2].ToNumber().Int64Value();
+    return start_job(info.Env(), info.Env().Undefined(), [model = open(), codes = ints_of(info[0], "tokens"), rows, columns](auto&, auto& cancel) {
+      return [rgb = model->decode(codes, rows, columns, cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Uint8Array>(env, rgb); };
+    });
+  });
+}
+
+Napi::Value ModelObject::stats(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), stats_report(*open()).dump()); });
+}
+
+Napi::Value ModelObject::close(const Napi::CallbackInfo& info) {
+  return start_job(info.Env(), info.Env().Undefined(), [model = std::move(model_)](auto&, auto&) mutable {
+    if (model) model->close();
+    model.reset();
+    return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
+  });
+}
+
+}  // namespace dimoo::napi

@@ -1,0 +1,81 @@
+// The error's text is the core's own; nothing is translated twice.
+#include "napi/values.h"
+
+#include "base/json.h"
+
+namespace dimoo::napi {
+namespace {
+
+[[noreturn]] void mismatch(const char* name, const char* expected) { fail(Code::request_invalid, name, ": expected ", expected); }
+
+template <class Array>
+Array array_of(const Napi::Value& value, const char* name, napi_typedarray_type type, const char* expected) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) mismatch(name, expected);
+  return value.As<Array>();
+}
+
+}  // namespace
+
+Napi::Error to_js(Napi::Env env, const Error& error) {
+  Napi::Error made = Napi::Error::New(env, error.text());
+  made.Value().Set("code", code_name(error.code()));
+  if (error.code() == Code::device_out_of_memory) {
+    Json details(Json::Object{});
+    details.set("requiredBytes", error.needed()).set("availableBytes", error.available());
+    made.Value().Set("details", details.dump());
+  }
+  return made;
+}
+
+Napi::Error to_js(Napi::Env env, std::exception_ptr error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return to_js(env, known);
+  } catch (const std::bad_alloc&) {
+    return to_js(env, Error(Code::device_out_of_memory, "the process has no memory left"));
+  } catch (const std::exception& other) {
+    return to_js(env, Error(Code::internal, other.what()));
+  }
+}
+
+Napi::Value field(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) mismatch(name, "a value");
+  return value;
+}
+
+double number_field(const Napi::Object& object, const char* name) {
+  const Napi::Value value = field(object, name);
+  if (!value.IsNumber()) mismatch(name, "a number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+int64_t int_field(const Napi::Object& object, const char* name) {
+  const double value = number_field(object, name);
+  if (!(value >= -9e15 && value <= 9e15) || value != static_cast<double>(static_cast<int64_t>(value))) mismatch(name, "a whole number");
+  return static_cast<int64_t>(value);
+}
+
+std::string string_field(const Napi::Object& object, const char* name) {
+  const Napi::Value value = field(object, name);
+  if (!value.IsString()) mismatch(name, "a string");
+  return value.As<Napi::String>();
+}
+
+std::vector<int32_t> ints_of(const Napi::Value& value, const char* name) {
+  const auto array = array_of<Napi::Int32Array>(value, name, napi_int32_array, "an Int32Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+std::vector<float> floats_of(const Napi::Value& value, const char* name) {
+  const auto array = array_of<Napi::Float32Array>(value, name, napi_float32_array, "a Float32Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+std::span<const uint8_t> bytes_of(const Napi::Value& value, const char* name) {
+  const auto array = array_of<Napi::Uint8Array>(value, name, napi_uint8_array, "a Uint8Array");
+  return {array.Data(), array.ElementLength()};
+}
+
+}  // namespace dimoo::napi

@@ -1,0 +1,42 @@
+// Why the addon could not be loaded, in words: every place that was tried, and the command that builds one.
+// Reads folders only; never compiles and never downloads.
+import { existsSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import { BindingError, type BindingAttempt } from './errors.js'
+
+/** `error` is what node-gyp-build threw for the package at `root`. */
+export function bindingError(root: string, error: unknown): BindingError {
+  const message = error instanceof Error ? error.message : String(error)
+  const found = places(root).flatMap((place) => binaries(place))
+  const attempts = places(root).map((place): BindingAttempt => {
+    const names = binaries(place)
+    if (names.length === 0) return { path: place, message: existsSync(place) ? 'holds no .node file' : 'is not there' }
+    // node-gyp-build opens the first file of the first place that has one.
+    return names[0] === found[0]
+      ? { path: names[0]!, message: firstLine(message) }
+      : { path: names[0]!, message: 'not tried' }
+  })
+  const code = found.length > 0 ? 'binding/incompatible' : 'binding/not-found'
+  const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`
+  const tried = attempts.map((attempt) => `${attempt.path}: ${attempt.message}`).join('; ')
+  const text = `no binary of lumina-dimoo loads here (${what}; tried ${tried}); to build one: npx dimoo build`
+  return new BindingError(code, text, attempts, error)
+}
+
+function places(root: string): string[] {
+  const base = process.env['LUMINA_DIMOO_PREBUILD'] ?? root
+  return ['build/Release', 'build/Debug', `prebuilds/${process.platform}-${process.arch}`].map((dir) =>
+    path.join(base, dir),
+  )
+}
+
+function binaries(dir: string): string[] {
+  if (!existsSync(dir)) return []
+  return readdirSync(dir)
+    .filter((name) => name.endsWith('.node'))
+    .map((name) => path.join(dir, name))
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!
+}

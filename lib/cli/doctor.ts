@@ -1,0 +1,109 @@
+// `dimoo doctor`: what works on this machine and why the rest does not. Exit code 1 where nothing can run.
+import { Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { binding } from '../binding.js'
+import { inspectDevices, type DeviceReport } from '../devices.js'
+import { BindingError, DimooError } from '../errors.js'
+import { runJob } from '../job.js'
+import { embeddedModel } from '../source.js'
+import { writeJson, type Context } from './context.js'
+import { bytesText } from './job-report.js'
+import { packageVersion } from './version.js'
+
+const EXAMPLES = `
+Examples:
+  dimoo doctor
+  dimoo doctor --verify      also measures every variant's error against the reference arithmetic
+  dimoo doctor --json`
+
+const MODEL_TEXT = `
+  It draws 64x64 pictures of one plain shape, to show that everything works. For the real checkpoint download the folder as
+  published (config.json, model-*.safetensors, tokenizer.json, vqvae/) and say --model <folder>, or convert it once:
+  dimoo convert <folder> -o lumina.gguf --type q8_0`
+
+/** What the addon's job says. */
+interface DoctorReport {
+  readonly cpu: {
+    readonly name: string
+    readonly features: readonly string[]
+    readonly threads: number
+    readonly variants: readonly {
+      readonly op: string
+      readonly chosen: string
+      readonly available: readonly string[]
+    }[]
+  }
+  readonly cuda: { readonly built: boolean; readonly architectures: string }
+  /** Root mean square error of a product, relative to the result's. */
+  readonly verify?: readonly { readonly variant: string; readonly type: string; readonly relativeError: number }[]
+}
+
+export function command(context: Context): Command {
+  return new Command('doctor')
+    .description('Shows what works on this machine, why the rest does not, and which variants were chosen.')
+    .option('--verify', "measure every variant's error")
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action((flags: { verify?: boolean; json?: boolean }) => doctor(flags, context))
+}
+
+async function doctor(flags: { verify?: boolean; json?: boolean }, { stdout, signal }: Context): Promise<void> {
+  const platform = {
+    version: packageVersion(),
+    node: process.versions.node,
+    platform: process.platform,
+    arch: process.arch,
+  }
+  const devices = await inspectDevices()
+  const missing = addonProblem()
+  const report = missing
+    ? undefined
+    : await runJob<DoctorReport>('doctor', { verify: flags.verify ?? false }, { signal })
+  const miniature = existsSync(embeddedModel)
+  if (flags.json) writeJson(stdout, { ...platform, addon: missing?.attempts ?? 'loads', devices, miniature, ...report })
+  else {
+    const head = `lumina-dimoo ${platform.version} on Node ${platform.node}, ${platform.platform}-${platform.arch}`
+    const model = `miniature: ${miniature ? '' : 'missing at '}${embeddedModel}${MODEL_TEXT}`
+    const lines = [head, addonLine(missing), ...devices.map(deviceLine), ...(report ? reportLines(report) : []), model]
+    stdout.write(`${lines.join('\n')}\n`)
+  }
+  if (missing) throw missing
+  if (!devices.some((device) => device.usable))
+    throw new DimooError('device/unavailable', 'expected a usable device, got none')
+}
+
+function addonProblem(): BindingError | undefined {
+  try {
+    binding()
+    return undefined
+  } catch (error) {
+    if (error instanceof BindingError) return error
+    throw error
+  }
+}
+
+function addonLine(missing: BindingError | undefined): string {
+  if (!missing) {
+    const { compiler } = JSON.parse(binding().build) as { compiler?: string }
+    return `addon: loads (${binding().version}, built by ${compiler ?? 'an unknown compiler'})`
+  }
+  const tried = missing.attempts.map((attempt) => `\n  ${attempt.path}: ${attempt.message}`)
+  return `addon: does not load${tried.join('')}`
+}
+
+function deviceLine({ id, usable, reason, name, totalBytes, freeBytes }: DeviceReport): string {
+  if (!usable) return `${id}: not usable, ${reason ?? 'unknown reason'} (${name})`
+  return `${id}: usable, ${name}, ${bytesText(freeBytes)} free of ${bytesText(totalBytes)}`
+}
+
+function reportLines({ cpu, cuda, verify = [] }: DoctorReport): string[] {
+  return [
+    `processor: ${cpu.name}, ${cpu.threads} threads, ${cpu.features.join(' ')}`,
+    ...cpu.variants.map(({ op, chosen, available }) => `  ${op}: ${chosen} (of ${available.join(', ')})`),
+    cuda.built
+      ? `CUDA: compiled in for ${cuda.architectures}`
+      : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
+    ...(verify.length > 0 ? ['relative error of a product, by variant and weight type:'] : []),
+    ...verify.map(({ variant, type, relativeError }) => `  ${variant} ${type}: ${relativeError.toExponential(1)}`),
+  ]
+}

@@ -1,0 +1,47 @@
+// Flags from the tables of options: `onDeviceUnavailable` is `--on-device-unavailable`, `memory.panelBytes` is
+// `--memory-panel-bytes`. A field without help (functions, signals) is no flag. Values are checked where the API checks them.
+import type { Command } from 'commander'
+import type { Field, Fields } from '../validate.js'
+
+interface Flag {
+  /** Where the value goes, e.g. ['memory', 'panelBytes']. */
+  readonly path: readonly string[]
+  readonly field: Field
+}
+
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** Every flag of a table, nested ones flattened. */
+export function flagsOf(fields: Fields, path: readonly string[] = []): Flag[] {
+  return Object.entries(fields).flatMap(([name, field]) => {
+    if (field.fields) return flagsOf(field.fields, [...path, name])
+    return field.help === undefined ? [] : [{ path: [...path, name], field }]
+  })
+}
+
+export function flagName({ path }: Flag): string {
+  return path.map(kebab).join('-')
+}
+
+export function addFlags(command: Command, fields: Fields): Command {
+  for (const flag of flagsOf(fields)) {
+    const { help = '', value = 'text', parse = (text: string) => text } = flag.field
+    command.option(`--${flagName(flag)} <${value}>`, help, parse as (text: string) => unknown)
+  }
+  return command
+}
+
+/** The options object that the flags spell; what was not given is absent. */
+export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields: Fields): T {
+  const found: Record<string, unknown> = {}
+  for (const { path } of flagsOf(fields)) {
+    const value = options[path.map((name, i) => (i === 0 ? name : name[0]!.toUpperCase() + name.slice(1))).join('')]
+    if (value === undefined) continue
+    const [last, ...outer] = [...path].reverse()
+    const target = outer.reduceRight((at, name) => (at[name] ??= {}) as Record<string, unknown>, found)
+    target[last!] = value
+  }
+  return found as T
+}

@@ -1,0 +1,115 @@
+// `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
+import { Command } from 'commander'
+import {
+  DEVICE_FIELD,
+  MEMORY_FIELDS,
+  planMemory,
+  PRECISION_FIELD,
+  type MemoryPlan,
+  type PlanOptions,
+} from '../devices.js'
+import { DimooError } from '../errors.js'
+import { readParameters } from '../image/read.js'
+import { inspectModel, type InspectReport } from '../inspect.js'
+import { group, integer } from '../validate.js'
+import { writeJson, type Context } from './context.js'
+import { addFlags, readFlags } from './flags.js'
+import { bytesText } from './job-report.js'
+import { parseSize, SIZE_HELP } from './size.js'
+
+const PICTURE = /\.(png|jpe?g|webp)$/i
+
+const PLAN_FLAGS = {
+  device: DEVICE_FIELD,
+  precision: PRECISION_FIELD,
+  memory: group(MEMORY_FIELDS),
+  n: integer(1, 64, { help: 'pictures at once, for --plan' }),
+}
+
+const EXAMPLES = `
+Examples:
+  dimoo inspect                              the miniature inside the package
+  dimoo inspect lumina-q8.gguf --verify      reads every weight once
+  dimoo inspect ./Lumina-DiMOO --plan --size 1024x1024 --n 4
+  dimoo inspect out.png --json               how a picture was made`
+
+interface Flags {
+  readonly plan?: boolean
+  readonly verify?: boolean
+  readonly json?: boolean
+  readonly size?: string
+  readonly n?: number
+}
+
+export function command(context: Context): Command {
+  const made = new Command('inspect')
+    .description('Shows tensors, types, sizes and settings of a checkpoint, or the parameters inside a picture.')
+    .argument('[path]', 'a .gguf file, a folder as published, or a picture (default: the miniature)')
+    .option('--plan', 'what a run would need in memory, and whether it fits')
+    .option('--verify', 'read every weight once: all must be finite')
+    .option('--json', 'print one JSON object')
+    .option('--size <WxH>', `${SIZE_HELP}, for --plan`)
+  return addFlags(made, PLAN_FLAGS)
+    .addHelpText('after', EXAMPLES)
+    .action((path: string | undefined, flags: Flags) => inspect(path, flags, context))
+}
+
+async function inspect(path: string | undefined, flags: Flags, { stdout, signal }: Context): Promise<void> {
+  const json = flags.json ?? false
+  const print = (value: object, lines: () => string[]): void => {
+    if (json) writeJson(stdout, value)
+    else stdout.write(`${lines().join('\n')}\n`)
+  }
+  if (path !== undefined && PICTURE.test(path)) {
+    const found = await readParameters(path)
+    if (!found)
+      throw new DimooError('image/invalid', `picture: expected parameters of lumina-dimoo, got none in ${path}`)
+    print(found, () =>
+      Object.entries(found).map(
+        ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+      ),
+    )
+    return
+  }
+  const report = await inspectModel(path, { verify: flags.verify ?? false, signal })
+  const plan = flags.plan ? await planOf(path, flags) : undefined
+  print(plan ? { ...report, plan } : report, () => [...reportLines(report), ...(plan ? planLines(plan) : [])])
+  if (report.verify?.ok === false) {
+    const names = report.verify.nonFinite.map(({ tensor, count }) => `${tensor} (${count})`).join(', ')
+    throw new DimooError('model/corrupt', `${report.path}: expected finite weights, got others in ${names}`)
+  }
+}
+
+function planOf(path: string | undefined, flags: Flags): Promise<MemoryPlan> {
+  const { n, ...options } = readFlags<PlanOptions & { n?: number }>({ ...flags }, PLAN_FLAGS)
+  return planMemory(path, [{ ...parseSize(flags.size), ...(n !== undefined && { images: n }) }], options)
+}
+
+function reportLines(report: InspectReport): string[] {
+  const types = Object.entries(report.types).map(
+    ([type, { count, bytes }]) => `${count} x ${type} (${bytesText(bytes)})`,
+  )
+  return [
+    `${report.path}: ${report.format}, ${report.architecture}, ${bytesText(report.bytes)}`,
+    `${report.parameters} parameters in ${report.tensors.length} tensors: ${types.join(', ')}`,
+    ...Object.entries(report.settings).map(([name, value]) => `  ${name} = ${shortText(value)}`),
+    ...report.tensors.map(
+      ({ name, type, shape, bytes }) => `  ${name}  ${type}  [${shape.join(', ')}]  ${bytesText(bytes)}`,
+    ),
+    ...(report.verify?.ok ? ['every weight is finite'] : []),
+  ]
+}
+
+// Settings can hold a whole tokenizer.
+function shortText(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > 100 ? `${text.slice(0, 80)}... (${text.length} characters)` : text
+}
+
+function planLines(plan: MemoryPlan): string[] {
+  const parts = Object.entries(plan).filter(([name, value]) => name.endsWith('Bytes') && typeof value === 'number')
+  return [
+    plan.fits ? 'fits:' : 'does not fit:',
+    ...parts.map(([name, value]) => `  ${name.replace('Bytes', '')}: ${bytesText(value as number)}`),
+  ]
+}

@@ -1,0 +1,38 @@
+// Progress of a job that counts bytes: one line that redraws itself on a terminal, every tenth elsewhere, JSON events.
+import type { Progress } from '../job.js'
+import { writeJson, type Context } from './context.js'
+
+export interface JobReporter {
+  readonly progress: (progress: Progress) => void
+  done(event: object, text: readonly string[]): void
+}
+
+export function makeJobReporter({ stdout, stderr }: Context, json: boolean): JobReporter {
+  if (json) {
+    return {
+      progress: (progress) => writeJson(stdout, { event: 'progress', ...progress }),
+      done: (event) => writeJson(stdout, event),
+    }
+  }
+  let tenth = -1
+  return {
+    progress: ({ phase, loadedBytes, totalBytes, fraction }) => {
+      const text = `${phase} ${Math.round(fraction * 100)} % (${bytesText(loadedBytes)} of ${bytesText(totalBytes)})`
+      const now = Math.floor(fraction * 10)
+      if (stderr.isTTY) stderr.write(`\r${text}\x1b[K`)
+      else if (now !== tenth) stderr.write(`${text}\n`)
+      tenth = now
+    },
+    done: (_, text) => {
+      if (stderr.isTTY) stderr.write('\r\x1b[K')
+      stdout.write(`${text.join('\n')}\n`)
+    },
+  }
+}
+
+/** Bytes for people: three digits and a binary unit. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 2)} ${units[power]!}`
+}

@@ -1,0 +1,48 @@
+// Files that appear complete or not at all: written beside their place, then renamed.
+import { randomBytes } from 'node:crypto'
+import { access, constants, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { DimooError, invalid } from '../errors.js'
+import type { ImageFormat } from '../image/encode.js'
+
+const FORMATS: Readonly<Record<string, ImageFormat>> = {
+  '.png': 'png',
+  '.jpg': 'jpeg',
+  '.jpeg': 'jpeg',
+  '.webp': 'webp',
+}
+
+/** The format that the extension names. */
+export function formatOf(file: string): ImageFormat {
+  const format = FORMATS[path.extname(file).toLowerCase()]
+  if (!format) throw invalid(`output must end in ${Object.keys(FORMATS).join(', ')}, got '${file}'`)
+  return format
+}
+
+/** `out.png` for one file, `out-1.png`, `out-2.png`, ... for several. */
+export function outputNames(file: string, count: number): string[] {
+  if (count === 1) return [file]
+  const { dir, name, ext } = path.parse(file)
+  return Array.from({ length: count }, (_, i) => path.join(dir, `${name}-${i + 1}${ext}`))
+}
+
+/** Says before the work starts that its output could not be written. */
+export async function checkWritable(file: string): Promise<void> {
+  const folder = path.dirname(path.resolve(file))
+  await access(folder, constants.W_OK).catch((error: Error) => fail(file, error))
+}
+
+export async function writeOutput(file: string, bytes: Uint8Array): Promise<void> {
+  const part = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(4).toString('hex')}`)
+  try {
+    await writeFile(part, bytes)
+    await rename(part, file)
+  } catch (error) {
+    await rm(part, { force: true })
+    fail(file, error as Error)
+  }
+}
+
+function fail(file: string, error: Error): never {
+  throw new DimooError('output/failed', `output: cannot write ${file} (${error.message})`, { cause: error })
+}

@@ -1,0 +1,75 @@
+// The command line: finds the command's module, runs it, turns the outcome into an exit code (0 done, 1 failed, 2 bad usage,
+// 130 interrupted). Loads nothing but the command that was asked for.
+import { Command, CommanderError } from 'commander'
+import { DimooError } from '../errors.js'
+import { INTERRUPTED, writeJson, type Context } from './context.js'
+import { packageVersion } from './version.js'
+
+interface CommandModule {
+  command(context: Context): Command
+}
+
+const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<CommandModule> }>> = {
+  generate: { summary: 'draw pictures from a text', load: () => import('./generate.js') },
+  convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
+  inspect: { summary: 'show what a checkpoint or a picture holds', load: () => import('./inspect.js') },
+  synth: { summary: 'write a random model for benches and tests', load: () => import('./synth.js') },
+  doctor: { summary: 'show what works on this machine, and why the rest does not', load: () => import('./doctor.js') },
+  build: { summary: 'build the addon from source, where no binary fits', load: () => import('./build.js') },
+}
+
+const EXAMPLES = `
+Examples:
+  dimoo generate "a large yellow star on a black background" -o star.png
+  dimoo convert ./Lumina-DiMOO -o lumina.gguf --type q8_0
+  dimoo generate "a harbour in the early light" --model lumina.gguf --size 1024x768
+  dimoo doctor
+
+Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.`
+
+/** Builds the program; only the command that `argv` names is real, the others stand in its help. */
+export async function program(argv: readonly string[], context: Context): Promise<Command> {
+  const root = new Command('dimoo')
+    .description('Runs Lumina-DiMOO, a discrete-diffusion multimodal model.')
+    .version(packageVersion(), '-V, --version')
+    .addHelpText('after', EXAMPLES)
+  const wanted = argv.filter((arg) => arg !== 'help').find((arg) => !arg.startsWith('-'))
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    root.addCommand(
+      name === wanted ? (await load()).command(context).summary(summary) : new Command(name).summary(summary),
+    )
+  }
+  for (const command of [root, ...root.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'dimoo: ')),
+    })
+  }
+  return root
+}
+
+/** Runs one command line (without node and script) and returns its exit code. */
+export async function run(argv: readonly string[], context: Context): Promise<number> {
+  try {
+    if (argv.length === 0) throw new DimooError('request/invalid', 'expected a command; see dimoo --help')
+    await (await program(argv, context)).parseAsync([...argv], { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (context.signal.aborted && !DimooError.is(error)) {
+      context.stderr.write('dimoo: interrupted\n')
+      return INTERRUPTED
+    }
+    report(error, argv, context)
+    return DimooError.is(error, 'request/invalid') ? 2 : 1
+  }
+}
+
+function report(error: unknown, argv: readonly string[], { stdout, stderr }: Context): void {
+  const { message = String(error), stack } = error as Partial<Error>
+  const code = DimooError.is(error) ? error.code : 'internal'
+  if (argv.includes('--json')) writeJson(stdout, { event: 'error', code, message })
+  stderr.write(`dimoo: ${message} (${code})\n`)
+  if (process.env['DIMOO_DEBUG'] && stack) stderr.write(`${stack}\n`)
+}

@@ -1,0 +1,34 @@
+// Events on node:diagnostics_channel, for logs and metrics. Costs nothing while nobody listens; a prompt never appears in one.
+import { channel } from 'node:diagnostics_channel'
+import type { ErrorCode } from './errors.js'
+
+export type Task = 'text-to-image'
+
+export interface DiagnosticsEvents {
+  'dimoo:model:load': { readonly source: string; readonly device: string; readonly ms: number }
+  'dimoo:run:queued': { readonly id: string; readonly task: Task; readonly tag?: string }
+  /** Sent with the first step or the end that is seen of a run. */
+  'dimoo:run:start': { readonly id: string; readonly task: Task }
+  'dimoo:step': {
+    readonly id: string
+    readonly step: number
+    /** Since the run started. */
+    readonly ms: number
+    readonly rows: number
+    readonly pass: 'full' | 'cached' | 'text'
+  }
+  'dimoo:run:end': {
+    readonly id: string
+    readonly task: Task
+    readonly outcome: 'done' | 'failed' | 'aborted'
+    /** Waiting time before the run started, and time from its creation to its end. */
+    readonly queuedMs: number
+    readonly ms: number
+    readonly code?: ErrorCode
+  }
+}
+
+export function emit<Name extends keyof DiagnosticsEvents>(name: Name, event: DiagnosticsEvents[Name]): void {
+  const target = channel(name)
+  if (target.hasSubscribers) target.publish(event)
+}

@@ -1,0 +1,125 @@
+// The package's one error: a closed set of codes, the two things that disagree in the message, and the caller's stack.
+// Errors of the addon become one of these here. Aborts are not errors of ours: they reject with `signal.reason` itself.
+
+const CODES = [
+  'binding/not-found',
+  'binding/incompatible',
+  'device/unavailable',
+  'device/out-of-memory',
+  'device/lost',
+  'model/not-found',
+  'model/unsupported',
+  'model/corrupt',
+  'request/invalid',
+  'image/invalid',
+  'queue/full',
+  'queue/timeout',
+  'run/deadline',
+  'output/failed',
+  'disposed',
+  'internal',
+] as const
+
+export type ErrorCode = (typeof CODES)[number]
+
+export type ErrorDetails = Readonly<Record<string, unknown>>
+
+const NAME = 'DimooError'
+const RETRYABLE: readonly ErrorCode[] = ['queue/full', 'queue/timeout', 'device/lost']
+
+/** Everything this package throws, except aborts. `code` says what happened, the message what was expected and found. */
+export class DimooError extends Error {
+  // One name for all subclasses: `is` must still know an error that another copy of this module or another thread made.
+  override readonly name = NAME
+  readonly code: ErrorCode
+  /** The same call may succeed later. */
+  readonly retryable: boolean
+  readonly details?: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retryable = RETRYABLE.includes(code)
+    if (options.details) this.details = options.details
+  }
+
+  /** Works across copies of this package and worker threads, where `instanceof` does not. */
+  static is(error: unknown, code?: ErrorCode): error is DimooError {
+    if (typeof error !== 'object' || error === null) return false
+    const { name, code: found } = error as { name?: unknown; code?: unknown }
+    return name === NAME && isCode(found) && (code === undefined || code === found)
+  }
+}
+
+/** The queue is full; `retryAfterMs` is the scheduler's estimate of the wait. */
+export class QueueFullError extends DimooError {
+  declare readonly code: 'queue/full'
+  readonly retryAfterMs: number
+
+  constructor(message: string, retryAfterMs: number) {
+    super('queue/full', message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** The plan does not fit. Thrown before any work. */
+export class OutOfMemoryError extends DimooError {
+  declare readonly code: 'device/out-of-memory'
+  readonly requiredBytes: number
+  readonly availableBytes: number
+
+  constructor(message: string, requiredBytes: number, availableBytes: number) {
+    super('device/out-of-memory', message)
+    this.requiredBytes = requiredBytes
+    this.availableBytes = availableBytes
+  }
+}
+
+export interface BindingAttempt {
+  readonly path: string
+  readonly message: string
+}
+
+/** The addon could not be loaded; `attempts` lists every place that was tried and why it did not do. */
+export class BindingError extends DimooError {
+  declare readonly code: 'binding/not-found' | 'binding/incompatible'
+  readonly attempts: readonly BindingAttempt[]
+
+  constructor(code: BindingError['code'], message: string, attempts: readonly BindingAttempt[], cause?: unknown) {
+    super(code, message, { cause })
+    this.attempts = attempts
+  }
+}
+
+function isCode(code: unknown): code is ErrorCode {
+  return (CODES as readonly unknown[]).includes(code)
+}
+
+/** Shorthand for the commonest one. */
+export function invalid(message: string): DimooError {
+  return new DimooError('request/invalid', message)
+}
+
+/** The addon gave up because it was cancelled. */
+export function isAborted(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'aborted'
+}
+
+/** Turns what the addon threw into ours. Call it where the caller's stack still stands (after an `await`, not in a callback). */
+export function fromNative(error: unknown): Error {
+  if (DimooError.is(error)) return error
+  const { message, code, details } = error as { message?: string; code?: unknown; details?: unknown }
+  const text = message ?? String(error)
+  if (!isCode(code)) return new DimooError('internal', text, { cause: error })
+  const found = parseDetails(details)
+  const bytes = (key: string): number => (typeof found?.[key] === 'number' ? found[key] : 0)
+  if (code === 'queue/full') return new QueueFullError(text, bytes('retryAfterMs'))
+  if (code === 'device/out-of-memory')
+    return new OutOfMemoryError(text, bytes('requiredBytes'), bytes('availableBytes'))
+  return new DimooError(code, text, found ? { details: found } : {})
+}
+
+function parseDetails(details: unknown): ErrorDetails | undefined {
+  if (typeof details !== 'string' || details === '') return undefined
+  return JSON.parse(details) as ErrorDetails
+}

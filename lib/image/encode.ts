@@ -1,0 +1,72 @@
+// Pictures to files: PNG, JPEG and WebP through sharp, with text inside, and animated WebP.
+import { DimooError } from '../errors.js'
+import * as validate from '../validate.js'
+import { addPngText } from './png-text.js'
+import { checkRawImage, type RawImage } from './raw.js'
+import { sharp } from './sharp.js'
+import { makeXmp } from './xmp.js'
+
+export type ImageFormat = 'png' | 'jpeg' | 'webp'
+
+export interface EncodeOptions {
+  /** JPEG and WebP, 1 to 100, default 90. PNG is always lossless. */
+  readonly quality?: number
+  /** Text by name (1 to 79 Latin letters, digits, '-', '_', '.'): iTXt chunks in PNG, XMP in JPEG and WebP. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+const FIELDS = {
+  quality: validate.integer(1, 100),
+  metadata: { check: checkMetadata },
+} satisfies validate.Fields
+
+function checkMetadata(value: unknown): { value: unknown } | { rule: string } {
+  const good = (name: string, text: unknown): boolean => /^[A-Za-z][\w.-]{0,78}$/.test(name) && typeof text === 'string'
+  const fine =
+    typeof value === 'object' && value !== null && Object.entries(value).every(([name, text]) => good(name, text))
+  return fine ? { value } : { rule: "an object of strings under names of 1 to 79 letters, digits, '-', '_' and '.'" }
+}
+
+/** The picture as bytes of a file. Throws `image/invalid` for a picture whose sizes and bytes disagree. */
+export async function encodeImage(
+  image: RawImage,
+  format: ImageFormat,
+  options: EncodeOptions = {},
+): Promise<Uint8Array> {
+  validate.checkOptions(
+    'encodeImage',
+    { format, ...options },
+    { format: validate.oneOf(['png', 'jpeg', 'webp']), ...FIELDS },
+  )
+  checkRawImage(image)
+  const { quality = 90, metadata } = options
+  const { data, width, height, channels } = image
+  const raw = (await sharp())(data, { raw: { width, height, channels } })
+  if (format === 'png') {
+    const png = await raw.png().toBuffer()
+    return metadata ? addPngText(png, metadata) : png
+  }
+  const described = metadata ? raw.withXmp(makeXmp(metadata)) : raw
+  const encoded =
+    format === 'jpeg' ? described.flatten({ background: 'white' }).jpeg({ quality }) : described.webp({ quality })
+  return encoded.toBuffer()
+}
+
+/** RGB frames of one size, each shown for its delay in milliseconds, as a WebP that loops for ever. */
+export async function encodeAnimation(frames: readonly RawImage[], delays: readonly number[]): Promise<Uint8Array> {
+  const [first] = frames
+  if (!first) throw new DimooError('image/invalid', 'animation: expected at least one frame, got none')
+  const { width, height } = first
+  for (const frame of frames) {
+    checkRawImage(frame)
+    if (frame.width !== width || frame.height !== height || frame.channels !== 3) {
+      const got = `${frame.width} x ${frame.height} x ${frame.channels}`
+      throw new DimooError('image/invalid', `animation: expected frames of ${width} x ${height} x 3, got ${got}`)
+    }
+  }
+  const data = Buffer.concat(frames.map((frame) => frame.data))
+  const raw = { width, height: height * frames.length, channels: 3, pageHeight: height } as const
+  return (await sharp())(data, { raw, animated: true })
+    .webp({ loop: 0, delay: [...delays], quality: 90 })
+    .toBuffer()
+}

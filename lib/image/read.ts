@@ -1,0 +1,87 @@
+// Pictures in: whatever a caller has becomes RGB pixels. EXIF rotation is applied, transparency composed on white, the first
+// frame of an animation taken. At most 64 megapixels; pictures are never fetched from a network.
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { DimooError, invalid } from '../errors.js'
+import { show } from '../validate.js'
+import { parseParameters, PARAMETERS_KEY, type ImageParameters } from './parameters.js'
+import { readPngText } from './png-text.js'
+import { checkRawImage, isRawImage, type RawImage } from './raw.js'
+import { sharp } from './sharp.js'
+import { readXmp } from './xmp.js'
+
+/** Raw pixels, a path, a `file:` URL, or the bytes of a PNG, JPEG, WebP, GIF, TIFF or AVIF file. */
+export type ImageInput = RawImage | string | URL | Uint8Array | ArrayBuffer | Blob
+
+export const MAX_PIXELS = 64_000_000
+
+// What the decoder may open. Vector formats can name other files: never.
+const FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'heif']
+
+/** RGB pixels of any input. Throws `image/invalid` for what is unreadable, too large, or of another kind. */
+export async function readImage(input: ImageInput): Promise<RawImage & { readonly channels: 3 }> {
+  if (isRawImage(input)) {
+    checkRawImage(input)
+    if (input.width * input.height > MAX_PIXELS) throw tooLarge(input.width, input.height)
+    if (input.channels === 3) return { ...input, channels: 3 }
+    const { data, width, height, channels } = input
+    return decode((open) => open(data, { raw: { width, height, channels } }))
+  }
+  const bytes = await readBytes(input)
+  const Sharp = await sharp()
+  const { format, width = 0, height = 0 } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable)
+  if (!FORMATS.includes(format))
+    throw new DimooError('image/invalid', `picture: expected ${FORMATS.join(', ')}, got ${format}`)
+  if (width * height > MAX_PIXELS) throw tooLarge(width, height)
+  return decode((open) => open(bytes, { limitInputPixels: MAX_PIXELS }))
+}
+
+/** The parameters that this package wrote into a picture; undefined where there are none. */
+export async function readParameters(input: Exclude<ImageInput, RawImage>): Promise<ImageParameters | undefined> {
+  const bytes = await readBytes(input)
+  const found = readPngText(bytes, PARAMETERS_KEY)
+  if (found !== undefined) return parseParameters(found)
+  const { xmp } = await (await sharp())(bytes, { limitInputPixels: false }).metadata().catch(unreadable)
+  const text = xmp && readXmp(xmp.toString('utf8'), PARAMETERS_KEY)
+  return text === undefined ? undefined : parseParameters(text)
+}
+
+type Open = Awaited<ReturnType<typeof sharp>>
+
+async function decode(open: (open: Open) => ReturnType<Open>): Promise<RawImage & { readonly channels: 3 }> {
+  const pipeline = open(await sharp())
+    .autoOrient()
+    .flatten({ background: 'white' })
+    .toColourspace('srgb')
+    .removeAlpha()
+  const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true }).catch(unreadable)
+  return { data, width: info.width, height: info.height, channels: 3 }
+}
+
+async function readBytes(input: Exclude<ImageInput, RawImage>): Promise<Uint8Array> {
+  if (input instanceof Uint8Array) return input
+  if (input instanceof ArrayBuffer) return new Uint8Array(input)
+  if (input instanceof Blob) return new Uint8Array(await input.arrayBuffer())
+  const path = toPath(input)
+  return readFile(path).catch((error: Error) => {
+    throw new DimooError('image/invalid', `picture: cannot read ${path} (${error.message})`)
+  })
+}
+
+function toPath(input: string | URL): string {
+  const protocol = input instanceof URL ? input.protocol : /^([a-z][a-z+.-]+:)\/\//i.exec(input)?.[1]
+  if (typeof input !== 'string' && !(input instanceof URL)) {
+    throw new DimooError('image/invalid', `picture: expected pixels, a path or bytes, got ${show(input)}`)
+  }
+  if (protocol === undefined) return input as string
+  if (protocol !== 'file:') throw invalid(`picture: expected a path or a file: URL, got one of ${protocol}`)
+  return fileURLToPath(input)
+}
+
+function tooLarge(width: number, height: number): DimooError {
+  return new DimooError('image/invalid', `picture: expected at most ${MAX_PIXELS} pixels, got ${width} x ${height}`)
+}
+
+function unreadable(error: unknown): never {
+  throw new DimooError('image/invalid', `picture: cannot be read (${(error as Error).message.split('\n', 1)[0]})`)
+}

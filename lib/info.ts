@@ -1,0 +1,43 @@
+// What a loaded model says of itself, as csrc/napi writes it (JSON), and as callers read it.
+import type { DeviceReport, Precision } from './devices.js'
+import type { TokenRoles } from './prompt/layout.js'
+import type { IMAGE_DEFAULTS } from './request.js'
+
+export type WeightType = 'bf16' | 'f16' | 'f32' | 'q8_0' | 'q6_k' | 'q5_k' | 'q4_k' | 'q4_0'
+
+export interface ModelInfo {
+  readonly name: string
+  readonly architecture: string
+  readonly format: 'gguf' | 'safetensors'
+  /** The type of most of the blocks' matrices. */
+  readonly weights: WeightType
+  /** The miniature that comes with the package. */
+  readonly embedded: boolean
+  /** Fingerprint over hyperparameters, tensor names, shapes, types and samples of each tensor. */
+  readonly sha256: string
+  readonly precision: Precision
+  readonly hyper: {
+    readonly d_model: number
+    readonly n_layers: number
+    readonly n_heads: number
+    readonly n_kv_heads: number
+    readonly head_dim: number
+    readonly mlp: number
+    readonly vocab: number
+    readonly context_length: number
+    readonly rope_theta: number
+    readonly eps: number
+  }
+  readonly tokens: TokenRoles
+  readonly codebook_size: number
+  /** Id of code 0. */
+  readonly code_offset: number
+  /** Pixels per cell side. */
+  readonly scale: number
+  /** The checkpoint's own generation defaults. */
+  readonly defaults: { readonly image?: Partial<Record<keyof typeof IMAGE_DEFAULTS, number>> }
+  readonly device: DeviceReport
+  /** Which variant of each operation was chosen. */
+  readonly variants: Readonly<Record<string, string>>
+  readonly bytes: { readonly weights: number }
+}

@@ -1,0 +1,42 @@
+// What a checkpoint holds, without loading it.
+import { runJob } from './job.js'
+import { resolveSource, type ModelSource } from './source.js'
+import * as validate from './validate.js'
+
+export interface InspectReport {
+  readonly format: 'gguf' | 'safetensors'
+  readonly architecture: string
+  readonly path: string
+  readonly bytes: number
+  /** Hyperparameters and metadata, by the file's own names. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Shapes from the outermost dimension to the innermost. */
+  readonly tensors: readonly {
+    readonly name: string
+    readonly type: string
+    readonly shape: readonly number[]
+    readonly bytes: number
+  }[]
+  readonly types: Readonly<Record<string, { readonly count: number; readonly bytes: number }>>
+  readonly parameters: number
+  /** Present when asked for: whether every weight is a finite number. */
+  readonly verify?: {
+    readonly ok: boolean
+    readonly nonFinite: readonly { readonly tensor: string; readonly count: number }[]
+  }
+}
+
+export interface InspectOptions {
+  /** Read every weight once. */
+  readonly verify?: boolean
+  readonly signal?: AbortSignal
+}
+
+const FIELDS = { verify: validate.boolean(), signal: validate.signal() } satisfies validate.Fields
+
+/** Reads headers only, unless `verify`. Rejects with `model/*` for what is no good model. */
+export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<InspectReport> {
+  validate.checkOptions('inspectModel', options, FIELDS)
+  const { verify = false, signal } = options
+  return runJob('inspect', { source: resolveSource(source), verify }, { signal })
+}

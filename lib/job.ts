@@ -1,0 +1,49 @@
+// One way to wait for the addon's threads: cancel through an AbortSignal, errors with the caller's stack.
+// A job that was cancelled rejects with the signal's reason.
+import { binding, type JobName, type NativeJob } from './binding.js'
+import { fromNative, isAborted } from './errors.js'
+
+/** How far a job is: `fraction` is 0 to 1, bytes where the phase counts bytes. */
+export interface Progress {
+  readonly phase: string
+  readonly loadedBytes: number
+  readonly totalBytes: number
+  readonly fraction: number
+}
+
+export interface JobOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/** Starts native work and waits for it. */
+export async function settle<T>(start: () => NativeJob<T>, signal?: AbortSignal): Promise<T> {
+  signal?.throwIfAborted()
+  let cancel: (() => void) | undefined
+  try {
+    const job = start()
+    cancel = () => job.cancel()
+    signal?.addEventListener('abort', cancel, { once: true })
+    return await job.promise
+  } catch (error) {
+    if (signal?.aborted && isAborted(error)) throw signal.reason
+    throw fromNative(error)
+  } finally {
+    if (cancel) signal?.removeEventListener('abort', cancel)
+  }
+}
+
+/** Runs one of the addon's jobs: options and result are JSON. */
+export async function runJob<T>(name: JobName, options: object, control: JobOptions = {}): Promise<T> {
+  const progress = toProgress(control.onProgress)
+  return JSON.parse(await settle(() => binding().job(name, JSON.stringify(options), progress), control.signal)) as T
+}
+
+/** The addon reports `{phase, done, total}` as JSON text. */
+export function toProgress(listener: JobOptions['onProgress']): ((json: string) => void) | undefined {
+  if (!listener) return undefined
+  return (json) => {
+    const { phase, done, total } = JSON.parse(json) as { phase: string; done: number; total: number }
+    listener({ phase, loadedBytes: done, totalBytes: total, fraction: total > 0 ? done / total : 0 })
+  }
+}

@@ -1,0 +1,118 @@
+// From a source to a model: options checked once, device chosen, weights mapped by the addon, tokenizer built.
+import { performance } from 'node:perf_hooks'
+import { binding, type NativeLoadOptions, type NativeModel } from './binding.js'
+import {
+  DEVICE_FIELD,
+  MEMORY_FIELDS,
+  PRECISION_FIELD,
+  resolveDevice,
+  type Device,
+  type MemoryOptions,
+  type Precision,
+} from './devices.js'
+import { emit } from './diagnostics.js'
+import { fromNative } from './errors.js'
+import type { ModelInfo } from './info.js'
+import { settle, toProgress, type Progress } from './job.js'
+import { DimooModel } from './model.js'
+import { TextCoder } from './prompt/text.js'
+import { embeddedModel, resolveSource, type ModelSource } from './source.js'
+import * as validate from './validate.js'
+
+export interface Logger {
+  debug(details: object, message?: string): void
+  info(details: object, message?: string): void
+  warn(details: object, message?: string): void
+  error(details: object, message?: string): void
+}
+
+export interface SchedulerOptions {
+  /** Rows of one pass. Default: about where this device's throughput saturates. A larger run goes alone. */
+  readonly maxRowsPerPass?: number
+  /** Runs that hold memory at once. */
+  readonly maxActive?: number
+  /** Runs that wait beyond them (then `queue/full`; 0: never queue). */
+  readonly maxQueue?: number
+}
+
+export interface LoadOptions {
+  /** Default 'auto': the first usable GPU, else the CPU. */
+  readonly device?: Device
+  /** When the device asked for is not usable. Default: 'warn' for 'auto' (and use the CPU), 'error' for a named device. */
+  readonly onDeviceUnavailable?: 'error' | 'warn' | 'ignore'
+  /** 'fast' (default): bf16 or int8 activations, by weight type. 'f32': the reference arithmetic. */
+  readonly precision?: Precision
+  readonly memory?: MemoryOptions
+  /** CPU threads, at least 1. Default: as many as this process may use. Never changes a result. */
+  readonly threads?: number
+  readonly scheduler?: SchedulerOptions
+  /** 'sizes' (default) reads headers only; 'full' reads every weight once and refuses non-finite ones. */
+  readonly verify?: 'sizes' | 'full'
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  readonly logger?: Logger
+}
+
+const SCHEDULER_FIELDS = {
+  maxRowsPerPass: validate.integer(1, Infinity),
+  maxActive: validate.integer(1, Infinity),
+  maxQueue: validate.integer(0, Infinity),
+} satisfies validate.Fields
+
+/** Every option with its rule; those with help are flags of `dimoo generate` too. */
+export const LOAD_FIELDS = {
+  device: DEVICE_FIELD,
+  onDeviceUnavailable: validate.oneOf(['error', 'warn', 'ignore'], { help: 'when that device cannot be used' }),
+  precision: PRECISION_FIELD,
+  memory: validate.group(MEMORY_FIELDS),
+  threads: validate.integer(1, 1024, { help: 'CPU threads (default: all that this process may use)' }),
+  scheduler: validate.group(SCHEDULER_FIELDS),
+  verify: validate.oneOf(['sizes', 'full'], { help: 'full: read every weight once before the first run' }),
+  signal: validate.signal(),
+  onProgress: validate.callback(),
+  logger: validate.methods(['debug', 'info', 'warn', 'error']),
+} satisfies validate.Fields
+
+/**
+ * Loads a model; without a source, the miniature that comes with the package.
+ * Rejects with `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (weights do not fit),
+ * `request/invalid` for options, `binding/*` where no addon loads, and `signal.reason` when aborted.
+ */
+export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<DimooModel> {
+  validate.checkOptions('loadModel', options, LOAD_FIELDS)
+  const { signal, logger } = options
+  signal?.throwIfAborted()
+  const start = performance.now()
+  const path = resolveSource(source)
+  const device = await resolveDevice({
+    device: options.device ?? 'auto',
+    onDeviceUnavailable: options.onDeviceUnavailable,
+    warn: logger && ((details, message) => logger.warn(details, message)),
+  })
+  const native = await settle(
+    () => binding().load(JSON.stringify(toNative(path, device, options)), toProgress(options.onProgress)),
+    signal,
+  )
+  const model = await wrap(native, path === embeddedModel)
+  const ms = performance.now() - start
+  emit('dimoo:model:load', { source: path, device, ms })
+  logger?.info({ source: path, device, ms }, 'model loaded')
+  return model
+}
+
+function toNative(source: string, device: string, options: LoadOptions): NativeLoadOptions {
+  const { precision = 'fast', threads = 0, verify = 'sizes' } = options
+  return { source, device, precision, threads, verify, ...options.memory, ...options.scheduler }
+}
+
+// A model whose tokenizer is no good must not stay open.
+async function wrap(native: NativeModel, embedded: boolean): Promise<DimooModel> {
+  try {
+    const info = { ...(JSON.parse(native.info()) as ModelInfo), embedded }
+    const json = native.tokenizerJson()
+    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json))
+  } catch (error) {
+    await native.close().promise
+    throw fromNative(error)
+  }
+}

@@ -1,0 +1,326 @@
+// The command line over a fake addon: flags are the API's fields, exit codes, files, events, and what a terminal sees.
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { PassThrough } from 'node:stream'
+import sharp from 'sharp'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
+
+vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+const { program, run } = await import('../../lib/cli/program.js')
+const { flagName, flagsOf } = await import('../../lib/cli/flags.js')
+const { IMAGE_REQUEST_FIELDS } = await import('../../lib/request.js')
+const { LOAD_FIELDS } = await import('../../lib/load.js')
+const { readParameters } = await import('../../lib/image/read.js')
+
+let folder: string
+beforeEach(() => {
+  reset()
+  folder = mkdtempSync(path.join(tmpdir(), 'dimoo-cli-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+const at = (name: string): string => path.join(folder, name)
+
+async function dimoo(args: string[], { tty = false, signal = new AbortController().signal } = {}) {
+  const texts = ['', '']
+  const streams = texts.map((_, i) => {
+    const stream = new PassThrough()
+    stream.on('data', (data: Buffer) => (texts[i] += data.toString()))
+    return Object.assign(stream, { isTTY: tty, columns: 60 })
+  })
+  const code = await run(args, { stdout: streams[0]!, stderr: streams[1]!, signal })
+  return { code, out: texts[0]!, err: texts[1]! }
+}
+const generate = (...args: string[]) => dimoo(['generate', 'a red circle', '--device', 'cpu', ...args])
+
+describe('flags', () => {
+  test("are the API's fields in kebab-case, no more and no less", async () => {
+    const context = { stdout: new PassThrough(), stderr: new PassThrough(), signal: new AbortController().signal }
+    const command = (await program(['generate'], context)).commands.find((one) => one.name() === 'generate')!
+    const flags = command.options.map((option) => option.long!.slice(2))
+    const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
+    const fields = [...Object.keys(IMAGE_REQUEST_FIELDS), ...Object.keys(LOAD_FIELDS)]
+      .filter((name) => !notFlags.includes(name))
+      .map(kebab)
+    const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((name) => `memory-${kebab(name)}`)
+    const own = ['output', 'model', 'size', 'like', 'show', 'animate', 'json']
+    expect([...flags].sort()).toEqual([...fields, ...memory, ...own].sort())
+    expect(flagsOf(LOAD_FIELDS).map(flagName)).toContain('on-device-unavailable')
+  })
+
+  test('every one reaches the request', async () => {
+    const { code } = await generate(
+      '-o',
+      at('a.png'),
+      '--size',
+      '16x24',
+      '--steps',
+      '3',
+      '--guidance',
+      '1.5',
+      '--temperature',
+      '0',
+      '--schedule',
+      'linear',
+      '--seed',
+      '18446744073709551615',
+      '--n',
+      '2',
+      '--threads',
+      '2',
+      '--precision',
+      'f32',
+      '--memory-panel-bytes',
+      '100',
+    )
+    expect(code).toBe(0)
+    expect(asked.load[0]).toMatchObject({ device: 'cpu', threads: 2, precision: 'f32', panelBytes: 100 })
+    expect(asked.runs[0]).toMatchObject({
+      columns: 2,
+      rows: 3,
+      steps: 3,
+      guidance: [1.5],
+      temperature: 0,
+      schedule: 'linear',
+    })
+    expect([...asked.runs[0]!.seeds]).toEqual([2n ** 64n - 1n, 0n])
+    expect(readdirSync(folder).sort()).toEqual(['a-1.png', 'a-2.png'])
+  })
+
+  test.each(['generate', 'convert', 'inspect', 'synth', 'doctor', 'build'])('%s --help has examples', async (name) => {
+    const { code, out } = await dimoo([name, '--help'])
+    expect(code).toBe(0)
+    expect(out).toMatch(new RegExp(`Examples:\n[^]*dimoo ${name}`))
+    expect((await dimoo(['help', name])).out).toBe(out)
+  })
+})
+
+describe('exit codes and errors', () => {
+  test.each<[string[], number, RegExp]>([
+    [['--version'], 0, /^$/],
+    [[], 2, /expected a command/],
+    [['paint'], 2, /^dimoo: unknown command 'paint'/],
+    [['generate', 'x', '--cache'], 2, /^dimoo: unknown option '--cache'/],
+    [['generate'], 2, /expected a prompt or --like/],
+    [
+      ['generate', 'x', '--steps', '0'],
+      2,
+      /^dimoo: generate: steps must be an integer from 1 to 4096, got 0 \(request\/invalid\)\n$/,
+    ],
+    [['generate', 'x', '--steps', 'many'], 2, /got 'many'/],
+    [['generate', 'x', '--size', '64'], 2, /--size must be WxH/],
+    [['generate', 'x', '-o', 'a.gif'], 2, /output must end in \.png/],
+    [['generate', 'x', '--animate', 'a.gif'], 2, /--animate must end in \.webp/],
+    [['generate', 'x', '-o', '/nowhere/a.png'], 1, /cannot write \/nowhere\/a\.png.*\(output\/failed\)/],
+    [['generate', 'x', '--model', 'org/name'], 2, /not fetched from the Hub/],
+    [['generate', 'x', '--model', 'none.gguf'], 1, /\(model\/not-found\)/],
+    [['generate', 'x', '--device', 'cuda'], 1, /\(device\/unavailable\)/],
+    [['generate', '--like', 'none.png'], 1, /\(image\/invalid\)/],
+    [['convert', 'none'], 2, /required option '-o/],
+    [['inspect', 'none.png'], 1, /\(image\/invalid\)/],
+  ])('dimoo %j ends with %i', async (args, code, message) => {
+    const result = await dimoo(args)
+    expect([result.code, result.err]).toEqual([code, expect.stringMatching(message)])
+  })
+
+  test('a failing run: one line, and no file', async () => {
+    behaviour.runError = nativeError('device/out-of-memory', 'run: needs 2 bytes, got 1', {
+      requiredBytes: 2,
+      availableBytes: 1,
+    })
+    const { code, err, out } = await generate('-o', at('a.png'), '--json')
+    expect([code, err]).toEqual([1, 'dimoo: run: needs 2 bytes, got 1 (device/out-of-memory)\n'])
+    expect(JSON.parse(out.trim().split('\n').at(-1)!)).toEqual({
+      event: 'error',
+      code: 'device/out-of-memory',
+      message: 'run: needs 2 bytes, got 1',
+    })
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('an interrupt stops the run, leaves nothing, and exits with 130', async () => {
+    behaviour.stepMs = 20
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(new DOMException('interrupted', 'AbortError')), 60)
+    const args = ['generate', 'x', '--device', 'cpu', '--steps', '500', '-o', at('a.png'), '--animate', at('a.webp')]
+    const { code, err } = await dimoo(args, { signal: controller.signal })
+    expect([code, err.trim().split('\n').at(-1)]).toEqual([130, 'dimoo: interrupted'])
+    expect(asked.cancelled).toBe(1)
+    expect(readdirSync(folder)).toEqual([])
+  })
+})
+
+describe('generate', () => {
+  test.each([
+    ['a.png', 'png'],
+    ['a.jpg', 'jpeg'],
+    ['a.JPEG', 'jpeg'],
+    ['a.webp', 'webp'],
+  ])('%s is a %s with its parameters', async (name, format) => {
+    expect((await generate('-o', at(name), '--seed', '7')).code).toBe(0)
+    expect(await sharp(at(name)).metadata()).toMatchObject({ format, width: 32, height: 16 })
+    expect(await readParameters(at(name))).toMatchObject({
+      prompt: 'a red circle',
+      seed: '7',
+      steps: 4,
+      guidance: 2,
+      temperature: 1,
+      schedule: 'cosine',
+    })
+  })
+
+  test('--like repeats a picture; flags and prompt go before', async () => {
+    await generate('-o', at('a.png'), '--seed', '18446744073709551614', '--steps', '3', '--precision', 'f32')
+    await dimoo(['generate', '--like', at('a.png'), '-o', at('b.png'), '--device', 'cpu'])
+    await dimoo(['generate', 'blue', '--like', at('a.png'), '-o', at('c.png'), '--device', 'cpu', '--steps', '5'])
+    const [one, two, three] = asked.runs
+    expect(two).toEqual(one)
+    expect(asked.load[1]).toMatchObject({ precision: 'f32' })
+    expect(three).toMatchObject({ steps: 5, seeds: one!.seeds })
+    expect(await readParameters(at('b.png'))).toEqual(await readParameters(at('a.png')))
+  })
+
+  test('--animate writes every step, with masked cells grey', async () => {
+    const { out } = await generate('--steps', '4', '--animate', at('how.webp'), '-o', at('a.png'))
+    expect(out).toContain('how.webp: 4 steps')
+    const { data, info } = await sharp(at('how.webp'), { pages: -1 })
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    expect([info.width, info.height, (await sharp(at('how.webp')).metadata()).pages]).toEqual([32, 16 * 5, 5])
+    const value = (frame: number, x: number, y: number): number => data[((frame * 16 + y) * 32 + x) * 3]!
+    for (const [frame, x, y, expected] of [
+      [0, 4, 4, 100],
+      [0, 28, 12, 127],
+      [3, 28, 12, 100],
+      [4, 28, 12, 200],
+    ] as const) {
+      expect(Math.abs(value(frame, x, y) - expected)).toBeLessThan(4)
+    }
+  })
+
+  test('plain lines off a terminal', async () => {
+    const { out, err } = await generate('-o', at('a.png'), '--seed', '1', '--animate', at('a.webp'))
+    expect(err.split('\n').filter(Boolean)).toEqual(
+      Array.from({ length: 4 }, (_, i) => expect.stringMatching(`^step ${i + 1}/4, ${6 - 2 * i} masked, .* s left$`)),
+    )
+    expect(out.split('\n')[0]).toMatch(/a\.png: 32x16, seed 1, /)
+  })
+
+  test('--json prints events, the last one the result', async () => {
+    const { out, err } = await generate('-o', at('a.png'), '--seed', '1', '--n', '2', '--json')
+    const events = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; images?: object[] })
+    expect(events.at(-1)).toMatchObject({ event: 'result', files: [at('a-1.png'), at('a-2.png')], usage: { steps: 4 } })
+    expect(events.at(-1)!.images).toMatchObject([{ seed: '1' }, { seed: '2', parameters: { seed: '2' } }])
+    expect(events.slice(0, -1).every((one) => ['load', 'step'].includes(one.event))).toBe(true)
+    expect(err).toBe('')
+  })
+
+  test('a terminal gets a bar and, with --show, the picture in half blocks', async () => {
+    const { err } = await dimoo(
+      ['generate', 'x', '--device', 'cpu', '-o', at('a.png'), '--show', '--animate', at('a.webp')],
+      { tty: true },
+    )
+    expect(err).toMatch(/\[#+\.*\] step \d\/4, \d masked, [\d.]+ s left/)
+    const block = (value: number): string =>
+      `\x1b[38;2;${value};${value};${value}m\x1b[48;2;${value};${value};${value}m▀`
+    expect(err.includes(block(100) + block(127)), 'a fixed cell beside a masked one').toBe(true)
+    expect(err.match(/▀/g)!.length % (32 * 8)).toBe(0)
+  })
+
+  test('without -o the seed names the file', async () => {
+    const here = process.cwd()
+    process.chdir(folder)
+    await generate('--seed', '12')
+    process.chdir(here)
+    expect(readdirSync(folder)).toEqual(['dimoo-12.png'])
+  })
+})
+
+describe('other commands', () => {
+  test('inspect shows a checkpoint, its plan, and fails on non-finite weights', async () => {
+    const report = {
+      format: 'gguf',
+      architecture: 'lumina-dimoo',
+      path: 'm.gguf',
+      bytes: 2048,
+      settings: { block_count: 2 },
+      parameters: 10,
+      tensors: [{ name: 'token_embd.weight', type: 'F32', shape: [4, 2], bytes: 32 }],
+      types: { F32: { count: 1, bytes: 32 } },
+    }
+    behaviour.jobs['inspect'] = ({ verify }) =>
+      verify ? { ...report, verify: { ok: false, nonFinite: [{ tensor: 'blk.0', count: 3 }] } } : report
+    behaviour.jobs['plan'] = () => ({ weightsBytes: 1024, totalBytes: 1024, availableBytes: 4096, fits: true })
+    const { out } = await dimoo(['inspect', '--plan', '--size', '64x32', '--n', '2', '--device', 'cpu'])
+    expect(out).toMatch(/10 parameters in 1 tensors: 1 x F32 \(32 B\)/)
+    expect(out).toMatch(/token_embd\.weight {2}F32 {2}\[4, 2\]/)
+    expect(out).toMatch(/fits:\n {2}weights: 1\.00 KiB/)
+    expect(asked.jobs.at(-1)!.options).toMatchObject({ runs: [{ width: 64, height: 32, images: 2 }] })
+    const failed = await dimoo(['inspect', '--verify'])
+    expect([failed.code, failed.err]).toEqual([1, expect.stringMatching(/blk\.0 \(3\) \(model\/corrupt\)/)])
+    expect(JSON.parse((await dimoo(['inspect', '--json'])).out)).toEqual(report)
+  })
+
+  test('inspect shows how a picture was made', async () => {
+    await generate('-o', at('a.png'), '--seed', '3')
+    expect((await dimoo(['inspect', at('a.png')])).out).toContain('prompt: a red circle\n')
+    expect(JSON.parse((await dimoo(['inspect', at('a.png'), '--json'])).out)).toMatchObject({ seed: '3' })
+  })
+
+  test('convert and synth report what they wrote', async () => {
+    writeFileSync(at('m.gguf'), '')
+    behaviour.jobs['convert'] = () => ({
+      tensors: 3,
+      bytes: 3 * 1024 ** 2,
+      seconds: 1,
+      ignored: ['x'],
+      fallbacks: [
+        { name: 'a', type: 'Q8_0' },
+        { name: 'b', type: 'Q8_0' },
+      ],
+    })
+    behaviour.jobs['synth'] = () => ({ tensors: 3, bytes: 100 })
+    const { out, err } = await dimoo(['convert', at('m.gguf'), '-o', at('o.gguf'), '--type', 'q4_k'])
+    expect(out).toBe(
+      `${at('o.gguf')}: 3 tensors, 3.00 MiB, 1.0 s\n2 tensors got another type: 2 x Q8_0\n1 tensors that the model does not use were left out\n`,
+    )
+    expect(err).toBe('read 25 % (1 B of 4 B)\n')
+    expect((await dimoo(['synth', 'tiny', '-o', at('o.gguf'), '--seed', '4'])).code).toBe(0)
+    expect(asked.jobs.at(-1)!.options).toMatchObject({ shape: 'tiny', seed: 4 })
+  })
+
+  test('doctor tells devices, variants and the miniature', async () => {
+    behaviour.jobs['doctor'] = () => ({
+      cpu: {
+        name: 'Zen',
+        features: ['avx2'],
+        threads: 2,
+        variants: [{ op: 'linear', chosen: 'avx2', available: ['avx2', 'portable'] }],
+      },
+      cuda: { built: false, architectures: '' },
+      verify: [{ variant: 'avx2', type: 'bf16', relativeError: 0.00123 }],
+    })
+    const { code, out } = await dimoo(['doctor', '--verify'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/CUDA: not compiled in/)
+    expect(out).toMatch(/avx2 bf16: 1\.2e-3/)
+    expect(out).toMatch(/cpu: usable, fake/)
+    expect(out).toMatch(/linear: avx2 \(of avx2, portable\)/)
+    expect(out).toMatch(/miniature: .*miniature\.gguf/)
+    expect(out).toMatch(/--model <folder>/)
+  })
+})
+
+test('the terminal picture is scaled to fit', async () => {
+  const { halfBlocks } = await import('../../lib/cli/show.js')
+  const image = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64, channels: 3 } as const
+  const lines = await halfBlocks(image, 20, 40)
+  expect([lines.length, lines[0]!.match(/▀/g)!.length]).toEqual([10, 20])
+  expect(asked.resized.at(-1)).toEqual([64, 64, 20, 20, 'box'])
+})

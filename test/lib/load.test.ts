@@ -1,0 +1,279 @@
+// Loading, devices, jobs and errors over a fake addon: what is refused, with which code, before anything is done.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
+
+vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+const {
+  BindingError,
+  convert,
+  DimooError,
+  inspectDevices,
+  inspectModel,
+  loadModel,
+  OutOfMemoryError,
+  planMemory,
+  synth,
+} = await import('../../lib/index.js')
+const { bindingError } = await import('../../lib/binding-error.js')
+
+const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-load-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const file = path.join(folder, 'model.gguf')
+writeFileSync(file, 'GGUF')
+const gpu = { id: 'cuda:0', usable: true, name: 'H', totalBytes: 9, freeBytes: 8 }
+const oldDriver = { ...gpu, usable: false, reason: 'driver-too-old', driverVersion: '470' }
+
+beforeEach(reset)
+
+describe('sources', () => {
+  test('a path, a URL, and the miniature', async () => {
+    for (const source of [file, pathToFileURL(file), undefined])
+      await (await loadModel(source, { device: 'cpu' })).close()
+    const [one, two, embedded] = asked.load.map((options) => String(options['source']))
+    expect([one, two]).toEqual([file, file])
+    expect(embedded).toMatch(/models[/\\]miniature\.gguf$/)
+  })
+
+  test.each<[unknown, string, RegExp]>([
+    [path.join(folder, 'none.gguf'), 'model/not-found', /none\.gguf/],
+    ['Alpha-VLLM/Lumina-DiMOO', 'request/invalid', /not fetched from the Hub/],
+    ['https://example.com/m.gguf', 'request/invalid', /must be a path/],
+    [new URL('https://example.com/m.gguf'), 'request/invalid', /got one of https:/],
+    ['', 'request/invalid', /got ''/],
+    [7, 'request/invalid', /got 7/],
+  ])('%s is refused', async (source, code, message) => {
+    await expect(loadModel(source as string)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+    expect(asked.load).toHaveLength(0)
+  })
+})
+
+describe('options', () => {
+  test('reach the addon complete', async () => {
+    await (
+      await loadModel(file, {
+        device: 'cpu',
+        threads: 2,
+        memory: { panelBytes: 5 },
+        scheduler: { maxQueue: 0 },
+        verify: 'full',
+      })
+    ).close()
+    expect(asked.load[0]).toEqual({
+      source: file,
+      device: 'cpu',
+      precision: 'fast',
+      threads: 2,
+      verify: 'full',
+      panelBytes: 5,
+      maxQueue: 0,
+    })
+  })
+
+  test.each<[object, RegExp]>([
+    [{ threads: 0 }, /loadModel: threads must be an integer from 1 to 1024, got 0/],
+    [{ device: 'gpu' }, /device must be auto, cpu, cuda or cuda:N, got 'gpu'/],
+    [{ memory: { panels: 1 } }, /loadModel: memory: unknown option 'panels'; known are maxDeviceBytes/],
+    [{ memory: { panelBytes: -1 } }, /panelBytes must be an integer of at least 0, got -1/],
+    [{ logger: {} }, /logger must be an object with the functions debug/],
+    [{ compat: 'reference' }, /unknown option 'compat'/],
+    [{ signal: {} }, /signal must be an AbortSignal, got an object/],
+  ])('%o is refused', async (options, message) => {
+    await expect(loadModel(file, options)).rejects.toMatchObject({
+      code: 'request/invalid',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('an abort rejects with its reason, before and during', async () => {
+    await expect(loadModel(file, { signal: AbortSignal.abort('no') })).rejects.toBe('no')
+    const controller = new AbortController()
+    const loading = loadModel(file, { device: 'cpu', signal: controller.signal })
+    controller.abort('changed my mind')
+    await expect(loading).rejects.toBe('changed my mind')
+  })
+})
+
+describe('devices', () => {
+  test.each([
+    ['auto', [{ id: 'cpu', usable: true }, gpu], 'cuda:0'],
+    [
+      'auto',
+      [
+        { id: 'cpu', usable: true },
+        { ...gpu, usable: false, reason: 'not-built' },
+      ],
+      'cpu',
+    ],
+    ['cuda', [gpu, { ...gpu, id: 'cuda:1' }], 'cuda:0'],
+    ['cuda:1', [gpu, { ...gpu, id: 'cuda:1' }], 'cuda:1'],
+  ])('%s chooses among what there is', async (device, devices, expected) => {
+    behaviour.devices = devices
+    await (await loadModel(file, { device: device as 'auto' })).close()
+    expect(asked.load[0]).toMatchObject({ device: expected })
+  })
+
+  test('a named device that is absent is an error, unless told otherwise', async () => {
+    behaviour.devices = [{ id: 'cpu', usable: true }, oldDriver]
+    await expect(loadModel(file, { device: 'cuda' })).rejects.toMatchObject({
+      code: 'device/unavailable',
+      message: expect.stringMatching(/driver-too-old/),
+    })
+    const warnings: string[] = []
+    const none = (): void => undefined
+    const logger = {
+      debug: none,
+      info: none,
+      error: none,
+      warn: (_: object, message?: string) => void warnings.push(message!),
+    }
+    for (const options of [
+      { device: 'auto' },
+      { device: 'cuda', onDeviceUnavailable: 'warn' },
+      { device: 'cuda', onDeviceUnavailable: 'ignore' },
+    ] as const) {
+      await (await loadModel(file, { ...options, logger })).close()
+    }
+    expect(warnings).toHaveLength(2)
+    expect(warnings[0]).toMatch(/driver-too-old.*using the CPU/)
+  })
+
+  test('inspectDevices never rejects', async () => {
+    const { job } = fake
+    fake.job = () => {
+      throw new BindingError('binding/not-found', 'no binary', [])
+    }
+    expect(await inspectDevices()).toEqual([expect.objectContaining({ id: 'cpu', usable: false, name: 'no binary' })])
+    fake.job = job
+  })
+})
+
+describe('jobs', () => {
+  test('plan, inspect, convert and synth pass complete options', async () => {
+    await planMemory(file, [{ width: 64 }], { device: 'cpu', memory: { panelBytes: 1 } })
+    await inspectModel(file, { verify: true })
+    const progress: object[] = []
+    await convert(file, 'out.gguf', { type: 'q4_k', onProgress: (p) => progress.push(p) })
+    await synth('tiny', 'out.gguf', { seed: 2n ** 64n - 1n })
+    const source = file
+    const output = path.resolve('out.gguf')
+    expect(asked.jobs.map(({ name, options }) => [name, options])).toEqual([
+      [
+        'plan',
+        {
+          source,
+          device: 'cpu',
+          precision: 'fast',
+          memory: { panelBytes: 1 },
+          runs: [{ width: 64, images: 1, promptTokens: 64 }],
+        },
+      ],
+      ['inspect', { source, verify: true }],
+      ['convert', { source, output, type: 'q4_k' }],
+      ['synth', { shape: 'tiny', output, type: 'bf16', seed: '18446744073709551615' }],
+    ])
+    expect(progress).toEqual([{ phase: 'read', loadedBytes: 1, totalBytes: 4, fraction: 0.25 }])
+  })
+
+  test('their options are checked', async () => {
+    await expect(convert(file, 'o.gguf', { type: 'q3' as never })).rejects.toThrow(
+      /type must be one of 'bf16'.*got 'q3'/,
+    )
+    await expect(synth('9b' as never, 'o.gguf')).rejects.toThrow(/shape must be one of 'tiny'.*got '9b'/)
+    await expect(planMemory(file, [{ images: 0 }])).rejects.toThrow(/runs\[0\]: images must be/)
+    await expect(inspectModel(file, { plan: true } as never)).rejects.toThrow(/unknown option 'plan'/)
+  })
+
+  test('an abort during a job rejects with its reason', async () => {
+    await expect(convert(file, 'o.gguf', { signal: AbortSignal.timeout(0) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+  })
+})
+
+describe('errors', () => {
+  test('are known by name and code across copies', () => {
+    const copy = { name: 'DimooError', code: 'model/corrupt', message: 'from another thread' }
+    expect(DimooError.is(copy)).toBe(true)
+    expect(DimooError.is(copy, 'disposed')).toBe(false)
+    expect(DimooError.is(new Error('x'))).toBe(false)
+    expect(DimooError.is({ name: 'DimooError', code: 'EACCES' })).toBe(false)
+    expect([DimooError.is(null), DimooError.is('x'), DimooError.is(undefined)]).toEqual([false, false, false])
+  })
+
+  test('of the addon keep code and details; others are internal', async () => {
+    behaviour.jobs['inspect'] = () => {
+      throw nativeError('device/out-of-memory', 'needs 9, got 3', { requiredBytes: 9, availableBytes: 3 })
+    }
+    const error: unknown = await inspectModel(file).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(OutOfMemoryError)
+    expect(error).toMatchObject({ requiredBytes: 9, availableBytes: 3, retryable: false })
+    behaviour.jobs['inspect'] = () => {
+      throw new TypeError('odd')
+    }
+    await expect(inspectModel(file)).rejects.toMatchObject({ code: 'internal', cause: { message: 'odd' } })
+  })
+
+  test('a missing and an incompatible addon name the places and the command', () => {
+    const missing = bindingError(folder, new Error('No native build was found'))
+    expect(missing).toMatchObject({ code: 'binding/not-found', message: expect.stringContaining('npx dimoo build') })
+    expect(missing.attempts.map((attempt) => attempt.message)).toEqual(['is not there', 'is not there', 'is not there'])
+  })
+})
+
+describe('models', () => {
+  test('tokenise, detokenise, encode and decode pictures', async () => {
+    const model = await loadModel(file, { device: 'cpu' })
+    const ids = await model.tokenize('<system>a red circle')
+    expect(await model.detokenize(ids)).toBe('<system>a red circle')
+    expect(await model.detokenize(ids, { skipSpecial: true })).toBe('a red circle')
+    const { tokens, grid } = await model.encodeVq({
+      data: new Uint8Array(17 * 8 * 3),
+      width: 17,
+      height: 8,
+      channels: 3,
+    })
+    expect([grid, [...tokens]]).toEqual([{ rows: 1, columns: 2 }, [7, 7]])
+    expect(await model.decodeVq(tokens, grid)).toMatchObject({ width: 16, height: 8, channels: 3 })
+    await expect(model.decodeVq(tokens, { rows: 2, columns: 2 })).rejects.toThrow(/2 x 2 codes, got 2/)
+    await expect(model.decodeVq(Int32Array.of(1024), { rows: 1, columns: 1 })).rejects.toThrow(
+      /from 0 to 1023, got 1024 at 0/,
+    )
+    expect(() => model.run('edit' as 'text-to-image', { prompt: 'x' })).toThrow(
+      /task must be 'text-to-image', got 'edit'/,
+    )
+    expect(() => model.generate({ prompt: 'x' }, { priority: 1 } as never)).toThrow(/unknown option 'priority'/)
+    await model.close()
+  })
+
+  test('a request becomes branches, seeds and masked cells', async () => {
+    const model = await loadModel(file, { device: 'cpu' })
+    await model.generate({ prompt: '', seed: 9, n: 2 }).result()
+    await model.generate({ prompt: '', seed: 9, guidance: 0 }).result()
+    const [guided, plain] = asked.runs
+    expect(guided!.prefixes.map((prefix) => [...prefix].slice(-2))).toEqual([
+      [601, 596],
+      [601, 596],
+    ])
+    expect([...guided!.prefixes[0]!]).toHaveLength(19)
+    expect([...guided!.prefixes[1]!]).toContain(598)
+    expect(guided).toMatchObject({
+      guidance: [2],
+      rows: 2,
+      columns: 4,
+      steps: 4,
+      temperature: 1,
+      schedule: 'cosine',
+      delivery: 'latest',
+      buffer: 1,
+    })
+    expect([...guided!.suffix]).toEqual([597, 602])
+    expect([...guided!.cells]).toEqual(Array(8).fill(-1))
+    expect([...guided!.seeds]).toEqual([9n, 10n])
+    expect([plain!.prefixes.length, plain!.guidance]).toEqual([1, []])
+    await model.close()
+  })
+})

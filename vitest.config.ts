@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
+const report = process.env.DIMOO_TEST_REPORT
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -7,5 +9,8 @@ export default defineConfig({
     execArgv: ['--expose-gc'],
     testTimeout: 60_000,
     maxWorkers: 2,
+    // A machine-readable copy of the results, where somebody asks for one.
+    reporters: ['default', ...(report ? ['json'] : [])],
+    ...(report && { outputFile: { json: report } }),
   },
 })

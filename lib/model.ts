@@ -11,7 +11,7 @@ import { textToImageBranches, type Branches } from './prompt/layout.js'
 import type { TextCoder } from './prompt/text.js'
 import { imageSeeds, resolveImageRequest, type ResolvedImageRequest, type TextToImageRequest } from './request.js'
 import { toImageResult, type ImageResult } from './result.js'
-import { DecodingRun, RUN_FIELDS, type Run, type RunOptions } from './run.js'
+import { DecodingRun, RUN_FIELDS, type Run, type RunOptions, type Starter } from './run.js'
 import { DecodedStep, type Grid, type ImageStep } from './step.js'
 import * as validate from './validate.js'
 
@@ -90,16 +90,14 @@ export class DimooModel implements DimooRunner {
     const grid: Grid = { rows: resolved.rows, columns: resolved.columns }
     const { name, weights, sha256 } = this.info
     const context = { precision: this.info.precision, model: { name, weights, sha256 } }
+    const starter = (found: Branches): Starter => {
+      promptTokens = found.promptTokens
+      return (wake) => native.run(toNative(resolved, found, options), wake)
+    }
     const run = new DecodingRun<ImageStep, ImageResult>({
       task: 'text-to-image',
       options,
-      start: (wake) => {
-        const begin = (found: Branches): ReturnType<NativeModel['run']> => {
-          promptTokens = found.promptTokens
-          return native.run(toNative(resolved, found, options), wake)
-        }
-        return branches instanceof Promise ? branches.then(begin) : begin(branches)
-      },
+      starter: branches instanceof Promise ? branches.then(starter) : starter(branches),
       toStep: (step) => new DecodedStep(step, grid, { native: () => this.#open(), scale: this.info.scale }),
       toResult: (outcome) => toImageResult(outcome, { ...context, request: resolved, promptTokens }),
     })

@@ -44,12 +44,14 @@ export interface Run<Step, Result> extends AsyncIterable<Step, void, undefined>,
   toWebStream(): ReadableStream<Step>
 }
 
+export type Starter = (wake: () => void) => NativeRun
+
 /** What a run is made of: how to start it, and how native values become public ones. */
 export interface RunPlan<Step, Result> {
   readonly task: Task
   readonly options: RunOptions
-  /** Starts the native run; a promise where the prompt is still being tokenised. */
-  readonly start: (wake: () => void) => NativeRun | Promise<NativeRun>
+  /** Starts the native run; a promise while the prompt is being tokenised. */
+  readonly starter: Starter | Promise<Starter>
   readonly toStep: (step: NativeStep) => Step
   readonly toResult: (outcome: NativeOutcome) => Result
 }
@@ -82,7 +84,12 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     })
     this.#listen(plan.options.signal)
     if (this.#reason) this.#settle(ended('aborted'))
-    else this.#start()
+    if (plan.starter instanceof Promise)
+      plan.starter.then(
+        (start) => this.#start(start),
+        (error: unknown) => this.#refuse(error),
+      )
+    else this.#start(plan.starter)
   }
 
   get state(): RunState {
@@ -167,24 +174,14 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     this.#unlisten = () => signal.removeEventListener('abort', onAbort)
   }
 
-  #start(): void {
+  #start(start: Starter): void {
+    if (this.#outcome) return // aborted meanwhile
     try {
-      const started = this.#plan.start(DecodingRun.#waker(new WeakRef(this)))
-      if (started instanceof Promise)
-        started.then(
-          (native) => this.#adopt(native),
-          (error: unknown) => this.#refuse(error),
-        )
-      else this.#native = started
+      this.#native = start(DecodingRun.#waker(new WeakRef(this)))
+      this.#wake()
     } catch (error) {
       this.#refuse(error)
     }
-  }
-
-  #adopt(native: NativeRun): void {
-    if (this.#outcome) return native.cancel() // aborted meanwhile
-    this.#native = native
-    this.#wake()
   }
 
   // The run could not start, e.g. because the queue is full.

@@ -1,23 +1,26 @@
-// Workers wait on a condition variable; inside a pass they first look for new work for a few microseconds, because the ops of
-// a pass follow each other closely. Tasks are taken from one atomic counter.
+// Workers wait on a condition variable; before that they look for new work for a few microseconds, because the ops of a pass
+// follow each other closely. Tasks are taken from one atomic word; a job ends when its tasks have, not when every worker has
+// looked at it, so a worker that the system keeps waiting holds up nobody.
 #include "base/thread_pool.h"
 
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <fstream>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace dimoo {
 namespace {
 
-constexpr int kSpins = 2000;  // some tens of microseconds at most
+constexpr auto kSpin = std::chrono::microseconds(40);  // ops of a pass follow each other within this time
 
 /// CPUs that the cgroup's quota allows; a large number when there is none.
 int quota_cpus() {
@@ -34,10 +37,30 @@ int quota_cpus() {
 inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
 #endif
 }
 
-thread_local bool inside_task = false;
+/// Looks for `ready` for a short while; false when it did not come.
+template <class Ready>
+bool spin(Ready ready) {
+  const auto until = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; i++) {
+      if (ready()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < until);
+  return false;
+}
+
+/// What this thread is doing, for calls from inside a task.
+struct Inside {
+  const void* pool = nullptr;
+  int worker = 0;
+};
+thread_local Inside inside;
 
 }  // namespace
 
@@ -50,50 +73,77 @@ int usable_cpus() {
 }
 
 struct ThreadPool::Impl {
+  static constexpr uint64_t kLeft = (uint64_t{1} << 40) - 1;
+
   std::vector<std::thread> workers;
   std::mutex mutex;
   std::condition_variable wake, idle;
-  std::atomic<uint64_t> round{0};  // odd numbers never occur: +1 per job
+  int sleeping = 0;
   bool stop = false;
-  int busy = 0;  // workers that have not yet left the present job
-  const CancelToken* cancel = nullptr;
-
-  FunctionRef<void(int64_t, int)>* task = nullptr;
-  int64_t tasks = 0;
-  std::atomic<int64_t> next{0};
   std::exception_ptr error;
 
+  // Round number << 40 | tasks of this round that nobody has taken. Who takes one may read the job below, which stays as it
+  // is until every task has ended; a worker that comes late finds nothing left and touches nothing.
+  std::atomic<uint64_t> left{0};
+  std::atomic<int64_t> open{0};  // tasks of this round that have not ended
+  FunctionRef<void(int64_t, int)>* task = nullptr;
+  int64_t tasks = 0;
+  const CancelToken* cancel = nullptr;
+
+  bool has_work() const { return left.load(std::memory_order_acquire) & kLeft; }
+
+  /// How many tasks were left before this one was taken; 0: none.
+  int64_t take() {
+    uint64_t seen = left.load(std::memory_order_acquire);
+    while (seen & kLeft)
+      if (left.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel)) return static_cast<int64_t>(seen & kLeft);
+    return 0;
+  }
+
+  /// Takes all tasks that are left, for nobody to run. The caller holds one that has not ended.
+  int64_t drop() { return static_cast<int64_t>(left.fetch_and(~kLeft, std::memory_order_acq_rel) & kLeft); }
+
   void work(int worker) {
-    inside_task = true;
-    try {
-      for (;;) {
-        if (cancel && cancel->cancelled()) break;
-        const int64_t index = next.fetch_add(1, std::memory_order_relaxed);
-        if (index >= tasks) break;
-        (*task)(index, worker);
+    const Inside outside = std::exchange(inside, {this, worker});
+    while (const int64_t number = take()) {
+      int64_t ended = 1;
+      try {
+        if (cancel) cancel->check();
+        (*task)(tasks - number, worker);
+      } catch (...) {
+        ended += drop();
+        std::lock_guard lock(mutex);
+        if (!error) error = std::current_exception();
       }
-    } catch (...) {
-      next.store(tasks, std::memory_order_relaxed);
-      std::lock_guard lock(mutex);
-      if (!error) error = std::current_exception();
+      if (open.fetch_sub(ended, std::memory_order_acq_rel) == ended) {
+        std::lock_guard lock(mutex);
+        idle.notify_one();
+      }
     }
-    inside_task = false;
+    inside = outside;
   }
 
   void loop(int worker) {
-    uint64_t seen = 0;
     for (;;) {
-      for (int spin = 0; spin < kSpins && round.load(std::memory_order_acquire) == seen; spin++) relax();
-      {
+      if (!spin([this] { return has_work(); })) {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return stop || round.load(std::memory_order_relaxed) != seen; });
+        sleeping++;
+        wake.wait(lock, [this] { return stop || has_work(); });
+        sleeping--;
         if (stop) return;
-        seen = round.load(std::memory_order_relaxed);
       }
       work(worker);
-      std::lock_guard lock(mutex);
-      if (--busy == 0) idle.notify_one();
     }
+  }
+
+  /// Wakes as many sleepers as there are tasks for.
+  void wake_for(int64_t count) {
+    int64_t wanted;
+    {
+      std::lock_guard lock(mutex);  // a worker is either asleep or sees the new round
+      wanted = std::min<int64_t>(count, sleeping);
+    }
+    for (; wanted > 0; wanted--) wake.notify_one();
   }
 };
 
@@ -118,28 +168,25 @@ void ThreadPool::set_cancel(const CancelToken* cancel) { impl_->cancel = cancel;
 void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> task) {
   Impl& pool = *impl_;
   if (tasks <= 0) return;
-  if (inside_task) {
-    for (int64_t index = 0; index < tasks; index++) task(index, 0);
+  if (inside.pool) {
+    for (int64_t index = 0; index < tasks; index++) {
+      if (pool.cancel) pool.cancel->check();
+      task(index, inside.pool == &pool ? inside.worker : 0);
+    }
     return;
   }
-  {
-    std::lock_guard lock(pool.mutex);
-    pool.task = &task;
-    pool.tasks = tasks;
-    pool.next.store(0, std::memory_order_relaxed);
-    pool.error = nullptr;
-    if (tasks > 1) {
-      pool.busy = static_cast<int>(pool.workers.size());
-      pool.round.fetch_add(1, std::memory_order_release);
-    }
-  }
-  if (tasks > 1) pool.wake.notify_all();
+  pool.task = &task;
+  pool.tasks = tasks;
+  pool.open.store(tasks, std::memory_order_relaxed);
+  const uint64_t round = (pool.left.load(std::memory_order_relaxed) | Impl::kLeft) + 1;
+  pool.left.store(round | static_cast<uint64_t>(tasks), std::memory_order_release);
+  if (tasks > 1 && !pool.workers.empty()) pool.wake_for(tasks - 1);
   pool.work(0);
-  std::unique_lock lock(pool.mutex);
-  pool.idle.wait(lock, [&] { return pool.busy == 0; });
-  pool.task = nullptr;
+  const auto ended = [&] { return pool.open.load(std::memory_order_acquire) == 0; };
+  spin(ended);
+  std::unique_lock lock(pool.mutex);  // also lets the last task's owner leave the lock before this round's end
+  pool.idle.wait(lock, ended);
   if (pool.error) std::rethrow_exception(std::exchange(pool.error, nullptr));
-  if (pool.cancel) pool.cancel->check();
 }
 
 }  // namespace dimoo

@@ -58,6 +58,9 @@ struct Kernels {
   void (*scale_shift)(const float* x, const float* scale, const float* shift, int64_t channels, bool silu, float* out);
   /// Squared distances of one point (k) to the 64 columns of a panel.
   void (*distances)(const float* x, const float* panel, int64_t k, float* out);
+  /// `rounds` rounds of independent multiply-adds in registers, for benches: what this core can do at most. Returns the operations
+  /// done; `seed` and `out` keep the compiler honest.
+  int64_t (*peak_f32)(int64_t rounds, float seed, float* out);
 };
 
 const Kernels& avx512_kernels();       // f32 only: AVX-512 F, BW, DQ, VL

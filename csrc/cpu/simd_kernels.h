@@ -203,6 +203,20 @@ void distances(const float* x, const float* panel, int64_t k, float* out) {
 }
 
 template <class V>
+int64_t peak_f32(int64_t rounds, float seed, float* out) {
+  constexpr int kChains = 12;
+  typename V::F sum[kChains];
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; i++) sum[i] = V::set(seed + static_cast<float>(i));
+  const typename V::F factor = V::set(seed), term = V::set(1.0f - seed);
+  for (int64_t r = 0; r < rounds; r++)
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; i++) sum[i] = V::fmadd(sum[i], factor, term);
+  for (int i = 0; i < kChains; i++) *out += V::reduce_add(sum[i]);
+  return rounds * kChains * V::kWidth * 2;
+}
+
+template <class V>
 Kernels make_table(const char* name) {
   Kernels table{};
   table.name = name;
@@ -216,6 +230,7 @@ Kernels make_table(const char* name) {
   table.channel_sums = channel_sums;
   table.scale_shift = scale_shift<V>;
   table.distances = distances<V>;
+  table.peak_f32 = peak_f32<V>;
   return table;
 }
 

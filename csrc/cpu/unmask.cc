@@ -12,8 +12,8 @@ namespace dimoo::cpu {
 namespace {
 
 constexpr int64_t kRows = 8;  // rows of one task
-
-float gumbel(float u) { return -std::log(-std::log(u + 1e-20f) + 1e-20f); }
+constexpr float kMostNoise = 46.06f;         // gumbel(1) = -log(1e-20), the largest there is
+constexpr float kMostPhiloxNoise = 16.64f;   // of our own uniforms, which end at 1 - 2^-24
 
 /// Guided logits of one row: c, (1 + s) c - s u, or c + s (c - t) + z (c - i).
 void guide(const UnmaskJob& job, Tensor logits, int64_t row, float* out) {
@@ -33,17 +33,25 @@ void guide(const UnmaskJob& job, Tensor logits, int64_t row, float* out) {
   }
 }
 
-/// Index of the largest of l / temperature + Gumbel noise; the lowest one of equals.
-int64_t sample(const UnmaskJob& job, const float* l, int64_t v, int64_t row) {
-  int64_t best = 0;
-  float top = -INFINITY;
+/// Index of the largest of l / temperature + Gumbel noise; the lowest one of equals. A code that could not reach the score of
+/// `likely` with the most favourable noise is passed over without drawing any: the result is the same, most logarithms are saved.
+int64_t sample(const UnmaskJob& job, const float* l, int64_t v, int64_t row, int64_t likely) {
   const auto cell = static_cast<uint32_t>(job.cells[row]);
+  const float most = job.sample_noise ? kMostNoise : kMostPhiloxNoise;
+  int64_t quad = -1;  // whose four uniforms lie in `words`
   Words words{};
+  const auto noise = [&](int64_t i) {
+    if (job.sample_noise) return gumbel(job.sample_noise[row * v + i]);
+    if (i / 4 != quad) quad = i / 4, words = philox_at(job.seed, static_cast<uint32_t>(quad), cell, job.step, Stream::sample);
+    return gumbel(to_uniform(words.w[i % 4]));
+  };
+  const auto score = [&](int64_t i) { return l[i] / job.temperature + noise(i); };
+  int64_t best = likely;
+  float top = score(likely);
   for (int64_t i = 0; i < v; i++) {
-    if (!job.sample_noise && i % 4 == 0) words = philox_at(job.seed, static_cast<uint32_t>(i / 4), cell, job.step, Stream::sample);
-    const float u = job.sample_noise ? job.sample_noise[row * v + i] : to_uniform(words.w[i % 4]);
-    const float score = l[i] / job.temperature + gumbel(u);
-    if (score > top) top = score, best = i;
+    if (i == likely || l[i] / job.temperature + most < top) continue;
+    const float here = score(i);
+    if (here > top || (here == top && i < best)) top = here, best = i;
   }
   return best;
 }
@@ -59,14 +67,17 @@ void decide_row(const UnmaskJob& job, Tensor logits, int64_t row, float* guided)
     if (guided[i] > top) top = guided[i], best = i;
   }
   if (!finite) fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[row], " are not finite");
-  if (job.temperature > 0) best = sample(job, guided, v, row);
+  if (job.temperature > 0) best = sample(job, guided, v, row, best);
   float sum = 0;
   for (int64_t i = 0; i < v; i++) sum += std::exp(guided[i] - top);
   job.codes[row] = static_cast<int32_t>(best);
   job.confidence[row] = std::exp(guided[best] - top) / sum;
 }
 
-/// Masked again: (noisy log-) confidence strictly below the keep-th smallest, so that ties fix more cells, never fewer.
+}  // namespace
+
+float gumbel(float u) { return -std::log(-std::log(u + 1e-20f) + 1e-20f); }
+
 void cut(const UnmaskJob& job) {
   std::vector<float> score(static_cast<size_t>(job.rows));
   for (int64_t i = 0; i < job.rows; i++) {
@@ -80,8 +91,6 @@ void cut(const UnmaskJob& job) {
   std::nth_element(sorted.begin(), sorted.begin() + k, sorted.end());
   for (int64_t i = 0; i < job.rows; i++) job.stays[i] = score[static_cast<size_t>(i)] < sorted[static_cast<size_t>(k)];
 }
-
-}  // namespace
 
 void unmask(ThreadPool& pool, Tensor logits, std::span<const UnmaskJob> jobs) {
   struct Task {

@@ -10,4 +10,11 @@ namespace dimoo::cpu {
 
 void unmask(ThreadPool& pool, Tensor logits, std::span<const UnmaskJob> jobs);
 
+/// Noise of a uniform u, in f32 as the original: -log(-log(u + 1e-20) + 1e-20).
+float gumbel(float u);
+
+/// Fills job.stays from job.confidence: masked again is what lies, with its noise, strictly below the keep-th smallest, so that
+/// ties fix more cells, never fewer.
+void cut(const UnmaskJob& job);
+
 }  // namespace dimoo::cpu

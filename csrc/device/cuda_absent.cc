@@ -1,12 +1,16 @@
 // A build without CUDA: says so.
+#include <cstdlib>
+#include <cstring>
+
 #include "device/cuda_devices.h"
 
 namespace dimoo {
 
 std::vector<DeviceReport> cuda_devices() {
+  const char* forced = std::getenv("DIMOO_DEVICE");
   DeviceReport none;
   none.id = "cuda:0";
-  none.reason = "not-built";
+  none.reason = forced && std::strcmp(forced, "cpu") == 0 ? "disabled-by-env" : "not-built";
   return {none};
 }
 

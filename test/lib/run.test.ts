@@ -160,8 +160,8 @@ describe('every way out', () => {
     run.abort('changed my mind')
     expect(run.state).toBe('aborted')
     await expect(run.result()).rejects.toBe('changed my mind')
-    for (let i = 0; i < 100 && asked.runs.length === 0; i++) await sleep(20)
-    expect([asked.runs.length, asked.cancelled]).toEqual([1, 1])
+    await model.tokenize('x '.repeat(5000)) // the worker answers in order: the first prompt is done
+    expect(asked.runs).toHaveLength(0)
   })
 
   test('abort after the end changes nothing', async () => {

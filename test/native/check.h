@@ -1,5 +1,5 @@
 // The native tests' few words: TEST(name) { CHECK(...); }. One executable a file; it runs all its tests, or those whose names
-// contain its argument, prints one line each ("ok name" / "not ok name: why") and fails when one failed or none ran.
+// contain its argument ("=name": exactly that one), prints one line each ("ok name" / "not ok name: why") and fails when one failed or none ran.
 #pragma once
 #include <cmath>
 #include <cstdio>
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   const char* filter = argc > 1 && !list ? argv[1] : "";
   int ran = 0, failed = 0;
   for (const check::Test& test : check::tests()) {
-    if (!std::strstr(test.name, filter)) continue;
+    if (*filter == '=' ? std::strcmp(test.name, filter + 1) != 0 : !std::strstr(test.name, filter)) continue;
     ran++;
     if (list) std::printf("%s\n", test.name);
     else failed += !check::run(test);

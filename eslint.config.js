@@ -1,0 +1,23 @@
+import js from '@eslint/js'
+import ts from 'typescript-eslint'
+
+export default ts.config(
+  { ignores: ['build', 'dist', 'prebuilds', 'test/golden', 'bench/results'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...ts.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { project: './tsconfig.test.json' } },
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off', // noUncheckedIndexedAccess makes them frequent where bounds are known
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+    },
+  },
+  {
+    files: ['**/*.cjs', '**/*.mjs', '**/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(['console', 'process', 'require', '__dirname', 'module', 'URL', 'performance', 'setTimeout', 'setImmediate', 'Buffer'].map((name) => [name, 'readonly'])),
+    },
+  },
+)

@@ -1,0 +1,99 @@
+// The arrows of docs/architecture.md: an include or import only goes downwards. Also seen failing on planted violations.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = path.resolve(import.meta.dirname, '..')
+
+/** What each room of csrc/ may include besides itself. */
+const below: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  source: ['base'],
+  image: ['base'],
+  device: ['base'],
+  cpu: ['device', 'source', 'base'], // source: ggml's block formats, which a device must read and which are described once
+  cuda: ['device', 'base'],
+  model: ['device', 'source', 'base'],
+  diffusion: ['base'],
+  engine: ['diffusion', 'model', 'device', 'source', 'image', 'base'],
+  napi: ['engine', 'image', 'base'],
+}
+/** Of source/, what cpu may see. */
+const blockFormats = ['source/quantize.h', 'source/block_layout.h']
+/** The one file that may name the implementations. */
+const registry = 'csrc/device/registry.cc'
+
+function files(folder: string, pattern: RegExp): string[] {
+  if (!existsSync(path.join(root, folder))) return []
+  const names = readdirSync(path.join(root, folder), { recursive: true }) as string[]
+  return names.filter((name) => pattern.test(name)).map((name) => path.posix.join(folder, name))
+}
+
+function nativeViolations(file: string, text: string): string[] {
+  const room = file.startsWith('cuda/') ? 'cuda' : file.split('/')[1]!
+  const found: string[] = []
+  for (const [, bracket, header] of text.matchAll(/^\s*#include\s*([<"])([^>"]+)[>"]/gm)) {
+    if (bracket === '<') {
+      if (/^napi|^node_api|^uv\.h/.test(header!) && room !== 'napi') found.push(`${file}: <${header}>`)
+      if (/^(cuda|nv|cub|mma)/.test(header!) && room !== 'cuda') found.push(`${file}: <${header}>`)
+      continue
+    }
+    const target = header!.split('/')[0]!
+    if (target === room || file === registry) continue
+    const seen = below[room]?.includes(target) && (room !== 'cpu' || target !== 'source' || blockFormats.includes(header!))
+    if (!seen) found.push(`${file}: "${header}"`)
+  }
+  if (/^\s*#\s*if.*(__CUDA|DIMOO_CUDA|DIMOO_WITH)/m.test(text) && room !== 'cuda' && file !== 'csrc/base/random.h') found.push(`${file}: conditional on CUDA`)
+  return found
+}
+
+/** In lib/: only binding.ts loads the addon, only lib/image touches sharp, only lib/cli touches commander; nothing imports lib/cli. */
+function scriptViolations(file: string, text: string): string[] {
+  const found: string[] = []
+  for (const [, target] of text.matchAll(/(?:from|import\(|import|require\()\s*'([^']+)'/g)) {
+    const forbidden =
+      (target === 'node-gyp-build' && file !== 'lib/binding.ts') ||
+      (target === 'sharp' && !file.startsWith('lib/image/')) ||
+      (target === 'commander' && !file.startsWith('lib/cli/')) ||
+      (target!.startsWith('@huggingface/') && !file.startsWith('lib/prompt/')) ||
+      (/(^|\/)cli\//.test(target!) && !file.startsWith('lib/cli/')) ||
+      /\.\.\/(csrc|test|bench)/.test(target!)
+    if (forbidden) found.push(`${file}: '${target}'`)
+  }
+  if (text.includes("'node-gyp-build'") && file !== 'lib/binding.ts') found.push(`${file}: node-gyp-build`)
+  return found
+}
+
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
+
+test('C++ includes follow the arrows', () => {
+  const sources = [...files('csrc', /\.(cc|h)$/), ...files('cuda', /\.(cu|cuh|h)$/)]
+  expect(sources.length).toBeGreaterThan(40)
+  expect(sources.flatMap((file) => nativeViolations(file, read(file)))).toEqual([])
+})
+
+test('TypeScript imports follow the arrows', () => {
+  const sources = files('lib', /\.ts$/)
+  expect(sources.length).toBeGreaterThan(20)
+  expect(sources.flatMap((file) => scriptViolations(file, read(file)))).toEqual([])
+})
+
+test.each([
+  ['csrc/base/dtype.cc', '#include "device/device.h"'],
+  ['csrc/model/backbone.cc', '#include "cpu/kernels.h"'],
+  ['csrc/cpu/unmask.cc', '#include "source/gguf.h"'],
+  ['csrc/diffusion/canvas.cc', '#include "model/vq.h"'],
+  ['csrc/engine/run.cc', '#include <napi.h>'],
+  ['csrc/cpu/product.cc', '#include <cuda_runtime.h>'],
+  ['csrc/napi/addon.cc', '#include "model/backbone.h"'],
+])('a planted include in %s is seen', (file, line) => {
+  expect(nativeViolations(file, `${read(file)}\n${line}\n`)).toHaveLength(1)
+})
+
+test.each([
+  ['lib/model.ts', "import sharp from 'sharp'"],
+  ['lib/run.ts', "import load from 'node-gyp-build'"],
+  ['lib/index.ts', "export * from './cli/main.js'"],
+])('a planted import in %s is seen', (file, line) => {
+  expect(scriptViolations(file, `${read(file)}\n${line}\n`).length).toBeGreaterThan(0)
+})

@@ -1,0 +1,150 @@
+// The pool: every task once, on any number of threads; errors and cancellation reach the caller; idle threads cost nothing.
+#include <sched.h>
+#include <time.h>
+
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <thread>
+
+#include "base/thread_pool.h"
+#include "test/native/check.h"
+
+using namespace dimoo;
+using namespace std::chrono_literals;
+
+namespace {
+
+double process_cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+}  // namespace
+
+TEST(every_task_runs_once_on_any_number_of_threads) {
+  for (const int threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    CHECK_EQ(pool.threads(), threads);
+    for (const int64_t tasks : {0, 1, 2, 3, 7, 100, 5000}) {
+      std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
+      std::atomic<bool> in_range{true};
+      pool.run(tasks, [&](int64_t index, int worker) {
+        runs[static_cast<size_t>(index)]++;
+        if (worker < 0 || worker >= threads) in_range = false;
+      });
+      for (const auto& count : runs) CHECK_EQ(count.load(), 1);
+      CHECK(in_range);
+    }
+  }
+}
+
+TEST(many_short_jobs_in_a_row) {
+  ThreadPool pool(4);
+  int64_t expected = 0;
+  std::atomic<int64_t> sum{0};
+  for (int64_t job = 0; job < 20000; job++) {
+    const int64_t tasks = job % 6;
+    pool.run(tasks, [&](int64_t index, int) { sum += index + job; });
+    expected += tasks * job + tasks * (tasks - 1) / 2;
+    CHECK_EQ(sum.load(), expected);
+  }
+}
+
+TEST(a_worker_runs_one_task_at_a_time) {
+  ThreadPool pool(4);
+  std::vector<std::atomic<int>> busy(4);
+  std::atomic<bool> shared{false};
+  pool.run(2000, [&](int64_t, int worker) {
+    if (busy[static_cast<size_t>(worker)]++ != 0) shared = true;
+    pool.run(3, [&](int64_t, int inner) {  // serial, as the same worker
+      if (inner != worker) shared = true;
+    });
+    busy[static_cast<size_t>(worker)]--;
+  });
+  CHECK(!shared);
+}
+
+TEST(tasks_really_run_at_the_same_time) {
+  ThreadPool pool(2);
+  std::atomic<int> arrived{0};
+  pool.run(2, [&](int64_t, int) {
+    arrived++;
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    while (arrived < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  });
+  CHECK_EQ(arrived.load(), 2);  // a serial pool would have waited ten seconds
+}
+
+TEST(errors_reach_the_caller_and_skip_what_is_left) {
+  for (const int threads : {1, 2, 8}) {
+    ThreadPool pool(threads);
+    std::atomic<int> ran{0};
+    CHECK_THROWS(pool.run(1000, [&](int64_t index, int) {
+      ran++;
+      if (index == 10) fail(Code::internal, "task ten");
+      std::this_thread::sleep_for(100us);
+    }), Code::internal, "task ten");
+    CHECK(ran.load() < 1000);
+    ran = 0;
+    pool.run(50, [&](int64_t, int) { ran++; });
+    CHECK_EQ(ran.load(), 50);  // the pool goes on
+  }
+}
+
+TEST(cancelling_skips_tasks_that_have_not_started) {
+  for (const int threads : {1, 2, 8}) {
+    ThreadPool pool(threads);
+    CancelToken cancel;
+    pool.set_cancel(&cancel);
+    std::atomic<int> ran{0};
+    CHECK_THROWS(pool.run(1000, [&](int64_t, int) {
+      if (++ran == 5) cancel.cancel();
+      std::this_thread::sleep_for(100us);
+    }), Code::aborted, "aborted");
+    CHECK(ran.load() < 1000);
+    CHECK_THROWS(pool.run(3, [&](int64_t, int) { ran = -1; }), Code::aborted, "aborted");
+    CHECK(ran.load() >= 0);
+    pool.set_cancel(nullptr);
+    ran = 0;
+    pool.run(20, [&](int64_t, int) { ran++; });
+    CHECK_EQ(ran.load(), 20);
+  }
+}
+
+TEST(idle_workers_sleep) {
+  ThreadPool pool(8);
+  pool.run(100, [](int64_t, int) {});
+  std::this_thread::sleep_for(20ms);
+  const double before = process_cpu_seconds();
+  std::this_thread::sleep_for(300ms);
+  CHECK_NEAR(process_cpu_seconds() - before, 0, 0.01);
+}
+
+TEST(usable_cpus_follows_the_affinity_mask) {
+  CHECK(usable_cpus() >= 1);
+  cpu_set_t all, one;
+  CHECK_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  CPU_ZERO(&one);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &all)) cpu++;
+  CPU_SET(cpu, &one);
+  int seen = 0;
+  std::thread([&] {  // the mask belongs to the thread
+    if (sched_setaffinity(0, sizeof one, &one) == 0) seen = usable_cpus();
+  }).join();
+  CHECK_EQ(seen, 1);
+}
+
+TEST(two_pools_side_by_side) {
+  std::atomic<int64_t> total{0};
+  const auto use = [&] {
+    ThreadPool pool(3);
+    for (int job = 0; job < 300; job++) pool.run(20, [&](int64_t index, int) { total += index; });
+  };
+  std::thread other(use);
+  use();
+  other.join();
+  CHECK_EQ(total.load(), int64_t{2 * 300 * 190});
+}

@@ -1,0 +1,183 @@
+// unmask against the original's recorded draws (golden README sections 5 and 13) and against a plain recomputation: guidance of
+// one to three branches, ties, extreme noise, our own random numbers, any number of threads, damaged logits.
+#include <cmath>
+
+#include "base/random.h"
+#include "cpu/unmask.h"
+#include "test/native/golden.h"
+
+using namespace golden;
+
+namespace {
+
+struct Result {
+  std::vector<int32_t> codes;
+  std::vector<float> confidence;
+  std::vector<uint8_t> stays;
+  bool operator==(const Result&) const = default;
+};
+
+/// One job over consecutive rows of each branch.
+Result run(ThreadPool& pool, const std::vector<float>& logits, int64_t rows, int64_t v, UnmaskJob job) {
+  Result result;
+  std::vector<int32_t> cells(static_cast<size_t>(rows));
+  for (size_t i = 0; i < cells.size(); i++) cells[i] = static_cast<int32_t>(i * 3 + 1);
+  result.codes.resize(cells.size()), result.confidence.resize(cells.size()), result.stays.resize(cells.size());
+  job.rows = rows;
+  for (int b = 1; b < job.branches; b++) job.logits_row[b] = b * rows;
+  job.cells = cells.data();
+  job.codes = result.codes.data(), job.confidence = result.confidence.data(), job.stays = result.stays.data();
+  std::vector<float> copy = logits;
+  cpu::unmask(pool, Tensor(copy.data(), rows * job.branches, v), {&job, 1});
+  return result;
+}
+
+std::vector<float> noise_logits(int64_t count, float scale, uint64_t seed) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); i++)
+    values[i] = scale * (2 * uniform(seed, static_cast<uint32_t>(i), 0, 0, Stream::text) - 1);
+  return values;
+}
+
+}  // namespace
+
+TEST(gumbel_noise_of_extreme_uniforms) {
+  const SafetensorsFile file(path("sampling.safetensors"));
+  const auto u = values<float>(file.at("gumbel_noise_edge.uniform")), noise = values<float>(file.at("gumbel_noise_edge.noise"));
+  for (size_t i = 0; i < u.size(); i++) CHECK_NEAR(cpu::gumbel(u[i]), noise[i], 1e-6 * std::fmax(1.0f, std::fabs(noise[i])));
+}
+
+TEST(recorded_samples_and_probabilities) {
+  const SafetensorsFile file(path("sampling.safetensors"));
+  ThreadPool pool(2);
+  const Json cases = json("sampling.json");
+  for (const Json& entry : cases.find("gumbel_max_sample")->as_array()) {
+    const std::string name = entry.find("tensors")->as_string();
+    const auto& shape = file.at(name + ".logits").shape;
+    const auto noise = values<float>(file.at(name + ".uniform"));
+    UnmaskJob job;
+    job.temperature = static_cast<float>(entry.find("tau")->as_double());
+    job.sample_noise = noise.data();
+    const std::vector<float> cut_noise(static_cast<size_t>(shape[1]), 0.5f);
+    job.cut_noise = cut_noise.data();
+    const Result result = run(pool, values<float>(file.at(name + ".logits")), shape[1], shape[2], job);
+    CHECK(result.codes == values<int32_t>(file.at(name + ".sampled")));
+    CHECK_NEAR(largest_difference(result.confidence, values<float>(file.at(name + ".prob"))), 0, 1e-6);
+  }
+}
+
+TEST(recorded_cuts_with_ties_and_zero_probabilities) {
+  const SafetensorsFile file(path("sampling.safetensors"));
+  int stayed = 0;
+  const Json cases = json("sampling.json");
+  for (const Json& entry : cases.find("mask_by_random_topk")->as_array()) {
+    const std::string name = entry.find("tensors")->as_string();
+    auto confidence = values<float>(file.at(name + ".probs"));
+    const auto noise = values<float>(file.at(name + ".uniform"));
+    const auto expected = values<uint8_t>(file.at(name + ".stay_masked"));
+    std::vector<uint8_t> stays(expected.size());
+    std::vector<int32_t> cells(expected.size());
+    UnmaskJob job;
+    job.rows = static_cast<int64_t>(expected.size());
+    job.temperature = static_cast<float>(entry.find("temperature")->as_double());
+    job.keep = entry.find("mask_len")->as_int();
+    job.cells = cells.data(), job.confidence = confidence.data(), job.cut_noise = noise.data(), job.stays = stays.data();
+    cpu::cut(job);
+    CHECK(stays == expected);
+    for (const uint8_t s : stays) stayed += s;
+  }
+  CHECK(stayed > 0);
+}
+
+TEST(guidance_follows_its_equations) {
+  constexpr int64_t kRows = 5, kCodes = 37;
+  ThreadPool pool(2);
+  const auto all = noise_logits(3 * kRows * kCodes, 4, 11);
+  const float s = 2.5f, z = 4.0f;
+  for (const int branches : {1, 2, 3}) {
+    UnmaskJob job;
+    job.branches = branches, job.guidance[0] = s, job.guidance[1] = z;
+    const Result result = run(pool, all, kRows, kCodes, job);
+    for (int64_t r = 0; r < kRows; r++) {
+      std::vector<float> guided(kCodes);
+      double sum = 0;
+      for (int64_t i = 0; i < kCodes; i++) {
+        const auto at = [&](int64_t b) { return all[static_cast<size_t>((b * kRows + r) * kCodes + i)]; };
+        float& g = guided[static_cast<size_t>(i)];
+        g = branches == 1 ? at(0) : branches == 2 ? (1 + s) * at(0) - s * at(1) : at(0) + s * (at(0) - at(1)) + z * (at(0) - at(2));
+      }
+      const auto top = std::max_element(guided.begin(), guided.end());
+      for (const float g : guided) sum += std::exp(double{g} - *top);
+      CHECK_EQ(result.codes[static_cast<size_t>(r)], static_cast<int32_t>(top - guided.begin()));
+      CHECK_NEAR(result.confidence[static_cast<size_t>(r)], 1 / sum, 1e-6);
+    }
+  }
+}
+
+TEST(ties_take_the_lowest_code_and_fix_more_cells) {
+  constexpr int64_t kRows = 6, kCodes = 9;
+  ThreadPool pool(2);
+  std::vector<float> logits(kRows * kCodes, 1.0f);
+  for (int64_t r = 0; r < kRows; r++) logits[static_cast<size_t>(r * kCodes + 4)] = logits[static_cast<size_t>(r * kCodes + 7)] = 3.0f;
+  UnmaskJob job;
+  job.keep = 4;
+  const Result result = run(pool, logits, kRows, kCodes, job);
+  for (const int32_t code : result.codes) CHECK_EQ(code, 4);
+  for (const uint8_t stays : result.stays) CHECK_EQ(int{stays}, 0);  // all as sure as each other: nothing lies strictly below
+  const std::vector<float> noise(kRows * kCodes, 0.25f);
+  job.temperature = 0.7f, job.sample_noise = noise.data();
+  CHECK_EQ(run(pool, logits, kRows, kCodes, job).codes[0], 4);
+}
+
+TEST(own_noise_is_philox_and_no_code_is_passed_over_wrongly) {
+  constexpr int64_t kRows = 40, kCodes = 515;
+  ThreadPool pool(2);
+  for (const float scale : {0.0f, 0.5f, 8.0f, 60.0f}) {
+    const auto logits = noise_logits(kRows * kCodes, scale, 5);
+    UnmaskJob job;
+    job.temperature = 0.8f, job.seed = 0x123456789abcdefull, job.step = 3, job.keep = 17;
+    const Result result = run(pool, logits, kRows, kCodes, job);
+    std::vector<float> score(kRows);
+    for (int64_t r = 0; r < kRows; r++) {
+      const auto cell = static_cast<uint32_t>(r * 3 + 1);
+      int64_t best = 0;
+      float top = -INFINITY;
+      for (int64_t i = 0; i < kCodes; i++) {
+        const float here = logits[static_cast<size_t>(r * kCodes + i)] / job.temperature +
+                           cpu::gumbel(uniform(job.seed, static_cast<uint32_t>(i), cell, job.step, Stream::sample));
+        if (here > top) top = here, best = i;
+      }
+      CHECK_EQ(result.codes[static_cast<size_t>(r)], static_cast<int32_t>(best));
+      score[static_cast<size_t>(r)] = std::log(std::fmax(result.confidence[static_cast<size_t>(r)], 1e-20f)) +
+                                      job.temperature * cpu::gumbel(uniform(job.seed, 0, cell, job.step, Stream::cut));
+    }
+    std::vector<float> sorted = score;
+    std::sort(sorted.begin(), sorted.end());
+    for (size_t r = 0; r < kRows; r++) CHECK_EQ(bool{result.stays[r] != 0}, score[r] < sorted[17]);
+  }
+}
+
+TEST(threads_and_mates_never_change_a_result) {
+  constexpr int64_t kRows = 33, kCodes = 130;
+  const auto logits = noise_logits(2 * kRows * kCodes, 3, 9);
+  UnmaskJob job;
+  job.branches = 2, job.guidance[0] = 4, job.temperature = 1, job.seed = 7, job.keep = 10;
+  ThreadPool one(1), two(2), eight(8);
+  const Result alone = run(one, logits, kRows, kCodes, job);
+  CHECK(run(two, logits, kRows, kCodes, job) == alone);
+  CHECK(run(eight, logits, kRows, kCodes, job) == alone);
+  UnmaskJob other = job;
+  other.seed = 8;
+  CHECK(run(two, logits, kRows, kCodes, other).codes != alone.codes);
+  other = job, other.step = 1;
+  CHECK(run(two, logits, kRows, kCodes, other).codes != alone.codes);
+}
+
+TEST(logits_that_are_not_finite_are_named) {
+  ThreadPool pool(2);
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    auto logits = noise_logits(4 * 20, 1, 2);
+    logits[2 * 20 + 19] = bad;
+    CHECK_THROWS(run(pool, logits, 4, 20, {}), Code::model_corrupt, "cell 7");
+  }
+}

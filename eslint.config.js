@@ -12,6 +12,7 @@ export default ts.config(
       '@typescript-eslint/no-non-null-assertion': 'off', // noUncheckedIndexedAccess makes them frequent where bounds are known
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
   },
   {

@@ -30,6 +30,7 @@ DeviceReport describe(int index, const std::string& driver) {
   if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) return report;
   report.name = properties.name;
   report.compute_capability = std::to_string(properties.major) + "." + std::to_string(properties.minor);
+  // Free bytes stay 0: asking for them makes a context, which itself takes hundreds of megabytes.
   report.total_bytes = static_cast<int64_t>(properties.totalGlobalMem);
   return report;
 }

@@ -12,9 +12,7 @@ export function bindingError(root: string, error: unknown): BindingError {
     const names = binaries(place)
     if (names.length === 0) return { path: place, message: existsSync(place) ? 'holds no .node file' : 'is not there' }
     // node-gyp-build opens the first file of the first place that has one.
-    return names[0] === found[0]
-      ? { path: names[0]!, message: firstLine(message) }
-      : { path: names[0]!, message: 'not tried' }
+    return names[0] === found[0] ? { path: names[0]!, message: firstLine(message) } : { path: names[0]!, message: 'not tried' }
   })
   const code = found.length > 0 ? 'binding/incompatible' : 'binding/not-found'
   const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`
@@ -25,9 +23,7 @@ export function bindingError(root: string, error: unknown): BindingError {
 
 function places(root: string): string[] {
   const base = process.env['LUMINA_DIMOO_PREBUILD'] ?? root
-  return ['build/Release', 'build/Debug', `prebuilds/${process.platform}-${process.arch}`].map((dir) =>
-    path.join(base, dir),
-  )
+  return ['build/Release', 'build/Debug', `prebuilds/${process.platform}-${process.arch}`].map((dir) => path.join(base, dir))
 }
 
 function binaries(dir: string): string[] {

@@ -40,18 +40,10 @@ export interface ConvertReport {
 }
 
 /** Writes a folder or GGUF file as one GGUF file. Rejects with `model/*`, `output/failed`, or `signal.reason`. */
-export async function convert(
-  source: ModelSource,
-  output: string,
-  options: ConvertOptions = {},
-): Promise<ConvertReport> {
+export async function convert(source: ModelSource, output: string, options: ConvertOptions = {}): Promise<ConvertReport> {
   validate.checkOptions('convert', options, CONVERT_FIELDS)
   const { type = 'bf16', vqType, threads } = options
-  return runJob(
-    'convert',
-    { source: resolveSource(source), output: path.resolve(output), type, vqType, threads },
-    control(options),
-  )
+  return runJob('convert', { source: resolveSource(source), output: path.resolve(output), type, vqType, threads }, control(options))
 }
 
 const SHAPES = ['tiny', '0.5b', '2b', '8b'] as const

@@ -14,14 +14,7 @@ export interface DeviceReport {
   readonly id: DeviceId
   readonly usable: boolean
   /** Why it is not usable. */
-  readonly reason?:
-    | 'not-built'
-    | 'no-driver'
-    | 'driver-too-old'
-    | 'no-device'
-    | 'arch-unsupported'
-    | 'out-of-memory'
-    | 'disabled-by-env'
+  readonly reason?: 'not-built' | 'no-driver' | 'driver-too-old' | 'no-device' | 'arch-unsupported' | 'out-of-memory' | 'disabled-by-env'
   readonly name: string
   readonly totalBytes: number
   readonly freeBytes: number
@@ -57,9 +50,7 @@ export async function inspectDevices(): Promise<readonly DeviceReport[]> {
   try {
     return await runJob<DeviceReport[]>('devices', {})
   } catch (error) {
-    return [
-      { id: 'cpu', usable: false, reason: 'not-built', name: (error as Error).message, totalBytes: 0, freeBytes: 0 },
-    ]
+    return [{ id: 'cpu', usable: false, reason: 'not-built', name: (error as Error).message, totalBytes: 0, freeBytes: 0 }]
   }
 }
 
@@ -76,13 +67,11 @@ const SURPRISES: readonly DeviceReport['reason'][] = ['driver-too-old', 'arch-un
 export async function resolveDevice({ device, onDeviceUnavailable, warn }: DeviceChoice): Promise<DeviceId> {
   if (device === 'cpu') return 'cpu'
   const reports = await runJob<DeviceReport[]>('devices', {})
-  const wanted = reports.filter((report) =>
-    device.includes(':') ? report.id === device : report.id.startsWith('cuda'),
-  )
+  const wanted = reports.filter((report) => (device.includes(':') ? report.id === device : report.id.startsWith('cuda')))
   const found = wanted.find((report) => report.usable)
   if (found) return found.id
   const [absent] = wanted
-  const why = absent ? `${absent.reason ?? 'not usable'} (${absent.name})` : 'no-device'
+  const why = absent ? `${absent.reason ?? 'not usable'}${absent.name && ` (${absent.name})`}` : 'no-device'
   const message = `device '${device}': expected a usable GPU, got ${why}`
   const policy = onDeviceUnavailable ?? (device === 'auto' ? 'warn' : 'error')
   if (policy === 'error') throw new DimooError('device/unavailable', message, { details: { device, reports } })

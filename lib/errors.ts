@@ -114,8 +114,7 @@ export function fromNative(error: unknown): Error {
   const found = parseDetails(details)
   const bytes = (key: string): number => (typeof found?.[key] === 'number' ? found[key] : 0)
   if (code === 'queue/full') return new QueueFullError(text, bytes('retryAfterMs'))
-  if (code === 'device/out-of-memory')
-    return new OutOfMemoryError(text, bytes('requiredBytes'), bytes('availableBytes'))
+  if (code === 'device/out-of-memory') return new OutOfMemoryError(text, bytes('requiredBytes'), bytes('availableBytes'))
   return new DimooError(code, text, found ? { details: found } : {})
 }
 

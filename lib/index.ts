@@ -14,16 +14,7 @@ export type { MaskedCells } from './image/masked.js'
 export type { GeneratedImage, ImageResult, Timings, Usage } from './result.js'
 export type { TokenRoles } from './prompt/layout.js'
 export { inspectDevices, planMemory } from './devices.js'
-export type {
-  Device,
-  DeviceId,
-  DeviceReport,
-  MemoryOptions,
-  MemoryPlan,
-  PlanOptions,
-  PlannedRun,
-  Precision,
-} from './devices.js'
+export type { Device, DeviceId, DeviceReport, MemoryOptions, MemoryPlan, PlanOptions, PlannedRun, Precision } from './devices.js'
 export { encodeImage } from './image/encode.js'
 export type { EncodeOptions, ImageFormat } from './image/encode.js'
 export type { ImageInput } from './image/read.js'

@@ -2,10 +2,7 @@
 // done, and leaving early says so once.
 
 /** `pull` gives the next value, undefined at the end. `left` is told when the reader has gone, by any way. */
-export function iterate<T>(
-  pull: () => Promise<T | undefined>,
-  left: (early: boolean) => void,
-): AsyncIterator<T, void, undefined> {
+export function iterate<T>(pull: () => Promise<T | undefined>, left: (early: boolean) => void): AsyncIterator<T, void, undefined> {
   let open = true
   let last: Promise<unknown> = Promise.resolve()
   const leave = (early: boolean): void => {

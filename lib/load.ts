@@ -1,15 +1,7 @@
 // From a source to a model: options checked once, device chosen, weights mapped by the addon, tokenizer built.
 import { performance } from 'node:perf_hooks'
 import { binding, type NativeLoadOptions, type NativeModel } from './binding.js'
-import {
-  DEVICE_FIELD,
-  MEMORY_FIELDS,
-  PRECISION_FIELD,
-  resolveDevice,
-  type Device,
-  type MemoryOptions,
-  type Precision,
-} from './devices.js'
+import { DEVICE_FIELD, MEMORY_FIELDS, PRECISION_FIELD, resolveDevice, type Device, type MemoryOptions, type Precision } from './devices.js'
 import { emit } from './diagnostics.js'
 import { fromNative } from './errors.js'
 import type { ModelInfo } from './info.js'
@@ -89,10 +81,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     onDeviceUnavailable: options.onDeviceUnavailable,
     warn: logger && ((details, message) => logger.warn(details, message)),
   })
-  const native = await settle(
-    () => binding().load(JSON.stringify(toNative(path, device, options)), toProgress(options.onProgress)),
-    signal,
-  )
+  const native = await settle(() => binding().load(JSON.stringify(toNative(path, device, options)), toProgress(options.onProgress)), signal)
   const model = await wrap(native, path === embeddedModel)
   const ms = performance.now() - start
   emit('dimoo:model:load', { source: path, device, ms })

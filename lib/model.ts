@@ -37,11 +37,7 @@ export interface SchedulerStats {
 
 /** The interface that a local model shares with whatever else runs tasks. */
 export interface DimooRunner extends AsyncDisposable {
-  run<T extends TaskName>(
-    task: T,
-    request: TaskMap[T]['request'],
-    options?: RunOptions,
-  ): Run<TaskMap[T]['step'], TaskMap[T]['result']>
+  run<T extends TaskName>(task: T, request: TaskMap[T]['request'], options?: RunOptions): Run<TaskMap[T]['step'], TaskMap[T]['result']>
 }
 
 export interface CloseOptions {
@@ -106,12 +102,8 @@ export class DimooModel implements DimooRunner {
   }
 
   /** Any task by name. */
-  run<T extends TaskName>(
-    task: T,
-    request: TaskMap[T]['request'],
-    options?: RunOptions,
-  ): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
-    if (task !== 'text-to-image') throw invalid(`run: task must be 'text-to-image', got ${validate.show(task)}`)
+  run<T extends TaskName>(task: T, request: TaskMap[T]['request'], options?: RunOptions): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
+    if ((task as string) !== 'text-to-image') throw invalid(`run: task must be 'text-to-image', got ${validate.show(task)}`)
     return this.generate(request, options)
   }
 
@@ -119,6 +111,7 @@ export class DimooModel implements DimooRunner {
   async tokenize(text: string): Promise<Int32Array> {
     this.#open()
     if (typeof text !== 'string') throw invalid(`tokenize: text must be a string, got ${validate.show(text)}`)
+    validate.checkTextBytes('tokenize: text', text)
     return this.#coder().encode(text)
   }
 
@@ -159,10 +152,7 @@ export class DimooModel implements DimooRunner {
     return this.close()
   }
 
-  async #close({
-    timeoutMs = 0,
-    reason = new DimooError('disposed', 'the model was closed'),
-  }: CloseOptions): Promise<void> {
+  async #close({ timeoutMs = 0, reason = new DimooError('disposed', 'the model was closed') }: CloseOptions): Promise<void> {
     const runs = [...this.#runs].flatMap((run) => run.deref() ?? [])
     if (timeoutMs > 0) await Promise.race([Promise.all(runs.map((run) => run.ended())), timeout(timeoutMs)])
     for (const run of runs) run.abort(reason)
@@ -176,8 +166,7 @@ export class DimooModel implements DimooRunner {
   }
 
   #coder(): TextCoder {
-    if (!this.#text)
-      throw new DimooError('model/unsupported', `model ${this.info.name}: expected a tokenizer in its file, got none`)
+    if (!this.#text) throw new DimooError('model/unsupported', `model ${this.info.name}: expected a tokenizer in its file, got none`)
     return this.#text
   }
 
@@ -197,8 +186,7 @@ export class DimooModel implements DimooRunner {
       throw invalid(`decodeVq: tokens must be an Int32Array of rows x columns = ${rows} x ${columns} codes, got ${got}`)
     }
     const bad = tokens.findIndex((code) => code < 0 || code >= this.info.codebook_size)
-    if (bad >= 0)
-      throw invalid(`decodeVq: tokens must be from 0 to ${this.info.codebook_size - 1}, got ${tokens[bad]} at ${bad}`)
+    if (bad >= 0) throw invalid(`decodeVq: tokens must be from 0 to ${this.info.codebook_size - 1}, got ${tokens[bad]} at ${bad}`)
   }
 }
 

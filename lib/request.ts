@@ -107,7 +107,8 @@ export function resolveImageRequest(request: TextToImageRequest, model: ImageMod
 /** The checks that need no model. */
 export function checkImageRequest(request: TextToImageRequest): void {
   validate.checkOptions('generate', request, IMAGE_REQUEST_FIELDS)
-  if (request.prompt === undefined) throw invalid('generate: prompt must be a string, got undefined')
+  if ((request.prompt as unknown) === undefined) throw invalid('generate: prompt must be a string, got undefined')
+  validate.checkTextBytes('generate: prompt', request.prompt)
 }
 
 /** Seeds of all pictures: seed + i, modulo 2^64. */
@@ -115,11 +116,7 @@ export function imageSeeds(request: Pick<ResolvedImageRequest, 'seed' | 'n'>): B
   return BigUint64Array.from({ length: request.n }, (_, i) => BigInt.asUintN(64, request.seed + BigInt(i)))
 }
 
-function resolveSize(
-  request: Size,
-  defaults: { width: number; height: number },
-  scale: number,
-): { width: number; height: number } {
+function resolveSize(request: Size, defaults: { width: number; height: number }, scale: number): { width: number; height: number } {
   const { width = defaults.width, height = defaults.height } = withAspect(request, defaults, scale)
   for (const [name, side] of [
     ['width', width],
@@ -129,9 +126,7 @@ function resolveSize(
   }
   const cells = (width / scale) * (height / scale)
   if (cells > MAX_CELLS) {
-    throw invalid(
-      `generate: width x height must be at most ${MAX_CELLS} cells of ${scale} x ${scale} pixels, got ${cells}`,
-    )
+    throw invalid(`generate: width x height must be at most ${MAX_CELLS} cells of ${scale} x ${scale} pixels, got ${cells}`)
   }
   return { width, height }
 }
@@ -144,8 +139,7 @@ function withAspect(request: Size, defaults: { width: number; height: number }, 
   }
   const [across, down] = aspectRatio.split(':').map(Number) as [number, number]
   const ratio = across / down
-  if (!(ratio >= 1 / 64 && ratio <= 64))
-    throw invalid(`generate: aspectRatio must be between 1:64 and 64:1, got '${aspectRatio}'`)
+  if (!(ratio >= 1 / 64 && ratio <= 64)) throw invalid(`generate: aspectRatio must be between 1:64 and 64:1, got '${aspectRatio}'`)
   const snap = (side: number): number => Math.max(1, Math.round(side / scale)) * scale
   if (width !== undefined) return { width, height: snap(width / ratio) }
   if (height !== undefined) return { width: snap(height * ratio), height }
@@ -154,16 +148,11 @@ function withAspect(request: Size, defaults: { width: number; height: number }, 
 }
 
 // A function is sampled once per step; the last step always leaves nothing masked.
-function resolveSchedule(
-  schedule: NonNullable<SamplingOptions['schedule']>,
-  steps: number,
-): ResolvedImageRequest['schedule'] {
+function resolveSchedule(schedule: NonNullable<SamplingOptions['schedule']>, steps: number): ResolvedImageRequest['schedule'] {
   if (typeof schedule !== 'function') return schedule
   return Float32Array.from({ length: steps }, (_, step) => {
     const share: unknown = step === steps - 1 ? 0 : schedule((step + 1) / steps)
     if (typeof share === 'number' && share >= 0 && share <= 1) return share
-    throw invalid(
-      `generate: schedule must return a number from 0 to 1, got ${validate.show(share)} at ${(step + 1) / steps}`,
-    )
+    throw invalid(`generate: schedule must return a number from 0 to 1, got ${validate.show(share)} at ${(step + 1) / steps}`)
   })
 }

@@ -256,8 +256,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 
   // Made anew for every caller, so that each error shows who waited.
   #failure(outcome: NativeOutcome): unknown {
-    if (outcome.state === 'aborted')
-      return this.#reason ? this.#reason.value : new DOMException('The run was aborted', 'AbortError')
+    if (outcome.state === 'aborted') return this.#reason ? this.#reason.value : new DOMException('The run was aborted', 'AbortError')
     return fromNative(outcome.error)
   }
 

@@ -17,27 +17,20 @@ export const embeddedModel = path.join(packageRoot, 'models', 'miniature.gguf')
 export function resolveSource(source: ModelSource | undefined): string {
   if (source === undefined) return embeddedModel
   if (source instanceof URL) {
-    if (source.protocol !== 'file:')
-      throw invalid(`source must be a path or a file: URL, got one of ${source.protocol}`)
+    if (source.protocol !== 'file:') throw invalid(`source must be a path or a file: URL, got one of ${source.protocol}`)
     return existing(fileURLToPath(source))
   }
-  if (typeof source !== 'string' || source === '')
-    throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
+  if (typeof source !== 'string' || source === '') throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
   if (existsSync(source)) return path.resolve(source)
   if (/^[a-z][a-z+.-]+:\/\//i.test(source)) throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
   // 'org/name' that is no path is what people write for a model on the Hub.
   if (/^[\w-][\w.-]*\/[\w.-]+$/.test(source) && !source.endsWith('.gguf')) {
-    throw invalid(
-      `source must be a path: models are not fetched from the Hub in this release, got '${source}'; download it first`,
-    )
+    throw invalid(`source must be a path: models are not fetched from the Hub in this release, got '${source}'; download it first`)
   }
   return existing(source)
 }
 
 function existing(source: string): string {
   if (existsSync(source)) return path.resolve(source)
-  throw new DimooError(
-    'model/not-found',
-    `source: expected a .gguf file or a folder with config.json, got nothing at ${source}`,
-  )
+  throw new DimooError('model/not-found', `source: expected a .gguf file or a folder with config.json, got nothing at ${source}`)
 }

@@ -37,14 +37,8 @@ export function checkOptions(where: string, options: unknown, fields: Fields): v
   }
 }
 
-function rule<T>(
-  text: string,
-  test: (value: unknown) => boolean,
-  words: Words,
-  parse?: (text: string) => unknown,
-): Field<T> {
-  const check = (value: unknown): { value: T } | { rule: string } =>
-    test(value) ? { value: value as T } : { rule: text }
+function rule<T>(text: string, test: (value: unknown) => boolean, words: Words, parse?: (text: string) => unknown): Field<T> {
+  const check = (value: unknown): { value: T } | { rule: string } => (test(value) ? { value: value as T } : { rule: text })
   return { check, ...words, ...(parse && { parse }) }
 }
 
@@ -55,14 +49,12 @@ const MAX_SEED = 2n ** 64n - 1n
 
 export function integer(min: number, max: number, words: Words = {}): Field<number> {
   const text = max === Infinity ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`
-  const test = (value: unknown): boolean =>
-    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+  const test = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
   return rule(text, test, { value: 'n', ...words }, toNumber)
 }
 
 export function number(min: number, max: number, words: Words = {}): Field<number> {
-  const test = (value: unknown): boolean =>
-    Number.isFinite(value) && (value as number) >= min && (value as number) <= max
+  const test = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= min && (value as number) <= max
   return rule(`a number from ${min} to ${max}`, test, { value: 'x', ...words }, toNumber)
 }
 
@@ -116,6 +108,14 @@ export function choiceOrFunction(choices: readonly string[], words: Words = {}):
   const text = `${choices.map((choice) => `'${choice}'`).join(', ')} or a function`
   const test = (value: unknown): boolean => typeof value === 'function' || choices.includes(value as string)
   return rule(text, test, { value: choices.join('|'), ...words })
+}
+
+/** Longest text that is tokenised, in bytes of UTF-8. */
+export const MAX_TEXT_BYTES = 256 * 1024
+
+export function checkTextBytes(what: string, text: string): void {
+  const bytes = Buffer.byteLength(text)
+  if (bytes > MAX_TEXT_BYTES) throw invalid(`${what} must be at most ${MAX_TEXT_BYTES} bytes of UTF-8, got ${bytes}`)
 }
 
 /** A value as a message shows it: short, one line. */

@@ -1,11 +1,11 @@
 'use strict'
 // The native build: plain CMake into build/cmake, the addon into build/Release. Used by `prepare`, by `npx dimoo build`, by
 // binding.gyp (so by node-gyp and prebuildify) and, with --tests, by `npm test`. CMakeLists.txt is the one description.
-//   --if-stale  do nothing when the addon is newer than everything it is made of
+//   --if-stale  do nothing when the addon is newer than everything it is made of, and was built with the CUDA setting of now
 //   --tests     the native tests too (build/tests)
 //   --out DIR   where the addon goes
 //   --list-inputs  print the files it depends on
-// DIMOO_CUDA=1 or 0 decides whether CUDA is compiled in; by default it is when nvcc and a driver are both there.
+// DIMOO_CUDA=1 or 0 decides whether CUDA is compiled in; by default it is when nvcc (12.8 or newer) and a driver are both there.
 // DIMOO_CMAKE_ARGS passes further arguments to CMake, DIMOO_JOBS limits the processes.
 const fs = require('node:fs')
 const os = require('node:os')
@@ -22,7 +22,11 @@ function walk(dir) {
   return entries.flatMap((entry) => (entry.isDirectory() ? walk(`${dir}/${entry.name}`) : [`${dir}/${entry.name}`]))
 }
 const inputs = (dirs) => ['CMakeLists.txt', 'package.json', ...dirs.flatMap(walk)]
-const newest = (files) => Math.max(...files.map((file) => fs.statSync(path.join(root, file)).mtimeMs))
+/** Folders count too: a file that was taken away leaves no other trace. */
+function newest(files) {
+  const folders = new Set(files.map((file) => path.posix.dirname(file)).filter((folder) => folder !== '.' && folder !== 'scripts'))
+  return Math.max(...[...files, ...folders].map((file) => fs.statSync(path.join(root, file)).mtimeMs))
+}
 
 function fail(message) {
   console.error(`lumina-dimoo: ${message}`)
@@ -46,7 +50,16 @@ function requireTools() {
 function cudaWanted() {
   const { DIMOO_CUDA: wanted } = process.env
   if (wanted !== undefined && wanted !== '') return !['0', 'off', 'false', 'no'].includes(wanted.toLowerCase())
-  return has('nvcc') && has('nvidia-smi', ['-L'])
+  // An older nvcc does not know all the architectures that are built for.
+  const nvcc = ['nvcc', '/usr/local/cuda/bin/nvcc'].map((name) => spawnSync(name, ['--version'], { encoding: 'utf8' }).stdout ?? '')
+  const [, major, minor] = /release (\d+)\.(\d+)/.exec(nvcc.join('')) ?? []
+  return Number(major) * 100 + Number(minor) >= 1208 && has('nvidia-smi', ['-L'])
+}
+
+/** Whether the last build compiled CUDA in; undefined when there was none. */
+function cudaBuilt(work) {
+  const cache = path.join(work, 'CMakeCache.txt')
+  return fs.existsSync(cache) ? /^DIMOO_CUDA:\w+=ON$/m.test(fs.readFileSync(cache, 'utf8')) : undefined
 }
 
 // make (node-gyp's) hands its job server down, which a build of its own must not see.
@@ -58,7 +71,12 @@ function environment() {
 
 function run(args) {
   const quiet = flag('--quiet')
-  const result = spawnSync('cmake', args, { cwd: root, env: environment(), stdio: quiet ? 'pipe' : ['ignore', 'inherit', 'inherit'], encoding: 'utf8' })
+  const result = spawnSync('cmake', args, {
+    cwd: root,
+    env: environment(),
+    stdio: quiet ? 'pipe' : ['ignore', 'inherit', 'inherit'],
+    encoding: 'utf8',
+  })
   if (result.status === 0) return
   if (quiet) process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`)
   fail(`cmake ${args.slice(0, 2).join(' ')} failed (exit ${result.status}); the messages above say why`)
@@ -76,11 +94,13 @@ function build(folder, definitions, targets) {
 function buildAddon() {
   const out = path.resolve(root, option('--out', 'build/Release'))
   const addon = path.join(out, 'dimoo.node')
-  const sources = inputs(['cmake', 'csrc', 'cuda', 'scripts'])
-  if (flag('--if-stale') && fs.existsSync(addon) && fs.statSync(addon).mtimeMs > newest(sources)) return
-  requireTools()
+  const sources = [...inputs(['cmake', 'csrc', 'cuda']), 'scripts/build.cjs']
   const work = path.join(root, 'build/cmake')
-  build(work, [`DIMOO_CUDA=${cudaWanted() ? 'ON' : 'OFF'}`, 'DIMOO_ADDON=ON'], ['--target', 'dimoo'])
+  const cuda = cudaWanted()
+  const fresh = fs.existsSync(addon) && fs.statSync(addon).mtimeMs > newest(sources) && cudaBuilt(work) === cuda
+  if (flag('--if-stale') && fresh) return
+  requireTools()
+  build(work, [`DIMOO_CUDA=${cuda ? 'ON' : 'OFF'}`, 'DIMOO_ADDON=ON'], ['--target', 'dimoo'])
   fs.mkdirSync(out, { recursive: true })
   // A new file, not new bytes in one that a running process has mapped.
   fs.copyFileSync(path.join(work, 'dimoo.node'), `${addon}.new`)
@@ -96,6 +116,7 @@ function buildTests() {
   fs.writeFileSync(stamp, '')
 }
 
-if (flag('--list-inputs')) console.log(inputs(['cmake', 'csrc', 'cuda']).join(' ')) // gyp splits this on spaces
+if (flag('--list-inputs'))
+  console.log(inputs(['cmake', 'csrc', 'cuda']).join(' ')) // gyp splits this on spaces
 else if (flag('--tests')) buildTests()
 else buildAddon()

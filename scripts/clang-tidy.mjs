@@ -13,7 +13,9 @@ let failed = 0
 
 async function worker() {
   for (let file = files.pop(); file; file = files.pop()) {
-    const tidy = spawn('clang-tidy', ['--quiet', '-p', database, '--extra-arg=-Wno-unknown-warning-option', file], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const tidy = spawn('clang-tidy', ['--quiet', '-p', database, '--extra-arg=-Wno-unknown-warning-option', file], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     let output = ''
     tidy.stdout.on('data', (data) => (output += data))
     const code = await new Promise((resolve) => tidy.on('close', resolve).on('error', () => resolve(-1)))

@@ -1,15 +1,15 @@
 // npm runs this after `npm install` in a checkout (never in an installed package): builds what is missing or stale.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-function newest(folder) {
-  const entries = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
-  return Math.max(0, ...entries.map((entry) => statSync(path.join(entry.parentPath, entry.name)).mtimeMs))
-}
+const changed = (file) => statSync(file).mtimeMs
+const inside = (folder) => readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name))
+/** Folders count too: a file that was taken away leaves no other trace. */
+const newest = (folder) => Math.max(changed(folder), ...inside(folder).map(changed))
 
 function run(script, args) {
   const { status } = spawnSync(process.execPath, [path.join(root, script), ...args], { cwd: root, stdio: 'inherit' })
@@ -18,6 +18,14 @@ function run(script, args) {
 
 run('scripts/build.cjs', ['--if-stale', '--quiet'])
 const built = path.join(root, 'dist/index.js')
-if (!existsSync(built) || statSync(built).mtimeMs < Math.max(newest(path.join(root, 'lib')), statSync(path.join(root, 'tsconfig.json')).mtimeMs)) {
-  run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.json'])
+if (!existsSync(built) || changed(built) < Math.max(newest(path.join(root, 'lib')), changed(path.join(root, 'tsconfig.json')))) {
+  const compiler = 'node_modules/typescript/bin/tsc'
+  if (!existsSync(path.join(root, compiler))) {
+    console.error('lumina-dimoo: building a checkout needs its development tools: npm install without --omit=dev')
+    process.exit(1)
+  }
+  const started = Date.now()
+  run(compiler, ['-p', 'tsconfig.json'])
+  // What the compiler did not write again belongs to a source that is gone; the tarball must not carry it.
+  for (const file of inside(path.join(root, 'dist'))) if (statSync(file).isFile() && changed(file) < started - 1000) rmSync(file)
 }

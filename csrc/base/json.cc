@@ -208,7 +208,7 @@ class Reader {
     const char* first = text_.data() + start;
     const char* last = text_.data() + at_;
     int64_t i = 0;
-    if (whole && std::from_chars(first, last, i).ec == std::errc()) return Json(i);
+    if (whole && std::from_chars(first, last, i).ec == std::errc()) return i == 0 && *first == '-' ? Json(-0.0) : Json(i);
     uint64_t u = 0;
     if (whole && *first != '-' && std::from_chars(first, last, u).ec == std::errc()) return Json(u);
     double d = 0;

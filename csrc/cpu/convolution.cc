@@ -51,24 +51,18 @@ const float* input_pixel(const Image& x, int64_t out_y, int64_t out_x, int64_t t
   return x.pixels.f32_row(y * x.width + col);
 }
 
-void convolve(const Products& products, Image x, const CpuWeight& kernel, Sampling sampling, Image out) {
+void convolve(const Products& products, Image x, const CpuWeight& kernel, const std::byte* panels, Sampling sampling, Image out) {
   const Kernels& kernels = products.kernels;
   const int64_t k = kernel.cols(), pixels = out.height * out.width;
   const int rows = kernels.rows;
-  const int64_t panel_floats = kernel.packed ? 0 : k * kPanel;
   products.pool.run((pixels + kStrip - 1) / kStrip, [&](int64_t task, int worker) {
     const int64_t first = task * kStrip, count = std::min(kStrip, pixels - first);
-    auto* own = reinterpret_cast<float*>(products.scratch.of(worker, (kStrip * kDepth + panel_floats) * 4));
-    float* panel_scratch = own + kStrip * kDepth;
+    auto* own = reinterpret_cast<float*>(products.scratch.of(worker, kStrip * kDepth * 4));
     for (int64_t from = 0; from < k; from += kDepth) {
       const int64_t depth = std::min<int64_t>(kDepth, k - from);
       pack_patches(x, out, kernel.taps(), sampling, first, count, from, depth, rows, own);
       for (int64_t panel = 0; panel < kernel.panels(); panel++) {
-        const std::byte* weights = kernel.packed + panel * kernel.panel_bytes();
-        if (!kernel.packed) {
-          kernel.pack(panel, reinterpret_cast<std::byte*>(panel_scratch));
-          weights = reinterpret_cast<const std::byte*>(panel_scratch);
-        }
+        const std::byte* weights = panels + panel * kernel.panel_bytes();
         const int columns = static_cast<int>(std::min<int64_t>(kPanel, kernel.rows() - panel * kPanel));
         for (int64_t i = 0; i < count; i += rows)
           kernels.tile(static_cast<int>(std::min<int64_t>(rows, count - i)), columns, depth, own + i * depth,

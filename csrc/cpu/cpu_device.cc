@@ -42,7 +42,8 @@ CpuDevice::CpuDevice(const DeviceOptions& options)
       pool_(options.threads),
       scratch_(pool_.threads()),
       panel_budget_(options.panel_bytes >= 0 ? options.panel_bytes : INT64_MAX),
-      panels_(std::make_shared<std::atomic<int64_t>>(0)) {}
+      panels_(std::make_shared<std::atomic<int64_t>>(0)),
+      buffers_(std::make_shared<std::atomic<int64_t>>(0)) {}
 
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
@@ -66,15 +67,10 @@ std::vector<VariantReport> CpuDevice::variants() const {
 }
 
 MemoryReport CpuDevice::memory() const {
-  return {panels_->load() + scratch_.bytes(), available_memory(), total_memory()};
+  return {buffers_->load() + panels_->load() + scratch_.bytes(), available_memory(), total_memory()};
 }
 
-Buffer CpuDevice::allocate(int64_t bytes) {
-  const int64_t available = available_memory();
-  if (bytes > available)
-    throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
-  return allocate_aligned(bytes);
-}
+Buffer CpuDevice::allocate(int64_t bytes) { return allocate_counted(bytes, buffers_); }
 
 void CpuDevice::upload(Tensor to, const void* from) {
   std::memcpy(to.data, from, static_cast<size_t>(to.rows * type_bytes(to.type, to.stride)));
@@ -109,14 +105,17 @@ int64_t CpuDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) co
   return packed + own * pool_.threads();
 }
 
+Buffer CpuDevice::pack_all(const CpuWeight& w) {
+  Buffer packed = allocate_aligned(w.panels() * w.panel_bytes());
+  auto* data = static_cast<std::byte*>(packed.data());
+  pool_.run(w.panels(), [&](int64_t panel, int) { w.pack(panel, data + panel * w.panel_bytes()); });
+  return packed;
+}
+
 const CpuWeight& CpuDevice::use(const Weight& weight) {
   auto& w = const_cast<CpuWeight&>(static_cast<const CpuWeight&>(weight));  // panels are a cache: the matrix itself stays
-  const int64_t bytes = w.panels() * w.panel_bytes();
-  if (w.packed || !variant_.kernels || panels_->load() + bytes > panel_budget_) return w;
-  Buffer cache = allocate_aligned(bytes);
-  auto* data = static_cast<std::byte*>(cache.data());
-  pool_.run(w.panels(), [&](int64_t panel, int) { w.pack(panel, data + panel * w.panel_bytes()); });
-  w.keep(std::move(cache), panels_);
+  if (w.packed || !variant_.kernels || panels_->load() + w.panels() * w.panel_bytes() > panel_budget_) return w;
+  w.keep(pack_all(w), panels_);
   return w;
 }
 
@@ -130,21 +129,21 @@ void CpuDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor 
 
 void CpuDevice::norm(Tensor x, Tensor weight, float eps, Tensor out) {
   expect(weight.cols == x.cols, "norm", "length of weight", x.cols, weight.cols);
-  if (!variant_.kernels) return portable::norm(x, weight, eps, out);
+  if (!variant_.kernels) return portable::norm(pool_, x, weight, eps, out);
   each_rows(pool_, x.rows, kRowPiece, [&](int64_t r) { variant_.kernels->norm(x.f32_row(r), weight.f32(), x.cols, eps, out.f32_row(r)); });
 }
 
 void CpuDevice::linear(Tensor x, const Weight& weight, Tensor out) {
   const CpuWeight& w = use(weight);
   check_linear("linear", x, w, out);
-  if (!variant_.kernels) return portable::linear(x, w, false, out);
+  if (!variant_.kernels) return portable::linear(pool_, x, w, false, out);
   products().linear(x, w, Epilogue::store, out);
 }
 
 void CpuDevice::linear_add(Tensor x, const Weight& weight, Tensor out) {
   const CpuWeight& w = use(weight);
   check_linear("linear_add", x, w, out);
-  if (!variant_.kernels) return portable::linear(x, w, true, out);
+  if (!variant_.kernels) return portable::linear(pool_, x, w, true, out);
   products().linear(x, w, Epilogue::add, out);
 }
 
@@ -157,7 +156,7 @@ void CpuDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor out
 }
 
 void CpuDevice::gated_apart(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
-  if (!variant_.kernels) return portable::gated(x, gate, up, out);
+  if (!variant_.kernels) return portable::gated(pool_, x, gate, up, out);
   const Buffer other = allocate(x.rows * up.rows() * 4);
   const Tensor product(static_cast<float*>(other.data()), x.rows, up.rows());
   products().linear(x, gate, Epilogue::store, out);
@@ -167,7 +166,7 @@ void CpuDevice::gated_apart(Tensor x, const CpuWeight& gate, const CpuWeight& up
 
 void CpuDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   expect(table.cols == x.cols / heads, "rotary", "columns of the table", x.cols / heads, table.cols);
-  if (!variant_.kernels) return portable::rotary(x, positions, table, heads);
+  if (!variant_.kernels) return portable::rotary(pool_, x, positions, table, heads);
   each_rows(pool_, x.rows, kRowPiece, [&](int64_t r) {
     variant_.kernels->rotary(x.f32_row(r), table.f32_row(positions[static_cast<size_t>(r)]), heads, x.cols / heads);
   });
@@ -175,7 +174,7 @@ void CpuDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor tabl
 
 void CpuDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
   expect(heads % kv_heads == 0, "attention", "heads modulo key/value heads", 0, heads % kv_heads);
-  if (!variant_.kernels) return portable::attention(q, spans, heads, kv_heads, out);
+  if (!variant_.kernels) return portable::attention(pool_, q, spans, heads, kv_heads, out);
   cpu::attention(products(), q, spans, heads, kv_heads, out);
 }
 
@@ -196,30 +195,32 @@ void CpuDevice::conv(Image x, const Weight& weight, Tensor bias, Sampling sampli
     const float* add = residual.pixels.data ? residual.pixels.f32_row(p) : nullptr;
     for (int64_t c = 0; c < out.channels(); c++) to[c] = bias.f32()[c] + (add ? add[c] : 0.0f);
   });
-  if (!variant_.kernels) return portable::convolve(x, kernel, sampling, out);
-  cpu::convolve(products(), x, kernel, sampling, out);
+  if (!variant_.kernels) return portable::convolve(pool_, x, kernel, sampling, out);
+  // Every strip of pixels walks the whole kernel: without room in the cache it is packed once for this call.
+  const Buffer packed = kernel.packed ? Buffer() : pack_all(kernel);
+  cpu::convolve(products(), x, kernel, kernel.packed ? kernel.packed : static_cast<const std::byte*>(packed.data()), sampling, out);
 }
 
 void CpuDevice::nearest(Tensor x, const Weight& weight, std::span<int32_t> ids) {
   const CpuWeight& table = use(weight);
   expect(x.cols == table.cols(), "nearest", "columns of x", table.cols(), x.cols);
-  if (!variant_.kernels) return portable::nearest(x, table, ids);
-  pool_.run(x.rows, [&](int64_t r, int worker) {
-    auto* own = reinterpret_cast<float*>(scratch_.of(worker, kPanel * 4 + (table.packed ? 0 : table.panel_bytes())));
-    float best = INFINITY;
+  if (!variant_.kernels) return portable::nearest(pool_, x, table, ids);
+  const Buffer temporary = table.packed ? Buffer() : pack_all(table);
+  const std::byte* packed = table.packed ? table.packed : static_cast<const std::byte*>(temporary.data());
+  pool_.run(x.rows, [&](int64_t r, int) {
+    float distance[kPanel], best = INFINITY;
     for (int64_t panel = 0; panel < table.panels(); panel++) {
-      const std::byte* at = table.packed + panel * table.panel_bytes();
-      if (!table.packed) table.pack(panel, reinterpret_cast<std::byte*>(own + kPanel)), at = reinterpret_cast<std::byte*>(own + kPanel);
-      variant_.kernels->distances(x.f32_row(r), reinterpret_cast<const float*>(at), x.cols, own);
+      const auto* at = reinterpret_cast<const float*>(packed + panel * table.panel_bytes());
+      variant_.kernels->distances(x.f32_row(r), at, x.cols, distance);
       for (int64_t j = 0; j < std::min<int64_t>(kPanel, table.rows() - panel * kPanel); j++)
-        if (own[j] < best) best = own[j], ids[static_cast<size_t>(r)] = static_cast<int32_t>(panel * kPanel + j);
+        if (distance[j] < best) best = distance[j], ids[static_cast<size_t>(r)] = static_cast<int32_t>(panel * kPanel + j);
     }
   });
 }
 
 void CpuDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
   expect(x.channels() % groups == 0, "group_norm", "channels modulo groups", 0, x.channels() % groups);
-  if (!variant_.kernels) return portable::group_norm(x, weight, bias, groups, eps, act, out);
+  if (!variant_.kernels) return portable::group_norm(pool_, x, weight, bias, groups, eps, act, out);
   constexpr int64_t kPiece = 1024;  // pixels of one partial sum: fixed, so the sum does not depend on threads
   const int64_t pixels = x.pixels.rows, channels = x.channels(), width = channels / groups;
   const int64_t pieces = (pixels + kPiece - 1) / kPiece;
@@ -247,36 +248,6 @@ void CpuDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, floa
   each_rows(pool_, pixels, 64, [&](int64_t p) {
     variant_.kernels->scale_shift(x.pixels.f32_row(p), scale.data(), shift.data(), channels, act == Activation::silu, out.pixels.f32_row(p));
   });
-}
-
-namespace {
-
-/// A number in a file of one word; -1 when there is none or it is "max".
-int64_t number_in(const char* path) {
-  std::ifstream file(path);
-  int64_t value = -1;
-  return file >> value ? value : -1;
-}
-
-int64_t meminfo(const std::string& key) {
-  std::ifstream info("/proc/meminfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with(key)) return std::atoll(line.c_str() + key.size()) * 1024;
-  return 0;
-}
-
-}  // namespace
-
-int64_t available_memory() {
-  int64_t free = meminfo("MemAvailable:");
-  const int64_t limit = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
-  if (limit >= 0 && used >= 0) free = std::min(free, std::max<int64_t>(0, limit - used));
-  return free;
-}
-
-int64_t total_memory() {
-  const int64_t total = meminfo("MemTotal:"), limit = number_in("/sys/fs/cgroup/memory.max");
-  return limit >= 0 ? std::min(total, limit) : total;
 }
 
 }  // namespace dimoo::cpu

@@ -1,6 +1,5 @@
 // The CPU as a device: host memory, a thread pool of its own, packed panels within a budget, and one variant of kernels.
 #pragma once
-#include <atomic>
 #include <memory>
 #include <string>
 
@@ -11,9 +10,6 @@ namespace dimoo::cpu {
 
 /// The processor as the system names it.
 std::string cpu_name();
-/// Bytes this process may still take: the system's available memory, or less where a cgroup says so.
-int64_t available_memory();
-int64_t total_memory();
 
 class CpuDevice : public Device {
  public:
@@ -51,6 +47,7 @@ class CpuDevice : public Device {
  private:
   /// Packs all panels of a weight at its first use, when the budget has room.
   const CpuWeight& use(const Weight& weight);
+  Buffer pack_all(const CpuWeight& w);
   /// gated for two matrices that compute differently (mixed types).
   void gated_apart(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out);
   Products products() { return {*variant_.kernels, pool_, scratch_}; }
@@ -59,7 +56,8 @@ class CpuDevice : public Device {
   ThreadPool pool_;
   Scratch scratch_;
   int64_t panel_budget_;
-  std::shared_ptr<std::atomic<int64_t>> panels_;  // bytes of cached panels, shared with the weights
+  Counter panels_;   // bytes of cached panels, shared with the weights
+  Counter buffers_;  // bytes of `allocate`, shared with the buffers
 };
 
 }  // namespace dimoo::cpu

@@ -36,44 +36,46 @@ float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
 }  // namespace
 
-void linear(Tensor x, const CpuWeight& w, bool add, Tensor out) {
-  std::vector<float> weight(static_cast<size_t>(w.cols()));
-  std::vector<Row> rows;
-  for (int64_t r = 0; r < x.rows; r++) rows.push_back(prepare(x.f32_row(r), x.cols, w.compute()));
-  for (int64_t n = 0; n < w.rows(); n++) {
+void linear(ThreadPool& pool, Tensor x, const CpuWeight& w, bool add, Tensor out) {
+  std::vector<Row> rows(static_cast<size_t>(x.rows));
+  pool.run(x.rows, [&](int64_t r, int) { rows[static_cast<size_t>(r)] = prepare(x.f32_row(r), x.cols, w.compute()); });
+  pool.run(w.rows(), [&](int64_t n, int) {
+    std::vector<float> weight(static_cast<size_t>(w.cols()));
     w.row(n, weight.data());
     if (w.compute() == Compute::bf16)
       for (float& v : weight) v = bf16_to_f32(f32_to_bf16(v));
     for (int64_t r = 0; r < x.rows; r++) {
+      const float* row = rows[static_cast<size_t>(r)].x.data();
       float sum = 0;
-      for (int64_t k = 0; k < x.cols; k++) sum += rows[static_cast<size_t>(r)].x[static_cast<size_t>(k)] * weight[static_cast<size_t>(k)];
+      for (int64_t k = 0; k < x.cols; k++) sum += row[k] * weight[static_cast<size_t>(k)];
       float& to = out.f32_row(r)[n];
       to = add ? to + sum : sum;
     }
-  }
+  });
 }
 
-void gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
+void gated(ThreadPool& pool, Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
   std::vector<float> other(static_cast<size_t>(x.rows * up.rows()));
   const Tensor product(other.data(), x.rows, up.rows());
-  linear(x, gate, false, out);
-  linear(x, up, false, product);
-  for (int64_t r = 0; r < x.rows; r++)
+  linear(pool, x, gate, false, out);
+  linear(pool, x, up, false, product);
+  pool.run(x.rows, [&](int64_t r, int) {
     for (int64_t i = 0; i < up.rows(); i++) out.f32_row(r)[i] = silu(out.f32_row(r)[i]) * product.f32_row(r)[i];
+  });
 }
 
-void norm(Tensor x, Tensor weight, float eps, Tensor out) {
-  for (int64_t r = 0; r < x.rows; r++) {
+void norm(ThreadPool& pool, Tensor x, Tensor weight, float eps, Tensor out) {
+  pool.run(x.rows, [&](int64_t r, int) {
     double sum = 0;
     for (int64_t i = 0; i < x.cols; i++) sum += static_cast<double>(x.f32_row(r)[i]) * x.f32_row(r)[i];
     const float factor = 1.0f / std::sqrt(static_cast<float>(sum / static_cast<double>(x.cols)) + eps);
     for (int64_t i = 0; i < x.cols; i++) out.f32_row(r)[i] = x.f32_row(r)[i] * factor * weight.f32()[i];
-  }
+  });
 }
 
-void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
+void rotary(ThreadPool& pool, Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   const int64_t hd = x.cols / heads, half = hd / 2;
-  for (int64_t r = 0; r < x.rows; r++) {
+  pool.run(x.rows, [&](int64_t r, int) {
     const float* angles = table.f32_row(positions[static_cast<size_t>(r)]);
     for (int h = 0; h < heads; h++) {
       float* v = x.f32_row(r) + h * hd;
@@ -83,39 +85,38 @@ void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int head
         v[half + i] = b * c + a * s;
       }
     }
-  }
+  });
 }
 
-void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
+void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
   const int64_t hd = q.cols / heads;
   const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
-  for (const AttentionSpan& span : spans) {
-    std::vector<float> score(static_cast<size_t>(span.k.rows));
-    for (int64_t r = span.first; r < span.first + span.count; r++)
-      for (int h = 0; h < heads; h++) {
-        const int64_t column = h / (heads / kv_heads) * hd;
-        const float* query = q.f32_row(r) + h * hd;
-        float top = -INFINITY, sum = 0;
-        for (int64_t n = 0; n < span.k.rows; n++) {
-          float dot = 0;
-          for (int64_t i = 0; i < hd; i++) dot += query[i] * span.k.f32_row(n)[column + i];
-          score[static_cast<size_t>(n)] = dot * scale;
-          top = std::max(top, dot * scale);
-        }
-        for (float& s : score) sum += s = std::exp(s - top);
-        float* to = out.f32_row(r) + h * hd;
-        for (int64_t i = 0; i < hd; i++) {
-          float value = 0;
-          for (int64_t n = 0; n < span.v.rows; n++) value += score[static_cast<size_t>(n)] * span.v.f32_row(n)[column + i];
-          to[i] = value / sum;
-        }
+  for (const AttentionSpan& span : spans)
+    pool.run(span.count * heads, [&](int64_t task, int) {
+      const int64_t r = span.first + task / heads, h = task % heads;
+      const int64_t column = h / (heads / kv_heads) * hd;
+      const float* query = q.f32_row(r) + h * hd;
+      std::vector<float> score(static_cast<size_t>(span.k.rows));
+      float top = -INFINITY, sum = 0;
+      for (int64_t n = 0; n < span.k.rows; n++) {
+        float dot = 0;
+        for (int64_t i = 0; i < hd; i++) dot += query[i] * span.k.f32_row(n)[column + i];
+        score[static_cast<size_t>(n)] = dot * scale;
+        top = std::max(top, dot * scale);
       }
-  }
+      for (float& s : score) sum += s = std::exp(s - top);
+      float* to = out.f32_row(r) + h * hd;
+      for (int64_t i = 0; i < hd; i++) {
+        float value = 0;
+        for (int64_t n = 0; n < span.v.rows; n++) value += score[static_cast<size_t>(n)] * span.v.f32_row(n)[column + i];
+        to[i] = value / sum;
+      }
+    });
 }
 
-void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
+void group_norm(ThreadPool& pool, Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
   const int64_t width = x.channels() / groups, pixels = x.height * x.width;
-  for (int64_t g = 0; g < groups; g++) {
+  pool.run(groups, [&](int64_t g, int) {
     double sum = 0, squares = 0;
     for (int64_t p = 0; p < pixels; p++)
       for (int64_t c = g * width; c < (g + 1) * width; c++) {
@@ -129,13 +130,13 @@ void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Acti
         const double v = (x.pixels.f32_row(p)[c] - mean) * factor * weight.f32()[c] + bias.f32()[c];
         out.pixels.f32_row(p)[c] = act == Activation::silu ? silu(static_cast<float>(v)) : static_cast<float>(v);
       }
-  }
+  });
 }
 
-void convolve(Image x, const CpuWeight& kernel, Sampling sampling, Image out) {
+void convolve(ThreadPool& pool, Image x, const CpuWeight& kernel, Sampling sampling, Image out) {
   const int64_t channels = x.channels();
-  std::vector<float> weight(static_cast<size_t>(kernel.cols()));
-  for (int64_t n = 0; n < kernel.rows(); n++) {
+  pool.run(kernel.rows(), [&](int64_t n, int) {
+    std::vector<float> weight(static_cast<size_t>(kernel.cols()));
     kernel.row(n, weight.data());
     for (int64_t p = 0; p < out.height * out.width; p++) {
       float sum = 0;
@@ -145,25 +146,23 @@ void convolve(Image x, const CpuWeight& kernel, Sampling sampling, Image out) {
       }
       out.pixels.f32_row(p)[n] += sum;
     }
-  }
+  });
 }
 
-void nearest(Tensor x, const CpuWeight& table, std::span<int32_t> ids) {
-  std::vector<float> entry(static_cast<size_t>(table.cols())), best(static_cast<size_t>(x.rows), INFINITY);
-  for (int64_t t = 0; t < table.rows(); t++) {
-    table.row(t, entry.data());
-    for (int64_t r = 0; r < x.rows; r++) {
+void nearest(ThreadPool& pool, Tensor x, const CpuWeight& table, std::span<int32_t> ids) {
+  std::vector<float> entries(static_cast<size_t>(table.rows() * table.cols()));
+  pool.run(table.rows(), [&](int64_t t, int) { table.row(t, entries.data() + t * table.cols()); });
+  pool.run(x.rows, [&](int64_t r, int) {
+    float best = INFINITY;
+    for (int64_t t = 0; t < table.rows(); t++) {
       float sum = 0;
       for (int64_t c = 0; c < x.cols; c++) {
-        const float d = x.f32_row(r)[c] - entry[static_cast<size_t>(c)];
+        const float d = x.f32_row(r)[c] - entries[static_cast<size_t>(t * x.cols + c)];
         sum += d * d;
       }
-      if (sum < best[static_cast<size_t>(r)]) {
-        best[static_cast<size_t>(r)] = sum;
-        ids[static_cast<size_t>(r)] = static_cast<int32_t>(t);
-      }
+      if (sum < best) best = sum, ids[static_cast<size_t>(r)] = static_cast<int32_t>(t);
     }
-  }
+  });
 }
 
 }  // namespace dimoo::cpu::portable

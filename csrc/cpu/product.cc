@@ -3,7 +3,6 @@
 #include "cpu/product.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 namespace dimoo::cpu {
@@ -170,13 +169,6 @@ int64_t Scratch::bytes() const {
   auto total = static_cast<int64_t>(shared_.bytes());
   for (const Buffer& buffer : own_) total += static_cast<int64_t>(buffer.bytes());
   return total;
-}
-
-Buffer allocate_aligned(int64_t bytes) {
-  const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), 64));
-  void* data = std::aligned_alloc(64, size);
-  if (!data) throw Error(Code::device_out_of_memory, text("cpu: ", size, " bytes could not be allocated"), bytes, 0);
-  return Buffer(data, size, [](void* p, size_t) { std::free(p); });
 }
 
 }  // namespace dimoo::cpu

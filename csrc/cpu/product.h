@@ -20,9 +20,6 @@ class Scratch {
   std::vector<Buffer> own_;
 };
 
-/// 64-byte aligned host memory; device/out-of-memory when the system has none.
-Buffer allocate_aligned(int64_t bytes);
-
 enum class Epilogue { store, add };
 
 struct Products {

@@ -2,6 +2,7 @@
 // matrix' edge are zero, so edge panels do the arithmetic of full ones.
 #include "cpu/weight.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -31,7 +32,7 @@ CpuWeight::~CpuWeight() {
   if (counter_) *counter_ -= static_cast<int64_t>(cache_.bytes());
 }
 
-void CpuWeight::keep(Buffer cache, std::shared_ptr<std::atomic<int64_t>> counter) {
+void CpuWeight::keep(Buffer cache, Counter counter) {
   cache_ = std::move(cache);
   counter_ = std::move(counter);
   *counter_ += static_cast<int64_t>(cache_.bytes());
@@ -59,19 +60,33 @@ void CpuWeight::row(int64_t row, float* to) const {
     for (int64_t c = 0; c < in_; c++) to[tap * in_ + c] = plain[static_cast<size_t>(c * taps_ + tap)];
 }
 
+void CpuWeight::part(int64_t row, int64_t from, int64_t count, float* to) const {
+  const std::byte* data = tensor_.data + row * type_bytes(tensor_.type, tensor_.cols);
+  dequantize(tensor_.type, data + type_bytes(tensor_.type, from), count, to);
+}
+
+/// A piece of 64 rows is dequantised into a buffer that stays in cache, then written column by column.
 void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::int8) return pack_int8(panel, to);
-  const int64_t k = tensor_.cols;
-  std::memset(to, 0, static_cast<size_t>(panel_bytes()));
-  std::vector<float> values(static_cast<size_t>(k));
-  for (int64_t j = 0; j < kPanel && panel * kPanel + j < tensor_.rows; j++) {
-    row(panel * kPanel + j, values.data());
+  const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
+  const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;  // a multiple of every block; kernels reorder whole rows
+  if (columns < kPanel || k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));
+  std::vector<float> buffer(static_cast<size_t>(kPanel * piece));
+  for (int64_t from = 0; from < k; from += piece) {
+    const int64_t count = std::min(piece, k - from);
+    for (int64_t j = 0; j < columns; j++) {
+      float* at = buffer.data() + j * piece;
+      taps_ == 1 ? part(panel * kPanel + j, from, count, at) : row(panel * kPanel + j, at);
+    }
     if (compute_ == Compute::f32) {
-      float* at = reinterpret_cast<float*>(to) + j;
-      for (int64_t p = 0; p < k; p++) at[p * kPanel] = values[static_cast<size_t>(p)];
+      float* at = reinterpret_cast<float*>(to) + from * kPanel;
+      for (int64_t p = 0; p < count; p++)
+        for (int64_t j = 0; j < columns; j++) at[p * kPanel + j] = buffer[static_cast<size_t>(j * piece + p)];
     } else {
-      uint16_t* at = reinterpret_cast<uint16_t*>(to) + j * 2;
-      for (int64_t p = 0; p < k; p++) at[p / 2 * kPanel * 2 + p % 2] = f32_to_bf16(values[static_cast<size_t>(p)]);
+      uint16_t* at = reinterpret_cast<uint16_t*>(to) + from * kPanel;
+      for (int64_t p = 0; p < count; p++)
+        for (int64_t j = 0; j < columns; j++)
+          at[(p / 2 * kPanel + j) * 2 + p % 2] = f32_to_bf16(buffer[static_cast<size_t>(j * piece + p)]);
     }
   }
 }

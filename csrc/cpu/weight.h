@@ -2,10 +2,10 @@
 // Panels are packed lazily within the device's budget; without room a panel is packed into scratch each time, with the same
 // values, so results do not depend on the budget.
 #pragma once
-#include <atomic>
 #include <memory>
 
 #include "cpu/kernels.h"
+#include "cpu/memory.h"
 #include "device/device.h"
 
 namespace dimoo::cpu {
@@ -33,19 +33,21 @@ class CpuWeight : public Weight {
   int group() const;
 
   /// Takes all panels, packed one after another, and counts their bytes until this matrix goes.
-  void keep(Buffer cache, std::shared_ptr<std::atomic<int64_t>> counter);
+  void keep(Buffer cache, Counter counter);
   const std::byte* packed = nullptr;  // all panels once cached
   ~CpuWeight() override;
 
  private:
   void pack_int8(int64_t panel, std::byte* to) const;
+  /// Values [from, from + count) of a row; both multiples of the type's block.
+  void part(int64_t row, int64_t from, int64_t count, float* to) const;
   int64_t groups() const { return tensor_.cols / group(); }
 
   HostTensor tensor_;
   Compute compute_;
   int64_t taps_ = 1;
   Buffer cache_;
-  std::shared_ptr<std::atomic<int64_t>> counter_;
+  Counter counter_;
   int64_t in_ = 0;  // channels of a convolution's input
 };
 

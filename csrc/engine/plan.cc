@@ -30,6 +30,7 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
   plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
+  if (panel_budget < all) plan.vq += Vq::largest_panel_bytes(device, source);
   plan.panels = std::clamp<int64_t>(available - plan.needed(), 0, std::min(panel_budget, all));
   return plan;
 }

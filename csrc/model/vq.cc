@@ -179,12 +179,30 @@ int64_t Vq::workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_
   return (most + 15) / 16 * 16 * 4 * 3;
 }
 
+namespace {
+
+/// Calls body(bytes) for the packed size of every kernel that decoding uses.
+template <class Body>
+void each_decoder_kernel(const Device& device, const Source& source, Body body) {
+  for (const SourceTensor& tensor : source.tensors()) {
+    const bool decodes = tensor.name.starts_with("vq.decoder.") || tensor.name.starts_with("vq.post_quant");
+    if (!decodes || tensor.shape.size() < 2) continue;
+    body(device.panel_bytes({tensor.name, tensor.type, tensor.shape[0], tensor.values() / tensor.shape[0], tensor.data}, Precision::f32));
+  }
+}
+
+}  // namespace
+
 int64_t Vq::panel_bytes(const Device& device, const Source& source) {
-  int64_t bytes = 0;
-  for (const SourceTensor& tensor : source.tensors())
-    if (tensor.name.starts_with("vq.") && tensor.shape.size() > 1)
-      bytes += device.panel_bytes({tensor.name, tensor.type, tensor.shape[0], tensor.values() / tensor.shape[0], tensor.data}, Precision::f32);
-  return bytes;
+  int64_t sum = 0;
+  each_decoder_kernel(device, source, [&](int64_t bytes) { sum += bytes; });
+  return sum;
+}
+
+int64_t Vq::largest_panel_bytes(const Device& device, const Source& source) {
+  int64_t most = 0;
+  each_decoder_kernel(device, source, [&](int64_t bytes) { most = std::max(most, bytes); });
+  return most;
 }
 
 void Vq::encode_latents(std::span<const float> rgb, int64_t height, int64_t width, std::span<float> latents) {

@@ -28,8 +28,10 @@ class Vq {
 
   /// Device bytes of the workspace for one picture of rows x columns cells.
   static int64_t workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
-  /// Bytes of packed kernels once encoder and decoder were used.
+  /// Bytes of packed kernels once the decoder was used.
   static int64_t panel_bytes(const Device& device, const Source& source);
+  /// Bytes of the largest kernel packed: what one convolution takes where the cache has no room.
+  static int64_t largest_panel_bytes(const Device& device, const Source& source);
 
  private:
   struct Impl;

@@ -107,7 +107,7 @@ ScaleMinimum search_scale_min(const float* x, int n, int high) {
 void write_q8_0(const float* x, BlockQ8_0& block) {
   float top = 0;
   for (int i = 0; i < 32; i++) top = std::max(top, std::fabs(x[i]));
-  const float d = top / 127.0f, inverse = d > 0 ? 1.0f / d : 0.0f;
+  const float d = top / 127.0f, inverse = d > kTiny ? 1.0f / d : 0.0f;
   block.scale = f32_to_f16(d);
   for (int i = 0; i < 32; i++) block.q[i] = static_cast<int8_t>(std::round(x[i] * inverse));
 }

@@ -23,7 +23,6 @@ export function command({ signal }: Context): Command {
       const child = spawn(process.execPath, [script], { cwd: packageRoot, stdio: 'inherit' })
       const [code] = (await once(child, 'exit')) as [number | null]
       signal.throwIfAborted() // the child got the same Ctrl-C
-      if (code !== 0)
-        throw new DimooError('output/failed', `build: expected exit code 0 of ${script}, got ${String(code)}`)
+      if (code !== 0) throw new DimooError('output/failed', `build: expected exit code 0 of ${script}, got ${String(code)}`)
     })
 }

@@ -56,9 +56,7 @@ async function doctor(flags: { verify?: boolean; json?: boolean }, { stdout, sig
   }
   const devices = await inspectDevices()
   const missing = addonProblem()
-  const report = missing
-    ? undefined
-    : await runJob<DoctorReport>('doctor', { verify: flags.verify ?? false }, { signal })
+  const report = missing ? undefined : await runJob<DoctorReport>('doctor', { verify: flags.verify ?? false }, { signal })
   const miniature = existsSync(embeddedModel)
   if (flags.json) writeJson(stdout, { ...platform, addon: missing?.attempts ?? 'loads', devices, miniature, ...report })
   else {
@@ -68,8 +66,7 @@ async function doctor(flags: { verify?: boolean; json?: boolean }, { stdout, sig
     stdout.write(`${lines.join('\n')}\n`)
   }
   if (missing) throw missing
-  if (!devices.some((device) => device.usable))
-    throw new DimooError('device/unavailable', 'expected a usable device, got none')
+  if (!devices.some((device) => device.usable)) throw new DimooError('device/unavailable', 'expected a usable device, got none')
 }
 
 function addonProblem(): BindingError | undefined {
@@ -92,7 +89,7 @@ function addonLine(missing: BindingError | undefined): string {
 }
 
 function deviceLine({ id, usable, reason, name, totalBytes, freeBytes }: DeviceReport): string {
-  if (!usable) return `${id}: not usable, ${reason ?? 'unknown reason'} (${name})`
+  if (!usable) return `${id}: not usable, ${reason ?? 'unknown reason'}${name && ` (${name})`}`
   return `${id}: usable, ${name}, ${bytesText(freeBytes)} free of ${bytesText(totalBytes)}`
 }
 
@@ -100,9 +97,7 @@ function reportLines({ cpu, cuda, verify = [] }: DoctorReport): string[] {
   return [
     `processor: ${cpu.name}, ${cpu.threads} threads, ${cpu.features.join(' ')}`,
     ...cpu.variants.map(({ op, chosen, available }) => `  ${op}: ${chosen} (of ${available.join(', ')})`),
-    cuda.built
-      ? `CUDA: compiled in for ${cuda.architectures}`
-      : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
+    cuda.built ? `CUDA: compiled in for ${cuda.architectures}` : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
     ...(verify.length > 0 ? ['relative error of a product, by variant and weight type:'] : []),
     ...verify.map(({ variant, type, relativeError }) => `  ${variant} ${type}: ${relativeError.toExponential(1)}`),
   ]

@@ -28,7 +28,7 @@ export function flagName({ path }: Flag): string {
 export function addFlags(command: Command, fields: Fields): Command {
   for (const flag of flagsOf(fields)) {
     const { help = '', value = 'text', parse = (text: string) => text } = flag.field
-    command.option(`--${flagName(flag)} <${value}>`, help, parse as (text: string) => unknown)
+    command.option(`--${flagName(flag)} <${value}>`, help, parse)
   }
   return command
 }

@@ -67,12 +67,9 @@ async function generate(prompt: string | undefined, flags: Flags, context: Conte
     ...readFlags<Partial<TextToImageRequest>>({ ...flags }, IMAGE_REQUEST_FIELDS),
     ...parseSize(flags.size),
   }
-  const request = {
-    ...(like && toRequest(like)),
-    ...given,
-    ...(prompt !== undefined && { prompt }),
-  } as TextToImageRequest
-  if (request.prompt === undefined) throw invalid('generate: expected a prompt or --like, got neither')
+  const text = prompt ?? like?.prompt
+  if (text === undefined) throw invalid('generate: expected a prompt or --like, got neither')
+  const request: TextToImageRequest = { ...(like && toRequest(like)), ...given, prompt: text }
   checkImageRequest(request)
   await checkOutputs(flags)
   const reporter = makeReporter(context, flags.json ?? false)
@@ -98,13 +95,7 @@ async function checkOutputs({ output, animate }: Flags): Promise<void> {
   await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkWritable))
 }
 
-async function draw(
-  model: DimooModel,
-  request: TextToImageRequest,
-  flags: Flags,
-  context: Context,
-  reporter: Reporter,
-): Promise<void> {
+async function draw(model: DimooModel, request: TextToImageRequest, flags: Flags, context: Context, reporter: Reporter): Promise<void> {
   const { signal } = context
   const run = model.generate(request, { signal, delivery: flags.animate === undefined ? 'latest' : 'all' })
   const frames: RawImage[] = []
@@ -120,14 +111,13 @@ async function draw(
     await writeOutput(flags.animate, await encodeAnimation(frames, delays))
     files.push(flags.animate)
   }
-  if (flags.show && !context.stderr.isTTY)
-    context.stderr.write(`${(await halfBlocks(result.image, 80, 40)).join('\n')}\n`)
+  if (flags.show && !context.stderr.isTTY) context.stderr.write(`${(await halfBlocks(result.image, 80, 40)).join('\n')}\n`)
   reporter.done(event(result, files, model), summary(result, files))
 }
 
 function picture(step: ImageStep, { stderr }: Context): Promise<string[]> | undefined {
   if (!stderr.isTTY) return undefined
-  return step.decode({ masked: 'grey' }).then((image) => halfBlocks(image, Math.min(stderr.columns ?? 80, 120), 40))
+  return step.decode({ masked: 'grey' }).then((image) => halfBlocks(image, Math.min(stderr.columns || 80, 120), 40))
 }
 
 async function write(result: ImageResult, flags: Flags, signal: AbortSignal): Promise<string[]> {
@@ -145,9 +135,7 @@ function summary(result: ImageResult, files: readonly string[]): string[] {
   const seconds = (result.timings.totalMs / 1000).toFixed(2)
   return files.map((file, i) => {
     const image = result.images[i]
-    return image
-      ? `${file}: ${width}x${height}, seed ${image.seed}, ${seconds} s`
-      : `${file}: ${result.usage.steps} steps`
+    return image ? `${file}: ${width}x${height}, seed ${image.seed}, ${seconds} s` : `${file}: ${result.usage.steps} steps`
   })
 }
 

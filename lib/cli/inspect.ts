@@ -1,13 +1,6 @@
 // `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
 import { Command } from 'commander'
-import {
-  DEVICE_FIELD,
-  MEMORY_FIELDS,
-  planMemory,
-  PRECISION_FIELD,
-  type MemoryPlan,
-  type PlanOptions,
-} from '../devices.js'
+import { DEVICE_FIELD, MEMORY_FIELDS, planMemory, PRECISION_FIELD, type MemoryPlan, type PlanOptions } from '../devices.js'
 import { DimooError } from '../errors.js'
 import { readParameters } from '../image/read.js'
 import { inspectModel, type InspectReport } from '../inspect.js'
@@ -62,12 +55,9 @@ async function inspect(path: string | undefined, flags: Flags, { stdout, signal 
   }
   if (path !== undefined && PICTURE.test(path)) {
     const found = await readParameters(path)
-    if (!found)
-      throw new DimooError('image/invalid', `picture: expected parameters of lumina-dimoo, got none in ${path}`)
+    if (!found) throw new DimooError('image/invalid', `picture: expected parameters of lumina-dimoo, got none in ${path}`)
     print(found, () =>
-      Object.entries(found).map(
-        ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
-      ),
+      Object.entries(found).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`),
     )
     return
   }
@@ -86,16 +76,12 @@ function planOf(path: string | undefined, flags: Flags): Promise<MemoryPlan> {
 }
 
 function reportLines(report: InspectReport): string[] {
-  const types = Object.entries(report.types).map(
-    ([type, { count, bytes }]) => `${count} x ${type} (${bytesText(bytes)})`,
-  )
+  const types = Object.entries(report.types).map(([type, { count, bytes }]) => `${count} x ${type} (${bytesText(bytes)})`)
   return [
     `${report.path}: ${report.format}, ${report.architecture}, ${bytesText(report.bytes)}`,
     `${report.parameters} parameters in ${report.tensors.length} tensors: ${types.join(', ')}`,
     ...Object.entries(report.settings).map(([name, value]) => `  ${name} = ${shortText(value)}`),
-    ...report.tensors.map(
-      ({ name, type, shape, bytes }) => `  ${name}  ${type}  [${shape.join(', ')}]  ${bytesText(bytes)}`,
-    ),
+    ...report.tensors.map(({ name, type, shape, bytes }) => `  ${name}  ${type}  [${shape.join(', ')}]  ${bytesText(bytes)}`),
     ...(report.verify?.ok ? ['every weight is finite'] : []),
   ]
 }

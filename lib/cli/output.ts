@@ -29,7 +29,7 @@ export function outputNames(file: string, count: number): string[] {
 /** Says before the work starts that its output could not be written. */
 export async function checkWritable(file: string): Promise<void> {
   const folder = path.dirname(path.resolve(file))
-  await access(folder, constants.W_OK).catch((error: Error) => fail(file, error))
+  await access(folder, constants.W_OK).catch((error: unknown) => fail(file, error as Error))
 }
 
 export async function writeOutput(file: string, bytes: Uint8Array): Promise<void> {

@@ -35,9 +35,7 @@ export async function program(argv: readonly string[], context: Context): Promis
     .addHelpText('after', EXAMPLES)
   const wanted = argv.filter((arg) => arg !== 'help').find((arg) => !arg.startsWith('-'))
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
-    root.addCommand(
-      name === wanted ? (await load()).command(context).summary(summary) : new Command(name).summary(summary),
-    )
+    root.addCommand(name === wanted ? (await load()).command(context).summary(summary) : new Command(name).summary(summary))
   }
   for (const command of [root, ...root.commands]) {
     command.exitOverride().configureOutput({

@@ -60,7 +60,7 @@ function barReporter({ stdout, stderr }: Context): Reporter {
   let above: readonly string[] = []
   const draw = (lines: readonly string[]): void => {
     const up = drawn > 0 ? `\x1b[${drawn}A` : ''
-    stderr.write(`${up}\r${lines.map((line) => `${line}\x1b[K\n`).join('')}`)
+    stderr.write(`${up}\r${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`)
     drawn = lines.length
   }
   const bar = (fraction: number): string => {

@@ -22,22 +22,13 @@ const FIELDS = {
 
 function checkMetadata(value: unknown): { value: unknown } | { rule: string } {
   const good = (name: string, text: unknown): boolean => /^[A-Za-z][\w.-]{0,78}$/.test(name) && typeof text === 'string'
-  const fine =
-    typeof value === 'object' && value !== null && Object.entries(value).every(([name, text]) => good(name, text))
+  const fine = typeof value === 'object' && value !== null && Object.entries(value).every(([name, text]) => good(name, text))
   return fine ? { value } : { rule: "an object of strings under names of 1 to 79 letters, digits, '-', '_' and '.'" }
 }
 
 /** The picture as bytes of a file. Throws `image/invalid` for a picture whose sizes and bytes disagree. */
-export async function encodeImage(
-  image: RawImage,
-  format: ImageFormat,
-  options: EncodeOptions = {},
-): Promise<Uint8Array> {
-  validate.checkOptions(
-    'encodeImage',
-    { format, ...options },
-    { format: validate.oneOf(['png', 'jpeg', 'webp']), ...FIELDS },
-  )
+export async function encodeImage(image: RawImage, format: ImageFormat, options: EncodeOptions = {}): Promise<Uint8Array> {
+  validate.checkOptions('encodeImage', { format, ...options }, { format: validate.oneOf(['png', 'jpeg', 'webp']), ...FIELDS })
   checkRawImage(image)
   const { quality = 90, metadata } = options
   const { data, width, height, channels } = image
@@ -47,8 +38,7 @@ export async function encodeImage(
     return metadata ? addPngText(png, metadata) : png
   }
   const described = metadata ? raw.withXmp(makeXmp(metadata)) : raw
-  const encoded =
-    format === 'jpeg' ? described.flatten({ background: 'white' }).jpeg({ quality }) : described.webp({ quality })
+  const encoded = format === 'jpeg' ? described.flatten({ background: 'white' }).jpeg({ quality }) : described.webp({ quality })
   return encoded.toBuffer()
 }
 

@@ -9,10 +9,7 @@ export async function vqPixels(image: RawImage, scale: number): Promise<Pick<Raw
   const { data, width, height } = image
   const [toWidth, toHeight] = [width - (width % scale), height - (height % scale)]
   if (toWidth === 0 || toHeight === 0) {
-    throw new DimooError(
-      'image/invalid',
-      `picture: expected at least ${scale} x ${scale} pixels, got ${width} x ${height}`,
-    )
+    throw new DimooError('image/invalid', `picture: expected at least ${scale} x ${scale} pixels, got ${width} x ${height}`)
   }
   if (toWidth === width && toHeight === height) return { data, width, height }
   const resized = await settle(() => binding().resize(data, 3, width, height, toWidth, toHeight, 'lanczos'))

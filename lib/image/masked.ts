@@ -13,12 +13,7 @@ interface Grid {
 }
 
 /** `guess` is the decoded guess; `tokens` holds -1 where a cell is masked. Writes into the guess's own pixels. */
-export async function drawMasked(
-  guess: RawImage,
-  tokens: Int32Array,
-  grid: Grid,
-  masked: MaskedCells,
-): Promise<RawImage> {
+export async function drawMasked(guess: RawImage, tokens: Int32Array, grid: Grid, masked: MaskedCells): Promise<RawImage> {
   if (masked === 'held' || !tokens.includes(-1)) return guess
   const blurred = masked === 'blurred' ? await blur(guess, grid) : undefined
   const side = (guess.width / grid.columns) * 3 // bytes of one row of a cell

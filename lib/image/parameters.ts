@@ -52,8 +52,5 @@ export function parseParameters(text: string): ImageParameters {
     throw new DimooError('image/invalid', 'picture: its parameters are not JSON')
   }
   if (found?.version === 1 && found.task === 'text-to-image') return found as ImageParameters
-  throw new DimooError(
-    'image/invalid',
-    `picture: expected parameters of version 1, got version ${String(found?.version)}`,
-  )
+  throw new DimooError('image/invalid', `picture: expected parameters of version 1, got version ${String(found?.version)}`)
 }

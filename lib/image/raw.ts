@@ -15,19 +15,16 @@ export function isRawImage(value: unknown): value is RawImage {
 
 /** Throws `image/invalid` where sizes and bytes disagree. */
 export function checkRawImage(image: RawImage): void {
-  const { data, width, height, channels } = image
+  const { data, width, height } = image
+  const channels: number = image.channels
   if (!isSide(width) || !isSide(height)) {
     throw new DimooError('image/invalid', `picture: sides must be positive integers, got ${width} x ${height}`)
   }
-  if (channels !== 3 && channels !== 4)
-    throw new DimooError('image/invalid', `picture: channels must be 3 or 4, got ${String(channels)}`)
+  if (channels !== 3 && channels !== 4) throw new DimooError('image/invalid', `picture: channels must be 3 or 4, got ${channels}`)
   const expected = width * height * channels
   if (!(data instanceof Uint8Array) || data.length !== expected) {
     const got = data instanceof Uint8Array ? data.length : typeof data
-    throw new DimooError(
-      'image/invalid',
-      `picture: expected ${expected} bytes for ${width} x ${height} x ${channels}, got ${got}`,
-    )
+    throw new DimooError('image/invalid', `picture: expected ${expected} bytes for ${width} x ${height} x ${channels}, got ${got}`)
   }
 }
 

@@ -29,9 +29,8 @@ export async function readImage(input: ImageInput): Promise<RawImage & { readonl
   }
   const bytes = await readBytes(input)
   const Sharp = await sharp()
-  const { format, width = 0, height = 0 } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable)
-  if (!FORMATS.includes(format))
-    throw new DimooError('image/invalid', `picture: expected ${FORMATS.join(', ')}, got ${format}`)
+  const { format, width, height } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable)
+  if (!FORMATS.includes(format)) throw new DimooError('image/invalid', `picture: expected ${FORMATS.join(', ')}, got ${format}`)
   if (width * height > MAX_PIXELS) throw tooLarge(width, height)
   return decode((open) => open(bytes, { limitInputPixels: MAX_PIXELS }))
 }
@@ -63,8 +62,8 @@ async function readBytes(input: Exclude<ImageInput, RawImage>): Promise<Uint8Arr
   if (input instanceof ArrayBuffer) return new Uint8Array(input)
   if (input instanceof Blob) return new Uint8Array(await input.arrayBuffer())
   const path = toPath(input)
-  return readFile(path).catch((error: Error) => {
-    throw new DimooError('image/invalid', `picture: cannot read ${path} (${error.message})`)
+  return readFile(path).catch((error: unknown) => {
+    throw new DimooError('image/invalid', `picture: cannot read ${path} (${(error as Error).message})`)
   })
 }
 

@@ -57,10 +57,7 @@ export class AddedTokenSplitter {
 
 function standsAlone(text: string, start: number, stop: number): boolean {
   // Two code units hold any one character on either side.
-  return (
-    !ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) &&
-    !STARTS_WITH_WORD.test(text.slice(stop, stop + 2))
-  )
+  return !ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) && !STARTS_WITH_WORD.test(text.slice(stop, stop + 2))
 }
 
 function escape(text: string): string {

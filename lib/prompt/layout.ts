@@ -27,12 +27,7 @@ export interface Branches {
 }
 
 /** Branches of a text-to-image run; at once where the prompt is short. */
-export function textToImageBranches(
-  prompt: string,
-  guidance: number,
-  coder: TextCoder,
-  tokens: TokenRoles,
-): Branches | Promise<Branches> {
+export function textToImageBranches(prompt: string, guidance: number, coder: TextCoder, tokens: TokenRoles): Branches | Promise<Branches> {
   const lay = (ids: Int32Array): Int32Array => Int32Array.from([...ids, tokens.answer_begin, tokens.image_begin])
   const build = (conditional: Int32Array, unconditional: Int32Array): Branches => ({
     prefixes: guidance > 0 ? [lay(conditional), lay(unconditional)] : [lay(conditional)],
@@ -42,7 +37,5 @@ export function textToImageBranches(
   })
   const conditional = coder.encode(textToImagePrompt(prompt))
   const unconditional = coder.encode(unconditionalPrompt()) as Int32Array // shorter than any limit
-  return conditional instanceof Promise
-    ? conditional.then((ids) => build(ids, unconditional))
-    : build(conditional, unconditional)
+  return conditional instanceof Promise ? conditional.then((ids) => build(ids, unconditional)) : build(conditional, unconditional)
 }

@@ -1,12 +1,10 @@
 // Where tokenising runs: short texts here and now, longer ones in a worker thread that starts with the first of them, so that
-// the event loop never stops for over 10 ms. Texts over 256 KB are refused.
+// the event loop never stops for over 10 ms.
 import { Worker } from 'node:worker_threads'
-import { DimooError, invalid } from '../errors.js'
+import { DimooError } from '../errors.js'
 import { Tokenizer } from './tokenizer.js'
-import type { WorkerReply, WorkerRequest } from './tokenizer-worker.js'
+import type { WorkerReply, WorkerTask } from './tokenizer-worker.js'
 
-/** Bytes of UTF-8. */
-export const MAX_TEXT_BYTES = 256 * 1024
 /** Texts up to this many bytes take a few milliseconds even in code that has not been compiled yet. */
 const INLINE_BYTES = 1024
 const INLINE_IDS = 1024
@@ -34,7 +32,6 @@ export class TextCoder {
   /** The ids, at once for a short text. */
   encode(text: string): Int32Array | Promise<Int32Array> {
     const bytes = Buffer.byteLength(text)
-    if (bytes > MAX_TEXT_BYTES) throw invalid(`prompt must be at most ${MAX_TEXT_BYTES} bytes of UTF-8, got ${bytes}`)
     if (bytes <= INLINE_BYTES) return this.#tokenizer.encode(text)
     return this.#ask({ text }) as Promise<Int32Array>
   }
@@ -51,13 +48,13 @@ export class TextCoder {
     await worker?.terminate()
   }
 
-  #ask(request: Omit<WorkerRequest, 'id'>): Promise<Int32Array | string> {
+  #ask(task: WorkerTask): Promise<Int32Array | string> {
     const worker = (this.#worker ??= this.#start())
     const id = this.#count++
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
       worker.ref()
-      worker.postMessage({ id, ...request })
+      worker.postMessage({ id, ...task })
     })
   }
 

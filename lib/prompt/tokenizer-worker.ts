@@ -2,9 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Tokenizer } from './tokenizer.js'
 
-export type WorkerRequest = { readonly id: number } & (
-  { readonly text: string } | { readonly ids: Int32Array; readonly skipSpecial: boolean }
-)
+export type WorkerTask = { readonly text: string } | { readonly ids: Int32Array; readonly skipSpecial: boolean }
+export type WorkerRequest = WorkerTask & { readonly id: number }
 export interface WorkerReply {
   readonly id: number
   readonly value?: Int32Array | string

@@ -48,10 +48,7 @@ export class Tokenizer {
   /** Throws `model/unsupported` for anything but byte-level BPE, `model/corrupt` for what is no tokenizer.json. */
   constructor(json: string) {
     const config = parse(json)
-    this.#library = new Library(
-      { ...config, added_tokens: [], pre_tokenizer: mendPreTokenizer(config.pre_tokenizer ?? null) },
-      {},
-    )
+    this.#library = new Library({ ...config, added_tokens: [], pre_tokenizer: mendPreTokenizer(config.pre_tokenizer ?? null) }, {})
     const verbatim = new Map<string, AddedToken>()
     const normalized = new Map<string, AddedToken>()
     for (const token of config.added_tokens ?? []) {
@@ -141,10 +138,7 @@ const BYTE_OF: ReadonlyMap<string, number> = new Map(
   (() => {
     const printable = (byte: number): boolean => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173)
     let next = 256
-    return Array.from(
-      { length: 256 },
-      (_, byte) => [String.fromCodePoint(printable(byte) ? byte : next++), byte] as const,
-    )
+    return Array.from({ length: 256 }, (_, byte) => [String.fromCodePoint(printable(byte) ? byte : next++), byte] as const)
   })(),
 )
 

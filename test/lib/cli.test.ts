@@ -26,7 +26,7 @@ async function dimoo(args: string[], { tty = false, signal = new AbortController
   const texts = ['', '']
   const streams = texts.map((_, i) => {
     const stream = new PassThrough()
-    stream.on('data', (data: Buffer) => (texts[i] += data.toString()))
+    stream.on('data', (data: Buffer) => (texts[i] = texts[i]! + data.toString()))
     return Object.assign(stream, { isTTY: tty, columns: 60 })
   })
   const code = await run(args, { stdout: streams[0]!, stderr: streams[1]!, signal })
@@ -41,9 +41,7 @@ describe('flags', () => {
     const flags = command.options.map((option) => option.long!.slice(2))
     const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
-    const fields = [...Object.keys(IMAGE_REQUEST_FIELDS), ...Object.keys(LOAD_FIELDS)]
-      .filter((name) => !notFlags.includes(name))
-      .map(kebab)
+    const fields = [...Object.keys(IMAGE_REQUEST_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
     const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((name) => `memory-${kebab(name)}`)
     const own = ['output', 'model', 'size', 'like', 'show', 'animate', 'json']
     expect([...flags].sort()).toEqual([...fields, ...memory, ...own].sort())
@@ -104,11 +102,7 @@ describe('exit codes and errors', () => {
     [['paint'], 2, /^dimoo: unknown command 'paint'/],
     [['generate', 'x', '--cache'], 2, /^dimoo: unknown option '--cache'/],
     [['generate'], 2, /expected a prompt or --like/],
-    [
-      ['generate', 'x', '--steps', '0'],
-      2,
-      /^dimoo: generate: steps must be an integer from 1 to 4096, got 0 \(request\/invalid\)\n$/,
-    ],
+    [['generate', 'x', '--steps', '0'], 2, /^dimoo: generate: steps must be an integer from 1 to 4096, got 0 \(request\/invalid\)\n$/],
     [['generate', 'x', '--steps', 'many'], 2, /got 'many'/],
     [['generate', 'x', '--size', '64'], 2, /--size must be WxH/],
     [['generate', 'x', '-o', 'a.gif'], 2, /output must end in \.png/],
@@ -185,10 +179,7 @@ describe('generate', () => {
   test('--animate writes every step, with masked cells grey', async () => {
     const { out } = await generate('--steps', '4', '--animate', at('how.webp'), '-o', at('a.png'))
     expect(out).toContain('how.webp: 4 steps')
-    const { data, info } = await sharp(at('how.webp'), { pages: -1 })
-      .removeAlpha()
-      .raw()
-      .toBuffer({ resolveWithObject: true })
+    const { data, info } = await sharp(at('how.webp'), { pages: -1 }).removeAlpha().raw().toBuffer({ resolveWithObject: true })
     expect([info.width, info.height, (await sharp(at('how.webp')).metadata()).pages]).toEqual([32, 16 * 5, 5])
     const value = (frame: number, x: number, y: number): number => data[((frame * 16 + y) * 32 + x) * 3]!
     for (const [frame, x, y, expected] of [
@@ -204,7 +195,7 @@ describe('generate', () => {
   test('plain lines off a terminal', async () => {
     const { out, err } = await generate('-o', at('a.png'), '--seed', '1', '--animate', at('a.webp'))
     expect(err.split('\n').filter(Boolean)).toEqual(
-      Array.from({ length: 4 }, (_, i) => expect.stringMatching(`^step ${i + 1}/4, ${6 - 2 * i} masked, .* s left$`)),
+      Array.from({ length: 4 }, (_, i) => expect.stringMatching(`^step ${i + 1}/4, ${6 - 2 * i} masked, .* s left$`) as unknown),
     )
     expect(out.split('\n')[0]).toMatch(/a\.png: 32x16, seed 1, /)
   })
@@ -222,13 +213,9 @@ describe('generate', () => {
   })
 
   test('a terminal gets a bar and, with --show, the picture in half blocks', async () => {
-    const { err } = await dimoo(
-      ['generate', 'x', '--device', 'cpu', '-o', at('a.png'), '--show', '--animate', at('a.webp')],
-      { tty: true },
-    )
+    const { err } = await dimoo(['generate', 'x', '--device', 'cpu', '-o', at('a.png'), '--show', '--animate', at('a.webp')], { tty: true })
     expect(err).toMatch(/\[#+\.*\] step \d\/4, \d masked, [\d.]+ s left/)
-    const block = (value: number): string =>
-      `\x1b[38;2;${value};${value};${value}m\x1b[48;2;${value};${value};${value}m▀`
+    const block = (value: number): string => `\x1b[38;2;${value};${value};${value}m\x1b[48;2;${value};${value};${value}m▀`
     expect(err.includes(block(100) + block(127)), 'a fixed cell beside a masked one').toBe(true)
     expect(err.match(/▀/g)!.length % (32 * 8)).toBe(0)
   })

@@ -51,11 +51,7 @@ function job<T>(value: () => T, ms = 0): NativeJob<T> {
   let cancel = (): void => undefined
   const promise = new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
-      try {
-        resolve(value())
-      } catch (error) {
-        reject(error as Error)
-      }
+      Promise.resolve().then(value).then(resolve, reject)
     }, ms)
     cancel = () => {
       clearTimeout(timer)
@@ -101,14 +97,19 @@ class Engine {
   tick(): void {
     const { steps, delivery, buffer, seeds } = this.request
     this.timer = undefined
-    if (behaviour.runError) return this.end('failed')
+    if (behaviour.runError) {
+      this.end('failed')
+      return
+    }
     asked.stepsMade++
     const made = Array.from(seeds, (_, image) => this.make(image))
     if (delivery === 'all') this.ready.push(...made)
-    if (delivery === 'latest')
-      this.ready = made.map((step) => ({ ...step, skipped: (this.ready[0]?.skipped ?? -1) + 1 }))
+    if (delivery === 'latest') this.ready = made.map((step) => ({ ...step, skipped: (this.ready[0]?.skipped ?? -1) + 1 }))
     this.step++
-    if (this.step === steps) return this.end('done')
+    if (this.step === steps) {
+      this.end('done')
+      return
+    }
     this.ring()
     if (delivery !== 'all' || this.ready.length < buffer * seeds.length) this.schedule()
   }

@@ -1,5 +1,5 @@
 // Loading, devices, jobs and errors over a fake addon: what is refused, with which code, before anything is done.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,17 +7,8 @@ import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
 
 vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const {
-  BindingError,
-  convert,
-  DimooError,
-  inspectDevices,
-  inspectModel,
-  loadModel,
-  OutOfMemoryError,
-  planMemory,
-  synth,
-} = await import('../../lib/index.js')
+const { BindingError, convert, DimooError, inspectDevices, inspectModel, loadModel, OutOfMemoryError, planMemory, synth } =
+  await import('../../lib/index.js')
 const { bindingError } = await import('../../lib/binding-error.js')
 
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-load-'))
@@ -31,8 +22,7 @@ beforeEach(reset)
 
 describe('sources', () => {
   test('a path, a URL, and the miniature', async () => {
-    for (const source of [file, pathToFileURL(file), undefined])
-      await (await loadModel(source, { device: 'cpu' })).close()
+    for (const source of [file, pathToFileURL(file), undefined]) await (await loadModel(source, { device: 'cpu' })).close()
     const [one, two, embedded] = asked.load.map((options) => String(options['source']))
     expect([one, two]).toEqual([file, file])
     expect(embedded).toMatch(/models[/\\]miniature\.gguf$/)
@@ -46,7 +36,7 @@ describe('sources', () => {
     ['', 'request/invalid', /got ''/],
     [7, 'request/invalid', /got 7/],
   ])('%s is refused', async (source, code, message) => {
-    await expect(loadModel(source as string)).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+    await expect(loadModel(source as string)).rejects.toMatchObject({ code, message: expect.stringMatching(message) as unknown })
     expect(asked.load).toHaveLength(0)
   })
 })
@@ -84,7 +74,7 @@ describe('options', () => {
   ])('%o is refused', async (options, message) => {
     await expect(loadModel(file, options)).rejects.toMatchObject({
       code: 'request/invalid',
-      message: expect.stringMatching(message),
+      message: expect.stringMatching(message) as unknown,
     })
   })
 
@@ -120,7 +110,7 @@ describe('devices', () => {
     behaviour.devices = [{ id: 'cpu', usable: true }, oldDriver]
     await expect(loadModel(file, { device: 'cuda' })).rejects.toMatchObject({
       code: 'device/unavailable',
-      message: expect.stringMatching(/driver-too-old/),
+      message: expect.stringMatching(/driver-too-old/) as unknown,
     })
     const warnings: string[] = []
     const none = (): void => undefined
@@ -142,7 +132,7 @@ describe('devices', () => {
   })
 
   test('inspectDevices never rejects', async () => {
-    const { job } = fake
+    const job = fake.job.bind(fake)
     fake.job = () => {
       throw new BindingError('binding/not-found', 'no binary', [])
     }
@@ -179,9 +169,7 @@ describe('jobs', () => {
   })
 
   test('their options are checked', async () => {
-    await expect(convert(file, 'o.gguf', { type: 'q3' as never })).rejects.toThrow(
-      /type must be one of 'bf16'.*got 'q3'/,
-    )
+    await expect(convert(file, 'o.gguf', { type: 'q3' as never })).rejects.toThrow(/type must be one of 'bf16'.*got 'q3'/)
     await expect(synth('9b' as never, 'o.gguf')).rejects.toThrow(/shape must be one of 'tiny'.*got '9b'/)
     await expect(planMemory(file, [{ images: 0 }])).rejects.toThrow(/runs\[0\]: images must be/)
     await expect(inspectModel(file, { plan: true } as never)).rejects.toThrow(/unknown option 'plan'/)
@@ -219,8 +207,17 @@ describe('errors', () => {
 
   test('a missing and an incompatible addon name the places and the command', () => {
     const missing = bindingError(folder, new Error('No native build was found'))
-    expect(missing).toMatchObject({ code: 'binding/not-found', message: expect.stringContaining('npx dimoo build') })
+    expect(missing).toMatchObject({ code: 'binding/not-found', message: expect.stringContaining('npx dimoo build') as unknown })
     expect(missing.attempts.map((attempt) => attempt.message)).toEqual(['is not there', 'is not there', 'is not there'])
+    mkdirSync(path.join(folder, 'build/Release'), { recursive: true })
+    writeFileSync(path.join(folder, 'build/Release/dimoo.node'), 'not a library')
+    const incompatible = bindingError(folder, new Error('invalid ELF header\nmore'))
+    expect(incompatible.code).toBe('binding/incompatible')
+    expect(incompatible.attempts[0]).toMatchObject({
+      message: 'invalid ELF header',
+      path: expect.stringMatching(/dimoo\.node$/) as unknown,
+    })
+    expect(incompatible.message).not.toContain('\n')
   })
 })
 
@@ -238,13 +235,10 @@ describe('models', () => {
     })
     expect([grid, [...tokens]]).toEqual([{ rows: 1, columns: 2 }, [7, 7]])
     expect(await model.decodeVq(tokens, grid)).toMatchObject({ width: 16, height: 8, channels: 3 })
+    await expect(model.tokenize('x'.repeat(2 ** 18 + 1))).rejects.toThrow(/tokenize: text must be at most 262144 bytes.*got 262145/)
     await expect(model.decodeVq(tokens, { rows: 2, columns: 2 })).rejects.toThrow(/2 x 2 codes, got 2/)
-    await expect(model.decodeVq(Int32Array.of(1024), { rows: 1, columns: 1 })).rejects.toThrow(
-      /from 0 to 1023, got 1024 at 0/,
-    )
-    expect(() => model.run('edit' as 'text-to-image', { prompt: 'x' })).toThrow(
-      /task must be 'text-to-image', got 'edit'/,
-    )
+    await expect(model.decodeVq(Int32Array.of(1024), { rows: 1, columns: 1 })).rejects.toThrow(/from 0 to 1023, got 1024 at 0/)
+    expect(() => model.run('edit' as 'text-to-image', { prompt: 'x' })).toThrow(/task must be 'text-to-image', got 'edit'/)
     expect(() => model.generate({ prompt: 'x' }, { priority: 1 } as never)).toThrow(/unknown option 'priority'/)
     await model.close()
   })

@@ -1,10 +1,10 @@
 // Requests: every default, every rule, in words that name option, rule and value.
 import { describe, expect, test } from 'vitest'
-import { imageSeeds, resolveImageRequest, type TextToImageRequest } from '../../lib/request.js'
+import { imageSeeds, resolveImageRequest } from '../../lib/request.js'
 
 const facts = { scale: 16, defaults: {} }
 const resolve = (request: object, model: Parameters<typeof resolveImageRequest>[1] = facts) =>
-  resolveImageRequest({ prompt: 'x', seed: 0, ...request } as TextToImageRequest, model)
+  resolveImageRequest({ prompt: 'x', seed: 0, ...request }, model)
 
 describe('defaults', () => {
   test("without the checkpoint's own, the released scripts'", () => {
@@ -65,6 +65,7 @@ test("a schedule of one's own is sampled per step and ends at 0", () => {
 test.each<[object, RegExp]>([
   [{ prompt: undefined }, /prompt must be a string, got undefined/],
   [{ prompt: 7 }, /prompt must be a string, got 7/],
+  [{ prompt: '\u00e9'.repeat(2 ** 17 + 1) }, /prompt must be at most 262144 bytes of UTF-8, got 262146/],
   [{ steps: 0 }, /steps must be an integer from 1 to 4096, got 0/],
   [{ steps: 4097 }, /got 4097/],
   [{ steps: 1.5 }, /steps must be an integer/],
@@ -92,7 +93,11 @@ test.each<[object, RegExp]>([
   [{ toString: 1 }, /unknown option 'toString'/],
 ])('%o is refused', (request, message) => {
   const act = (): unknown => resolve(request)
-  expect(act).toThrow(expect.objectContaining({ code: 'request/invalid', message: expect.stringMatching(message) }))
+  expect(act).toThrow(expect.objectContaining({ code: 'request/invalid', message: expect.stringMatching(message) as unknown }))
+})
+
+test('a prompt of exactly 256 KB is fine', () => {
+  expect(resolve({ prompt: '\u00e9'.repeat(2 ** 17) }).prompt).toHaveLength(2 ** 17)
 })
 
 test('seed 0, an empty prompt and guidance 0 are fine', () => {

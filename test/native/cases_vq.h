@@ -1,0 +1,158 @@
+// Cases of the image tokenizer's ops: conv, group_norm, nearest.
+#pragma once
+#include "test/native/cases.h"
+
+namespace cases {
+
+struct ConvShape {
+  int64_t height, width, in, out, size;  // of the input; kernel size 1 or 3
+  Sampling sampling;
+  DType type;
+};
+enum class Residual { none, add };
+
+/// Value of the padded, possibly upsampled input under tap (dy, dx) of output pixel (y, x); golden README section 10.
+inline double conv_input(const std::vector<float>& x, const ConvShape& s, int64_t y, int64_t col, int64_t dy, int64_t dx, int64_t channel) {
+  const int64_t factor = s.sampling == Sampling::twice ? 2 : 1;
+  int64_t at_y = y, at_x = col;
+  if (s.sampling == Sampling::half) at_y = 2 * y, at_x = 2 * col;
+  if (s.size == 3) at_y += dy, at_x += dx;
+  if (s.size == 3 && s.sampling != Sampling::half) at_y -= 1, at_x -= 1;
+  if (at_y < 0 || at_x < 0 || at_y >= s.height * factor || at_x >= s.width * factor) return 0;
+  return x[static_cast<size_t>((at_y / factor * s.width + at_x / factor) * s.in + channel)];
+}
+
+inline Case conv_case(const ConvShape& s, Residual residual) {
+  const int64_t height = s.sampling == Sampling::half ? s.height / 2 : s.sampling == Sampling::twice ? s.height * 2 : s.height;
+  const int64_t width = s.sampling == Sampling::half ? s.width / 2 : s.sampling == Sampling::twice ? s.width * 2 : s.width;
+  const int64_t k = s.in * s.size * s.size;
+  struct Data {
+    std::vector<float> x, bias, add;
+    Matrix w;
+  };
+  const auto data = std::make_shared<Data>(Data{random_values(s.height * s.width * s.in, 16), random_values(s.out, 17),
+                                                random_values(height * width * s.out, 18), Matrix(s.type, s.out, k, 19)});
+  static constexpr const char* kSampling[] = {"same", "half", "twice"};
+  Case c;
+  c.name = text("conv ", s.size, "x", s.size, " ", kSampling[static_cast<int>(s.sampling)], " ", type_info(s.type).name, " ", s.height, "x", s.width,
+                " ", s.in, " to ", s.out, residual == Residual::add ? " with residual" : "");
+  c.bind = [=](Device& device) -> Bound {
+    const auto x = std::make_shared<Guarded>(device, s.height * s.width, s.in, 2, data->x), bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias);
+    const auto add = std::make_shared<Guarded>(device, height * width, s.out, 1, data->add), out = std::make_shared<Guarded>(device, height * width, s.out, 3);
+    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
+    return {[=, &device] {
+              device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(), s.sampling,
+                          residual == Residual::add ? Image{add->tensor(), height, width} : Image{}, {out->tensor(), height, width});
+            },
+            [=] { return out->read(); }};
+  };
+  c.expected = [=](Compute) {
+    Expected expected;
+    for (int64_t p = 0; p < height * width; p++)
+      for (int64_t o = 0; o < s.out; o++) {
+        double value = data->bias[static_cast<size_t>(o)], magnitude = std::fabs(value);
+        if (residual == Residual::add) value += data->add[static_cast<size_t>(p * s.out + o)], magnitude += std::fabs(data->add[static_cast<size_t>(p * s.out + o)]);
+        for (int64_t i = 0; i < k; i++) {
+          const int64_t channel = i / (s.size * s.size), tap = i % (s.size * s.size);
+          const double term = conv_input(data->x, s, p / width, p % width, tap / s.size, tap % s.size, channel) * data->w.values[static_cast<size_t>(o * k + i)];
+          value += term, magnitude += std::fabs(term);
+        }
+        expected.push(value, sum_error(k) * magnitude);
+      }
+    return expected;
+  };
+  return c;
+}
+
+inline Case group_norm_case(int64_t pixels, int64_t channels, int groups, float offset, Activation act) {
+  auto values = random_values(pixels * channels, 20);
+  for (float& v : values) v += offset;
+  const auto x = std::make_shared<std::vector<float>>(std::move(values));
+  const auto weight = std::make_shared<std::vector<float>>(random_values(channels, 21)), bias = std::make_shared<std::vector<float>>(random_values(channels, 22));
+  Case c;
+  c.name = text("group_norm ", pixels, "x", channels, " in ", groups, act == Activation::silu ? " silu" : "", ", offset ", offset);
+  c.bind = [=](Device& device) -> Bound {
+    const auto in = std::make_shared<Guarded>(device, pixels, channels, 1, *x), out = std::make_shared<Guarded>(device, pixels, channels, 2);
+    const auto w = std::make_shared<Guarded>(device, 1, channels, 0, *weight), b = std::make_shared<Guarded>(device, 1, channels, 0, *bias);
+    return {[=, &device] { device.group_norm({in->tensor(), 1, pixels}, w->tensor(), b->tensor(), groups, 1e-6f, act, {out->tensor(), 1, pixels}); },
+            [=] { return out->read(); }};
+  };
+  c.expected = [=](Compute) {
+    const int64_t wide = channels / groups;
+    std::vector<double> mean(static_cast<size_t>(groups)), factor(mean.size());
+    for (int64_t g = 0; g < groups; g++) {
+      double sum = 0, squares = 0;
+      for (int64_t p = 0; p < pixels; p++)
+        for (int64_t i = g * wide; i < (g + 1) * wide; i++) sum += (*x)[static_cast<size_t>(p * channels + i)];
+      mean[static_cast<size_t>(g)] = sum /= static_cast<double>(pixels * wide);
+      for (int64_t p = 0; p < pixels; p++)
+        for (int64_t i = g * wide; i < (g + 1) * wide; i++) squares += std::pow((*x)[static_cast<size_t>(p * channels + i)] - sum, 2);
+      factor[static_cast<size_t>(g)] = 1 / std::sqrt(squares / static_cast<double>(pixels * wide) + 1e-6);
+    }
+    Expected expected;
+    for (int64_t p = 0; p < pixels; p++)
+      for (int64_t i = 0; i < channels; i++) {
+        const auto g = static_cast<size_t>(i / wide);
+        const double v = (*x)[static_cast<size_t>(p * channels + i)], scale = factor[g] * (*weight)[static_cast<size_t>(i)];
+        const double value = (v - mean[g]) * scale + (*bias)[static_cast<size_t>(i)];
+        const double error = 4 * kUnit * (std::fabs(v * scale) + std::fabs(mean[g] * scale) + std::fabs((*bias)[static_cast<size_t>(i)]));
+        const double silu = value / (1 + std::exp(-value));
+        if (act == Activation::silu) expected.push(silu, 1.1 * error + 8 * kUnit * std::fabs(silu));
+        else expected.push(value, error);
+      }
+    return expected;
+  };
+  return c;
+}
+
+/// Points near table entries, some of them listed twice: exact.
+inline Case nearest_case(int64_t points, int64_t entries, int64_t width) {
+  const auto table = std::make_shared<Matrix>(DType::f32, entries, width, 23);
+  for (int64_t i = 0; i < width && entries > 3; i++)  // entry 3 repeats entry 1
+    table->values[static_cast<size_t>(3 * width + i)] = table->values[static_cast<size_t>(width + i)];
+  std::memcpy(table->data.data(), table->values.data(), table->data.size());
+  auto values = random_values(points * width, 24, 0.01f);
+  std::vector<double> ids;
+  for (int64_t p = 0; p < points; p++) {
+    const int64_t id = p * 5 % entries;
+    ids.push_back(static_cast<double>(entries > 3 && id == 3 ? 1 : id));
+    for (int64_t i = 0; i < width; i++) values[static_cast<size_t>(p * width + i)] += table->values[static_cast<size_t>(id * width + i)];
+  }
+  const auto x = std::make_shared<std::vector<float>>(std::move(values));
+  Case c;
+  c.name = text("nearest ", points, " of ", entries, "x", width);
+  c.bind = [=](Device& device) -> Bound {
+    const auto in = std::make_shared<Guarded>(device, points, width, 3, *x);
+    const std::shared_ptr<Weight> weight = device.prepare(table->host(), Precision::f32);
+    const auto found = std::make_shared<std::vector<int32_t>>(static_cast<size_t>(points), -1);
+    return {[=, &device] { device.nearest(in->tensor(), *weight, *found); }, [=] { return std::vector<float>(found->begin(), found->end()); }};
+  };
+  c.expected = [ids](Compute) {
+    Expected expected;
+    for (const double id : ids) expected.push(id, 0);
+    return expected;
+  };
+  return c;
+}
+
+inline std::vector<Case> vq_cases() {
+  std::vector<Case> all;
+  using enum Sampling;
+  for (const ConvShape& s : {ConvShape{1, 1, 1, 1, 3, same, DType::f32}, {2, 3, 3, 8, 3, same, DType::f32}, {5, 7, 8, 17, 3, same, DType::f16},
+                             {20, 11, 64, 70, 3, same, DType::f32}, {4, 4, 70, 3, 3, same, DType::f32}, {6, 5, 17, 33, 1, same, DType::f16},
+                             {8, 8, 9, 12, 3, half, DType::f32}, {2, 14, 16, 65, 3, half, DType::f16}, {3, 5, 7, 16, 3, twice, DType::f32},
+                             {9, 12, 33, 64, 3, twice, DType::f16}})
+    all.push_back(conv_case(s, Residual::none)), all.push_back(conv_case(s, Residual::add));
+  for (const Activation act : {Activation::none, Activation::silu}) {
+    all.push_back(group_norm_case(1, 8, 2, 0, act));
+    all.push_back(group_norm_case(35, 12, 3, 2, act));
+    all.push_back(group_norm_case(2100, 32, 32, -1, act));
+    all.push_back(group_norm_case(64, 70, 1, 0, act));
+  }
+  all.push_back(nearest_case(1, 1, 1));
+  all.push_back(nearest_case(40, 64, 8));
+  all.push_back(nearest_case(33, 131, 64));
+  return all;
+}
+
+}  // namespace cases

@@ -18,7 +18,11 @@ export default ts.config(
   {
     files: ['**/*.cjs', '**/*.mjs', '**/*.js'],
     languageOptions: {
-      globals: Object.fromEntries(['console', 'process', 'require', '__dirname', 'module', 'URL', 'performance', 'setTimeout', 'setImmediate', 'Buffer'].map((name) => [name, 'readonly'])),
+      globals: Object.fromEntries(
+        ['console', 'process', 'require', '__dirname', 'module', 'URL', 'performance', 'setTimeout', 'setImmediate', 'Buffer'].map(
+          (name) => [name, 'readonly'],
+        ),
+      ),
     },
   },
 )

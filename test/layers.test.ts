@@ -43,7 +43,8 @@ function nativeViolations(file: string, text: string): string[] {
     const seen = below[room]?.includes(target) && (room !== 'cpu' || target !== 'source' || blockFormats.includes(header!))
     if (!seen) found.push(`${file}: "${header}"`)
   }
-  if (/^\s*#\s*if.*(__CUDA|DIMOO_CUDA|DIMOO_WITH)/m.test(text) && room !== 'cuda' && file !== 'csrc/base/random.h') found.push(`${file}: conditional on CUDA`)
+  if (/^\s*#\s*if.*(__CUDA|DIMOO_CUDA|DIMOO_WITH)/m.test(text) && room !== 'cuda' && file !== 'csrc/base/random.h')
+    found.push(`${file}: conditional on CUDA`)
   return found
 }
 

@@ -34,7 +34,7 @@ test.each(Object.keys(scores) as Kind[])('%s', async (kind) => {
   const verdicts = await Promise.all(
     asked.map(async (prompt, i) => {
       const result = await model.generate({ prompt: prompt.text, seed: 100 + i }, { delivery: 'none' }).result()
-      return judge(prompt, detect(result.image.data as Uint8Array))
+      return judge(prompt, detect(result.image.data))
     }),
   )
   const share = (yes: (verdict: (typeof verdicts)[0]) => boolean): number => verdicts.filter(yes).length / prompts

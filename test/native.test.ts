@@ -20,7 +20,9 @@ for (const source of sources) {
   describe(source, () => {
     const cases = execFileSync(file, ['--list'], { encoding: 'utf8' }).trim().split('\n')
     test.each(cases)('%s', { timeout: 300_000 }, async (name) => {
-      const output = await run(file, [`=${name}`], { maxBuffer: 1 << 24 }).catch((error: unknown) => error as { stdout: string; stderr: string })
+      const output = await run(file, [`=${name}`], { maxBuffer: 1 << 24 }).catch(
+        (error: unknown) => error as { stdout: string; stderr: string },
+      )
       expect(`${output.stdout}${output.stderr}`).toContain(`ok ${name}\n`)
       expect(output.stdout).not.toContain('not ok')
     })

@@ -32,7 +32,7 @@ const char* code_name(Code code);
 class Error : public std::exception {
  public:
   Error(Code code, std::string text) : code_(code), text_(std::move(text)) {}
-  /// For device/out-of-memory: bytes needed and bytes there are.
+  /// For device/out-of-memory: bytes needed and bytes there are. For queue/full: milliseconds until it may be worth trying again.
   Error(Code code, std::string text, int64_t needed, int64_t available)
       : code_(code), text_(std::move(text)), needed_(needed), available_(available) {}
 

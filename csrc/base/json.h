@@ -18,6 +18,7 @@ class Json {
   using Object = std::vector<std::pair<std::string, Json>>;  // in the file's order
 
   Json() = default;  // null
+  // NOLINTBEGIN(google-explicit-constructor): values convert, so that building an object reads like JSON
   Json(std::nullptr_t) {}
   Json(bool value) : value_(value) {}
   Json(int value) : value_(static_cast<int64_t>(value)) {}
@@ -29,6 +30,7 @@ class Json {
   Json(std::string_view value) : value_(std::string(value)) {}
   Json(Array value) : value_(std::move(value)) {}
   Json(Object value) : value_(std::move(value)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   /// Throws Error{on_error} with `what` named: "config.json: expected ',' or '}' at byte 17".
   static Json parse(std::string_view text, std::string_view what, Code on_error = Code::model_corrupt);

@@ -23,7 +23,9 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   if (!known || !S_ISREG(status.st_mode) || status.st_size == 0) {
     ::close(file);
     fail(Code::model_corrupt, path, ": expected a file with content, got ",
-         !known ? "no status" : S_ISREG(status.st_mode) ? "an empty one" : "something else");
+         !known                    ? "no status"
+         : S_ISREG(status.st_mode) ? "an empty one"
+                                   : "something else");
   }
   size_ = static_cast<size_t>(status.st_size);
   void* data = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);

@@ -30,6 +30,12 @@ std::vector<Variant> probe() {
     if (vnni) found.push_back({with_vnni.name, &with_vnni});
     found.push_back({plain.name, &plain});
   }
+  if (avx2 && __builtin_cpu_supports("avxvnni")) {
+    static Kernels with_vnni = avx2_kernels();
+    with_vnni.name = "avx_vnni";
+    add_avxvnni(with_vnni);
+    found.push_back({with_vnni.name, &with_vnni});
+  }
   if (avx2) found.push_back({avx2_kernels().name, &avx2_kernels()});
 #endif
   found.push_back({"portable", nullptr});

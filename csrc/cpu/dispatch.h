@@ -13,7 +13,7 @@ struct Variant {
   const Kernels* kernels = nullptr;
 };
 
-/// Best first: avx512_vnni_bf16, avx512_vnni, avx512, avx2, portable (those this machine has).
+/// Best first: avx512_vnni_bf16, avx512_vnni, avx512, avx_vnni, avx2, portable (those this machine has).
 const std::vector<Variant>& variants();
 /// The named one, or the best for an empty name; request/invalid listing the names for an unknown one. The environment
 /// variable DIMOO_CPU_VARIANT names one where the caller does not.

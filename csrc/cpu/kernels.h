@@ -10,24 +10,27 @@ namespace dimoo::cpu {
 inline constexpr int kPanel = 64;
 /// Values of K whose partial sums stay in registers; a longer K is summed block by block, in order.
 inline constexpr int kDepth = 512;
+/// The same for int8, where a panel's piece with its scales stays in L1.
+inline constexpr int kDepthInt8 = 512;
 /// Values of one quantisation group of activations.
 inline constexpr int kGroup = 32;
 
-/// Int8 weights of one panel: for group g and column j, w = scale[g][j] * q + minimum[g][j].
+/// Int8 weights of a piece of one panel: for group g and column j, w = scale[g][j] * q + minimum[g][j].
 struct Int8Panel {
-  const int8_t* q = nullptr;         // [k / 4][64][4]
-  const float* scale = nullptr;      // [k / group][64]
-  const float* minimum = nullptr;    // [k / group][64], null when all are zero
-  const int32_t* offset = nullptr;   // [k / group][64]: -128 * sum of q over the group
-  int group = kGroup;                // 32, or 16 for Q6_K
+  const int8_t* q = nullptr;        // [groups][group / 4][64][4]
+  const float* scale = nullptr;     // [groups][64]
+  const float* minimum = nullptr;   // [groups][64], null when all are zero; only with groups of 32
+  const int32_t* offset = nullptr;  // [groups][64]: -128 * sum of q over the group
+  int group = kGroup;               // 32, or 16 for Q6_K
+  int64_t groups = 0;
 };
 
-/// Int8 activations of `rows` rows side by side: u = q + 128.
+/// Int8 activations, row after row, beginning at the piece's first value of K: u = q + 128.
 struct Int8Rows {
   const uint8_t* u = nullptr;    // [row][k]
   const float* scale = nullptr;  // [row][k / 32]
-  const int32_t* sum = nullptr;  // [row][k / 16]: sums of q, for minima
-  int64_t k = 0;
+  const float* sum = nullptr;    // [row][k / 32]: scale times the sum of q, for minima
+  int64_t k = 0;                 // of a whole row
 };
 
 struct Kernels {
@@ -58,6 +61,8 @@ struct Kernels {
   void (*scale_shift)(const float* x, const float* scale, const float* shift, int64_t channels, bool silu, float* out);
   /// Squared distances of one point (k) to the 64 columns of a panel.
   void (*distances)(const float* x, const float* panel, int64_t k, float* out);
+  /// One row of int8 activations, as cpu/weight.h's quantize_row.
+  void (*quantize_row)(const float* x, int64_t k, uint8_t* u, float* scale, float* sum);
   /// `rounds` rounds of independent multiply-adds in registers, for benches: what this core can do at most. Returns the operations
   /// done; `seed` and `out` keep the compiler honest.
   int64_t (*peak_f32)(int64_t rounds, float seed, float* out);
@@ -66,6 +71,7 @@ struct Kernels {
 const Kernels& avx512_kernels();       // f32 only: AVX-512 F, BW, DQ, VL
 void add_avx512bf16(Kernels& table);   // AVX512_BF16
 void add_avx512vnni(Kernels& table);   // AVX512_VNNI
+void add_avxvnni(Kernels& table);      // AVX-VNNI
 const Kernels& avx2_kernels();         // AVX2, FMA, F16C
 
 }  // namespace dimoo::cpu

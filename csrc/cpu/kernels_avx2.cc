@@ -1,6 +1,7 @@
 // The kernels for AVX2 with FMA: 8 lanes, tiles of 6 rows x 2 vectors (12 sums, 2 weights, 1 activation: 15 of 16 registers).
 #include <immintrin.h>
 
+#include "cpu/int8_avx.h"
 #include "cpu/simd_kernels.h"
 
 namespace dimoo::cpu {
@@ -29,6 +30,11 @@ struct Avx2 {
     const __m256i bits = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     return _mm256_mul_ps(a, _mm256_castsi256_ps(bits));
   }
+  static void store_bytes(uint8_t* p, F v) {
+    const __m256i n = _mm256_cvtps_epi32(v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(n), _mm256_extracti128_si256(n, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+  }
   static float reduce_add(F v) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -41,51 +47,23 @@ struct Avx2 {
   }
 };
 
-/// Without VNNI: bytes widen to 16 bits, pairs multiply into 32 (pmaddwd), exact. Two columns' quads per 128-bit lane.
-void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  const int64_t groups = a.k / b.group;
-  alignas(32) float sums[kPanel];
-  alignas(32) int32_t dots[kPanel];
-  for (int i = 0; i < m; i++) {
-    const uint8_t* u = a.u + (first + i) * a.k;
-    for (int j = 0; j < kPanel; j++) sums[j] = 0;
-    for (int64_t g = 0; g < groups; g++) {
-      const int8_t* q = b.q + g * b.group * kPanel;
-      for (int j = 0; j < kPanel; j += 8) {
-        __m256i lo = _mm256_setzero_si256(), hi = _mm256_setzero_si256();
-        for (int p = 0; p < b.group; p += 4) {
-          int32_t four;
-          __builtin_memcpy(&four, u + g * b.group + p, 4);
-          const __m256i x = _mm256_cvtepu8_epi16(_mm_set1_epi32(four));
-          const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + (p / 4 * kPanel + j) * 4));
-          lo = _mm256_add_epi32(lo, _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm256_castsi256_si128(w)), x));
-          hi = _mm256_add_epi32(hi, _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm256_extracti128_si256(w, 1)), x));
-        }
-        // hadd interleaves the 128-bit halves: columns 0 1 4 5 | 2 3 6 7
-        const __m256i mixed = _mm256_permute4x64_epi64(_mm256_hadd_epi32(lo, hi), 0xD8);
-        _mm256_store_si256(reinterpret_cast<__m256i*>(dots + j), mixed);
-      }
-      const float scale = a.scale[(first + i) * (a.k / kGroup) + g * b.group / kGroup];
-      const float sum = b.minimum ? scale * static_cast<float>(a.sum[(first + i) * (a.k / 16) + g * b.group / 16] +
-                                                               (b.group == 32 ? a.sum[(first + i) * (a.k / 16) + g * 2 + 1] : 0))
-                                  : 0;
-      for (int j = 0; j < kPanel; j++) {
-        const float dot = static_cast<float>(dots[j] + b.offset[g * kPanel + j]);
-        sums[j] = __builtin_fmaf(dot, scale * b.scale[g * kPanel + j], sums[j]);
-        if (b.minimum) sums[j] = __builtin_fmaf(sum, b.minimum[g * kPanel + j], sums[j]);
-      }
-    }
-    for (int j = 0; j < columns; j++) c[i * stride + j] = add ? c[i * stride + j] + sums[j] : sums[j];
+/// Without VNNI: |w| * (q with w's sign) in pairs, at most 2 * 128 * 127 and so within 16 bits, then pairs of pairs; exact.
+struct Avx2Int8 {
+  static __m256i start(const int32_t*) { return _mm256_setzero_si256(); }
+  static __m256i step(__m256i sum, __m256i x, __m256i w) {
+    const __m256i q = _mm256_xor_si256(x, _mm256_set1_epi8(-128));  // u - 128
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
-}
+};
 
 }  // namespace
 
 const Kernels& avx2_kernels() {
   static const Kernels table = [] {
     Kernels made = make_table<Avx2>("avx2");
-    made.tile_int8 = tile_int8;
-    made.rows_int8 = 4;
+    made.tile_int8 = tile_int8<Avx2Int8>;
+    made.rows_int8 = kInt8Rows;
     return made;
   }();
   return table;

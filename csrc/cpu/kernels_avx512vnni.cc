@@ -9,17 +9,15 @@ namespace {
 
 constexpr int kTile = 3;
 
-template <int M, int N>
+template <int M, int N, int Quads>
 inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
   __m512 sum[M][N];
 #pragma GCC unroll 4
   for (int i = 0; i < M; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < N; j++) sum[i][j] = _mm512_setzero_ps();
-  const int64_t groups = a.k / b.group;
-  const int quads = b.group / 4;
   const int8_t* q = b.q;
-  for (int64_t g = 0; g < groups; g++) {
+  for (int64_t g = 0; g < b.groups; g++) {
     __m512i dot[M][N];
 #pragma GCC unroll 4
     for (int j = 0; j < N; j++) {
@@ -27,14 +25,15 @@ inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Pane
 #pragma GCC unroll 4
       for (int i = 0; i < M; i++) dot[i][j] = start;
     }
-    for (int p = 0; p < quads; p++, q += kPanel * 4) {
+#pragma GCC unroll 8
+    for (int p = 0; p < Quads; p++, q += kPanel * 4) {
       __m512i w[N];
 #pragma GCC unroll 4
       for (int j = 0; j < N; j++) w[j] = _mm512_loadu_si512(q + j * 64);
 #pragma GCC unroll 4
       for (int i = 0; i < M; i++) {
         int four;
-        __builtin_memcpy(&four, a.u + (first + i) * a.k + g * b.group + p * 4, 4);
+        __builtin_memcpy(&four, a.u + (first + i) * a.k + (g * Quads + p) * 4, 4);
         const __m512i x = _mm512_set1_epi32(four);
 #pragma GCC unroll 4
         for (int j = 0; j < N; j++) dot[i][j] = _mm512_dpbusd_epi32(dot[i][j], x, w[j]);
@@ -42,16 +41,15 @@ inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Pane
     }
 #pragma GCC unroll 4
     for (int i = 0; i < M; i++) {
-      const __m512 scale = _mm512_set1_ps(a.scale[(first + i) * (a.k / kGroup) + g * b.group / kGroup]);
+      const int64_t at = (first + i) * (a.k / kGroup) + g * (Quads * 4) / kGroup;
+      const __m512 scale = _mm512_set1_ps(a.scale[at]);
 #pragma GCC unroll 4
       for (int j = 0; j < N; j++) {
         const __m512 both = _mm512_mul_ps(scale, _mm512_loadu_ps(b.scale + g * kPanel + j * 16));
         sum[i][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[i][j]), both, sum[i][j]);
       }
       if (b.minimum) {
-        const int32_t* sums = a.sum + (first + i) * (a.k / 16) + g * b.group / 16;
-        const float total = static_cast<float>(sums[0] + (b.group == 32 ? sums[1] : 0));
-        const __m512 part = _mm512_mul_ps(scale, _mm512_set1_ps(total));
+        const __m512 part = _mm512_set1_ps(a.sum[at]);
 #pragma GCC unroll 4
         for (int j = 0; j < N; j++)
           sum[i][j] = _mm512_fmadd_ps(part, _mm512_loadu_ps(b.minimum + g * kPanel + j * 16), sum[i][j]);
@@ -68,24 +66,30 @@ inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Pane
     }
 }
 
-template <int N>
+template <int N, int Quads>
 inline void tile_rows(int64_t first, int m, int tail, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
   switch (m) {
-    case 1: return tile_body<1, N>(first, tail, a, b, c, stride, add);
-    case 2: return tile_body<2, N>(first, tail, a, b, c, stride, add);
-    default: return tile_body<3, N>(first, tail, a, b, c, stride, add);
+    case 1: return tile_body<1, N, Quads>(first, tail, a, b, c, stride, add);
+    case 2: return tile_body<2, N, Quads>(first, tail, a, b, c, stride, add);
+    default: return tile_body<3, N, Quads>(first, tail, a, b, c, stride, add);
+  }
+}
+
+template <int Quads>
+inline void tile_columns(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  const int vectors = (columns + 15) / 16;
+  const int tail = columns - (vectors - 1) * 16;
+  switch (vectors) {
+    case 1: return tile_rows<1, Quads>(first, m, tail, a, b, c, stride, add);
+    case 2: return tile_rows<2, Quads>(first, m, tail, a, b, c, stride, add);
+    case 3: return tile_rows<3, Quads>(first, m, tail, a, b, c, stride, add);
+    default: return tile_rows<4, Quads>(first, m, tail, a, b, c, stride, add);
   }
 }
 
 void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  const int vectors = (columns + 15) / 16;
-  const int tail = columns - (vectors - 1) * 16;
-  switch (vectors) {
-    case 1: return tile_rows<1>(first, m, tail, a, b, c, stride, add);
-    case 2: return tile_rows<2>(first, m, tail, a, b, c, stride, add);
-    case 3: return tile_rows<3>(first, m, tail, a, b, c, stride, add);
-    default: return tile_rows<4>(first, m, tail, a, b, c, stride, add);
-  }
+  if (b.group == kGroup) return tile_columns<kGroup / 4>(first, m, columns, a, b, c, stride, add);
+  tile_columns<4>(first, m, columns, a, b, c, stride, add);  // Q6_K: groups of 16
 }
 
 }  // namespace

@@ -14,8 +14,7 @@ namespace {
 struct Row {
   std::vector<float> x;
   std::vector<uint8_t> u;
-  std::vector<float> scale;
-  std::vector<int32_t> sum;
+  std::vector<float> scale, sum;
 };
 
 Row prepare(const float* x, int64_t k, Compute compute) {
@@ -24,7 +23,7 @@ Row prepare(const float* x, int64_t k, Compute compute) {
   if (compute == Compute::bf16)
     for (float& v : row.x) v = bf16_to_f32(f32_to_bf16(v));
   if (compute == Compute::int8) {
-    row.u.resize(static_cast<size_t>(k)), row.scale.resize(static_cast<size_t>(k / kGroup)), row.sum.resize(static_cast<size_t>(k / 16));
+    row.u.resize(static_cast<size_t>(k)), row.scale.resize(static_cast<size_t>(k / kGroup)), row.sum.resize(row.scale.size());
     quantize_row(x, k, row.u.data(), row.scale.data(), row.sum.data());
     for (int64_t p = 0; p < k; p++)
       row.x[static_cast<size_t>(p)] = static_cast<float>(row.u[static_cast<size_t>(p)] - 128) * row.scale[static_cast<size_t>(p / kGroup)];

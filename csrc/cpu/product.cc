@@ -26,16 +26,25 @@ int64_t packed_bytes(const Kernels& kernels, Compute compute, int64_t count, int
   switch (compute) {
     case Compute::f32: return round_up(count, kernels.rows) * k * 4;
     case Compute::bf16: return round_up(count, kernels.rows) * round_up(k, 2) * 2;
-    case Compute::int8: return round_up(count * k, 64) + round_up(count * (k / kGroup) * 4, 64) + count * (k / 16) * 4;
+    case Compute::int8: return round_up(count * k, 64) + 2 * round_up(count * (k / kGroup) * 4, 64);
   }
   return 0;
 }
 
-void pack_rows_bf16(const float* x, int64_t stride, int64_t count, int64_t k, int rows, uint16_t* to) {
-  const int64_t even = round_up(k, 2);
-  std::memset(to, 0, static_cast<size_t>(even * rows * 2));
+/// Rounds a piece of a row first, then spreads it in pairs: two simple loops are faster than one.
+void pack_rows_bf16(const float* x, int64_t stride, int64_t count, int64_t k, int rows, uint32_t* to) {
+  constexpr int64_t kPiece = 512;
+  if (count < rows) std::memset(to, 0, static_cast<size_t>(round_up(k, 2) / 2 * rows) * 4);
   for (int64_t i = 0; i < count; i++)
-    for (int64_t p = 0; p < k; p++) to[(p / 2 * rows + i) * 2 + p % 2] = f32_to_bf16(x[i * stride + p]);
+    for (int64_t from = 0; from < k; from += kPiece) {
+      const float* row = x + i * stride + from;
+      const int64_t depth = std::min(kPiece, k - from);
+      uint32_t rounded[kPiece + 1];
+      for (int64_t p = 0; p < depth; p++) rounded[p] = f32_to_bf16(row[p]);
+      rounded[depth] = 0;
+      uint32_t* at = to + from / 2 * rows + i;
+      for (int64_t p = 0; p < depth; p += 2) at[p / 2 * rows] = rounded[p] | rounded[p + 1] << 16;
+    }
 }
 
 /// Packs in parallel, a few tiles a task.
@@ -47,11 +56,11 @@ Packed pack(const Products& products, Tensor x, Compute compute) {
   if (compute == Compute::int8) {
     auto* u = reinterpret_cast<uint8_t*>(data);
     auto* scale = reinterpret_cast<float*>(data + round_up(count * k, 64));
-    auto* sum = reinterpret_cast<int32_t*>(data + round_up(count * k, 64) + round_up(count * (k / kGroup) * 4, 64));
+    float* sum = scale + round_up(count * (k / kGroup) * 4, 64) / 4;
     packed.int8 = {u, scale, sum, k};
     products.pool.run((count + 15) / 16, [&](int64_t task, int) {
       for (int64_t i = task * 16; i < std::min(count, task * 16 + 16); i++)
-        quantize_row(x.f32_row(i), k, u + i * k, scale + i * (k / kGroup), sum + i * (k / 16));
+        kernels.quantize_row(x.f32_row(i), k, u + i * k, scale + i * (k / kGroup), sum + i * (k / kGroup));
     });
     return packed;
   }
@@ -61,23 +70,28 @@ Packed pack(const Products& products, Tensor x, Compute compute) {
     if (compute == Compute::f32) {
       pack_rows(x.f32_row(first), x.stride, here, k, rows, reinterpret_cast<float*>(data) + first * k);
     } else {
-      pack_rows_bf16(x.f32_row(first), x.stride, here, k, rows, reinterpret_cast<uint16_t*>(data) + first * round_up(k, 2));
+      pack_rows_bf16(x.f32_row(first), x.stride, here, k, rows, reinterpret_cast<uint32_t*>(data) + first * (round_up(k, 2) / 2));
     }
   });
   return packed;
 }
 
+void multiply_int8(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add,
+                   float* c, int64_t stride) {
+  const int rows = x.kernels.rows_int8;
+  for (int64_t from = 0; from < x.k; from += kDepthInt8) {
+    const Int8Panel weights = w.int8_panel(panel, from, std::min<int64_t>(kDepthInt8, x.k - from));
+    const Int8Rows piece{x.int8.u + from, x.int8.scale + from / kGroup, x.int8.sum + from / kGroup, x.k};
+    for (int64_t i = 0; i < count; i += rows)
+      x.kernels.tile_int8(first + i, static_cast<int>(std::min<int64_t>(rows, count - i)), columns, piece, weights, c + i * stride, stride,
+                          add || from > 0);
+  }
+}
+
 /// c (rows [first, first + count), columns of one panel) = or += x w^T over all of K.
 void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add,
               float* c, int64_t stride) {
-  if (x.compute == Compute::int8) {
-    const Int8Panel weights = w.int8_panel(panel);
-    for (int64_t i = 0; i < count; i += x.kernels.rows_int8) {
-      const int m = static_cast<int>(std::min<int64_t>(x.kernels.rows_int8, count - i));
-      x.kernels.tile_int8(first + i, m, columns, x.int8, weights, c + i * stride, stride, add);
-    }
-    return;
-  }
+  if (x.compute == Compute::int8) return multiply_int8(x, w, panel, columns, first, count, add, c, stride);
   const int rows = x.kernels.rows;
   const bool brain = x.compute == Compute::bf16;
   const int64_t units = brain ? round_up(x.k, 2) / 2 : x.k;  // 32-bit groups along K

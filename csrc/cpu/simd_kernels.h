@@ -1,7 +1,7 @@
 // The kernels of kernels.h, written once over a vector type V; included by one file per instruction set, inside its own
 // anonymous namespace, so that no copy compiled for a wide machine is ever linked elsewhere.
 // V offers: kWidth, kTile (rows of a tile), kVectors (vectors of a tile), F, and load, store, load_part, store_part, set, add, sub,
-// mul, div, fmadd, max, min, round, scale_by_exp2, reduce_add, reduce_max.
+// mul, div, fmadd, max, min, round, scale_by_exp2, reduce_add, reduce_max, store_bytes.
 #include <cstdint>
 
 #include "cpu/kernels.h"
@@ -71,7 +71,7 @@ void tile(int m, int columns, int64_t k, const float* a, const float* b, float* 
   }
 }
 
-/// exp(x) for x <= 88, within 2 units in the last place; 0 below -87.3. Range reduction by ln 2 in two parts, degree 6.
+/// exp(x) within 2 units in the last place for -87.3 <= x <= 88, clamped there. Range reduction by ln 2 in two parts, degree 6.
 template <class V>
 inline typename V::F exp(typename V::F x) {
   x = V::max(V::min(x, V::set(88.0f)), V::set(-87.3f));
@@ -216,6 +216,31 @@ int64_t peak_f32(int64_t rounds, float seed, float* out) {
   return rounds * kChains * V::kWidth * 2;
 }
 
+/// The same bits as cpu/weight.h's quantize_row: the sums are of integers, so their order does not matter.
+template <class V>
+void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, float* sum) {
+  constexpr int kVectors = kGroup / V::kWidth;
+  for (int64_t g = 0; g < k / kGroup; g++, x += kGroup, u += kGroup) {
+    typename V::F v[kVectors], top = V::set(0), spoiled = V::set(0), total = V::set(0);
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; i++) {
+      v[i] = V::load(x + i * V::kWidth);
+      top = V::max(top, V::max(v[i], V::sub(V::set(0), v[i])));
+      spoiled = V::fmadd(v[i], V::set(0), spoiled);
+    }
+    const float highest = V::reduce_max(top);
+    const typename V::F inverse = V::set(highest > 0 ? 127.0f / highest : 0.0f);
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; i++) {
+      const typename V::F q = V::round(V::mul(v[i], inverse));
+      total = V::add(total, q);
+      V::store_bytes(u + i * V::kWidth, V::add(q, V::set(128.0f)));
+    }
+    scale[g] = highest / 127.0f + V::reduce_add(spoiled);
+    sum[g] = scale[g] * V::reduce_add(total);
+  }
+}
+
 template <class V>
 Kernels make_table(const char* name) {
   Kernels table{};
@@ -230,6 +255,7 @@ Kernels make_table(const char* name) {
   table.channel_sums = channel_sums;
   table.scale_shift = scale_shift<V>;
   table.distances = distances<V>;
+  table.quantize_row = quantize_row<V>;
   table.peak_f32 = peak_f32<V>;
   return table;
 }

@@ -115,32 +115,36 @@ void CpuWeight::pack_int8(int64_t panel, std::byte* to) const {
   }
 }
 
-Int8Panel CpuWeight::int8_panel(const std::byte* at) const {
+Int8Panel CpuWeight::int8_panel(const std::byte* at, int64_t from, int64_t count) const {
   Int8Panel panel;
   panel.group = group();
-  panel.q = reinterpret_cast<const int8_t*>(at);
-  panel.scale = reinterpret_cast<const float*>(at + tensor_.cols * kPanel);
-  panel.minimum = panel.scale + groups() * kPanel;
-  panel.offset = reinterpret_cast<const int32_t*>(panel.minimum + groups() * kPanel);
-  if (tensor_.type != DType::q4_k && tensor_.type != DType::q5_k) panel.minimum = nullptr;
+  panel.groups = count / group();
+  const int64_t skipped = from / group() * kPanel;
+  const auto* scale = reinterpret_cast<const float*>(at + tensor_.cols * kPanel);
+  panel.q = reinterpret_cast<const int8_t*>(at) + from * kPanel;
+  panel.scale = scale + skipped;
+  if (tensor_.type == DType::q4_k || tensor_.type == DType::q5_k) panel.minimum = scale + groups() * kPanel + skipped;
+  panel.offset = reinterpret_cast<const int32_t*>(scale + 2 * groups() * kPanel) + skipped;
   return panel;
 }
 
-void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, int32_t* sum) {
+void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, float* sum) {
   for (int64_t g = 0; g < k / kGroup; g++, x += kGroup, u += kGroup) {
-    float top = 0;
-    for (int i = 0; i < kGroup; i++) top = std::fmax(top, std::fabs(x[i]));
-    scale[g] = top / 127.0f;
-    const float inverse = top > 0 ? 127.0f / top : 0.0f;
-    for (int half = 0; half < 2; half++) {
-      int32_t total = 0;
-      for (int i = half * 16; i < half * 16 + 16; i++) {
-        const auto q = static_cast<int32_t>(std::nearbyint(x[i] * inverse));
-        u[i] = static_cast<uint8_t>(q + 128);
-        total += q;
-      }
-      sum[g * 2 + half] = total;
+    float top = 0, spoiled = 0;
+    for (int i = 0; i < kGroup; i++) {
+      top = std::max(top, std::fabs(x[i]));
+      spoiled += x[i] * 0.0f;  // a NaN or infinity makes the group's scale NaN: it must not become a plausible number
     }
+    const float inverse = top > 0 ? 127.0f / top : 0.0f;
+    int32_t total = 0;
+    for (int i = 0; i < kGroup; i++) {
+      const float rounded = std::nearbyint(x[i] * inverse);
+      const int32_t q = std::fabs(rounded) <= 127 ? static_cast<int32_t>(rounded) : 0;
+      u[i] = static_cast<uint8_t>(q + 128);
+      total += q;
+    }
+    scale[g] = top / 127.0f + spoiled;
+    sum[g] = scale[g] * static_cast<float>(total);
   }
 }
 

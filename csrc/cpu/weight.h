@@ -29,7 +29,8 @@ class CpuWeight : public Weight {
   void pack(int64_t panel, std::byte* to) const;
   /// Row dequantised exactly to f32.
   void row(int64_t row, float* to) const;
-  Int8Panel int8_panel(const std::byte* packed) const;
+  /// Values [from, from + count) of K of a packed panel.
+  Int8Panel int8_panel(const std::byte* packed, int64_t from, int64_t count) const;
   int group() const;
 
   /// Takes all panels, packed one after another, and counts their bytes until this matrix goes.
@@ -54,7 +55,7 @@ class CpuWeight : public Weight {
 /// How products with this matrix are computed: design.md, contract 4.
 Compute compute_for(DType type, Precision precision, const Kernels* kernels);
 
-/// Q8 activations: per group of 32, scale = max|x| / 127, q = round(x / scale). u = q + 128.
-void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, int32_t* sum);
+/// Q8 activations: per group of 32, scale = max|x| / 127, q = round(x / scale). u = q + 128; sum = scale times the sum of q.
+void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, float* sum);
 
 }  // namespace dimoo::cpu

@@ -81,7 +81,10 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
     std::lock_guard lock(mutex_);
     if (closed_) fail(Code::disposed, "the model was closed");
     const int64_t limit = options_.max_active + options_.max_queue;
-    if (stats_.running >= limit) fail(Code::queue_full, "expected at most ", limit, " runs at once, got one more");
+    if (stats_.running >= limit) {
+      const double mean = stats_.completed ? stats_.busy_ms / static_cast<double>(stats_.completed) : 0;
+      throw Error(Code::queue_full, text("expected at most ", limit, " runs at once, got one more"), static_cast<int64_t>(mean), 0);
+    }
     stats_.running++;
   }
   engine_->submit({run, weights_, this, options_.max_rows_per_pass, options_.max_active});

@@ -107,8 +107,10 @@ void Run::finish(RunState state, std::optional<Error> error) {
   doorbell_();
 }
 
+// What has ended is read without the lock, so nothing of it changes any more.
 void Run::record_pass(double ms) {
   std::lock_guard lock(mutex_);
+  if (state_ != RunState::running) return;
   outcome_.decode_ms += ms;
   outcome_.forward_passes++;
 }
@@ -121,12 +123,13 @@ void Run::record(int64_t image, int64_t rows, const Canvas::Fixed& fixed) {
   event.steps = canvas.steps();
   event.masked = static_cast<int64_t>(canvas.masked().size());
   event.rows = rows;
-  event.elapsed_ms = since_ms(created_);
+  event.elapsed_ms = since_ms(started_);
   {
     std::lock_guard lock(mutex_);
+    if (state_ != RunState::running) return;
     outcome_.forward_tokens += rows;
     outcome_.steps = std::max(outcome_.steps, canvas.step());
-    if (request_.delivery == Delivery::none || state_ != RunState::running) return;
+    if (request_.delivery == Delivery::none) return;
   }
   event.tokens = canvas.cells();
   event.guess = canvas.guess();
@@ -157,6 +160,7 @@ void Run::record_picture(Picture picture, double ms) {
   pictures_.push_back(std::move(picture));
   {
     std::lock_guard lock(mutex_);
+    if (state_ != RunState::running) return;
     outcome_.vq_ms += ms;
   }
   if (pictures_.size() == canvases_.size()) finish(RunState::done);

@@ -6,8 +6,7 @@
 namespace dimoo {
 namespace {
 
-constexpr DType kWeightTypes[] = {DType::f32,  DType::f16,  DType::bf16, DType::q8_0,
-                                  DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0};
+constexpr DType kWeightTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0};
 
 DType wanted_type(const ExpectedTensor& tensor, const TypeRules& rules) {
   if (tensor.shape.size() < 2) return DType::f32;

@@ -76,8 +76,7 @@ Spread spread_of(const ExpectedTensor& tensor, int64_t layers) {
   double inputs = 1;
   for (size_t i = 1; i < tensor.shape.size(); i++) inputs *= static_cast<double>(tensor.shape[i]);
   if (tensor.name == "token_embd.weight" || tensor.name == "vq.quantize.embedding.weight") inputs = 1;
-  if (tensor.name.ends_with("attn_output.weight") || tensor.name.ends_with("ffn_down.weight"))
-    inputs *= 2 * static_cast<double>(layers);
+  if (tensor.name.ends_with("attn_output.weight") || tensor.name.ends_with("ffn_down.weight")) inputs *= 2 * static_cast<double>(layers);
   return {0.0f, static_cast<float>(std::sqrt(3.0 / inputs))};  // a uniform of this range has variance 1 / inputs
 }
 

@@ -11,9 +11,26 @@ namespace dimoo {
 namespace {
 
 constexpr const char* kFirst[] = {"<|startoftext|>", "<|endoftext|>", "[CLS]", "[gMASK]"};
-constexpr const char* kLast[] = {"<|mdm_mask|>", "", "", "<padding>", "<system>", "</system>", "<user>", "</user>", "<role>", "</role>",
-                                 "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<IMAGE>", "</IMAGE>", "<uncondition>",
-                                 "", "", "<answer>", "</answer>"};
+constexpr const char* kLast[] = {"<|mdm_mask|>",
+                                 "",
+                                 "",
+                                 "<padding>",
+                                 "<system>",
+                                 "</system>",
+                                 "<user>",
+                                 "</user>",
+                                 "<role>",
+                                 "</role>",
+                                 "<|start_header_id|>",
+                                 "<|end_header_id|>",
+                                 "<|eot_id|>",
+                                 "<IMAGE>",
+                                 "</IMAGE>",
+                                 "<uncondition>",
+                                 "",
+                                 "",
+                                 "<answer>",
+                                 "</answer>"};
 constexpr int32_t kLastCount = static_cast<int32_t>(std::size(kLast));
 constexpr int32_t kSpecials = 256 + kLastCount;  // up to the mask there are 4 + 252 reserved ones
 
@@ -24,8 +41,8 @@ std::array<std::string, 256> byte_letters() {
   for (uint32_t byte = 0; byte < 256; byte++) {
     const bool visible = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
     const uint32_t point = visible ? byte : hidden++;
-    if (point < 0x80) letters[byte] = {static_cast<char>(point)};
-    else letters[byte] = {static_cast<char>(0xC0 | point >> 6), static_cast<char>(0x80 | (point & 63))};
+    if (point >= 0x80) letters[byte].push_back(static_cast<char>(0xC0 | point >> 6));
+    letters[byte].push_back(static_cast<char>(point < 0x80 ? point : 0x80 | (point & 63)));
   }
   return letters;
 }

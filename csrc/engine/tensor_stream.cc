@@ -47,8 +47,10 @@ class Stream {
       next_batch(filling);
       const auto fresh = static_cast<int64_t>(filling.chunks.size());
       pool_.run(fresh + 1, [&](int64_t task, int worker) {
-        if (task == 0) write(written);
-        else make(filling, static_cast<size_t>(task - 1), scratch_[static_cast<size_t>(worker)]);
+        if (task == 0)
+          write(written);
+        else
+          make(filling, static_cast<size_t>(task - 1), scratch_[static_cast<size_t>(worker)]);
       });
       for (const Chunk& chunk : written.chunks) {
         done += bytes_of(tensors_[chunk.tensor], chunk.count);
@@ -83,8 +85,10 @@ class Stream {
     check(tensor, largest_magnitude(values.data(), chunk.count));
     std::vector<std::byte>& out = batch.bytes[index];
     out.resize(static_cast<size_t>(bytes_of(tensor, chunk.count)));
-    if (tensor.stored) std::memcpy(out.data(), tensor.stored + bytes_of(tensor, chunk.first), out.size());
-    else quantize(tensor.type, values.data(), chunk.count, out.data());
+    if (tensor.stored)
+      std::memcpy(out.data(), tensor.stored + bytes_of(tensor, chunk.first), out.size());
+    else
+      quantize(tensor.type, values.data(), chunk.count, out.data());
   }
 
   static void check(const OutTensor& tensor, uint32_t largest) {

@@ -24,6 +24,10 @@ Napi::Error to_js(Napi::Env env, const Error& error) {
     details.set("requiredBytes", error.needed()).set("availableBytes", error.available());
     made.Value().Set("details", details.dump());
   }
+  if (error.code() == Code::queue_full) {
+    Json details(Json::Object{});
+    made.Value().Set("details", details.set("retryAfterMs", error.needed()).dump());
+  }
   return made;
 }
 

@@ -18,7 +18,7 @@ struct TypeNumber {
   uint32_t number, file_type;
 };
 constexpr TypeNumber kTypes[] = {
-    {DType::f32, 0, 0},   {DType::f16, 1, 1},    {DType::q4_0, 2, 2},  {DType::q8_0, 8, 7},  {DType::q4_k, 12, 15},
+    {DType::f32, 0, 0},    {DType::f16, 1, 1},    {DType::q4_0, 2, 2},   {DType::q8_0, 8, 7},    {DType::q4_k, 12, 15},
     {DType::q5_k, 13, 17}, {DType::q6_k, 14, 18}, {DType::i8, 24, 1024}, {DType::i32, 26, 1024}, {DType::bf16, 30, 32},
 };
 
@@ -129,9 +129,11 @@ Declared read_tensor(Cursor& in, uint64_t alignment) {
   tensor.type = *type;
   const TypeInfo& info = type_info(*type);
   if (tensor.shape.back() % info.block)
-    fail(Code::model_corrupt, in.what(), ": tensor ", tensor.name, ": a row must be a multiple of ", info.block, ", got ", tensor.shape.back());
+    fail(Code::model_corrupt, in.what(), ": tensor ", tensor.name, ": a row must be a multiple of ", info.block, ", got ",
+         tensor.shape.back());
   uint64_t bytes = 0;
-  if (values > INT64_MAX || __builtin_mul_overflow(values / static_cast<uint64_t>(info.block), static_cast<uint64_t>(info.bytes), &bytes) || bytes > INT64_MAX)
+  if (values > INT64_MAX || __builtin_mul_overflow(values / static_cast<uint64_t>(info.block), static_cast<uint64_t>(info.bytes), &bytes) ||
+      bytes > INT64_MAX)
     fail(Code::model_corrupt, in.what(), ": tensor ", tensor.name, ": absurd size");
   tensor.bytes = static_cast<int64_t>(bytes);
   declared.offset = in.take<uint64_t>();
@@ -180,7 +182,8 @@ Gguf parse_gguf(std::span<const std::byte> bytes, std::string_view what) {
   Cursor in(bytes, what);
   if (bytes.size() < 4 || std::memcmp(bytes.data(), "GGUF", 4) != 0) fail(Code::model_corrupt, what, ": expected a GGUF file (bad magic)");
   in.need(4);
-  if (const auto version = in.take<uint32_t>(); version != 3) fail(Code::model_unsupported, what, ": expected GGUF version 3, got ", version);
+  if (const auto version = in.take<uint32_t>(); version != 3)
+    fail(Code::model_unsupported, what, ": expected GGUF version 3, got ", version);
   const auto tensors = in.take<uint64_t>(), keys = in.take<uint64_t>();
   if (keys > in.left() / 13) fail(Code::model_corrupt, what, ": absurd number of keys ", keys);
   if (tensors > in.left() / 32) fail(Code::model_corrupt, what, ": absurd number of tensors ", tensors);
@@ -192,7 +195,8 @@ Gguf parse_gguf(std::span<const std::byte> bytes, std::string_view what) {
   std::vector<Declared> declared;
   declared.reserve(tensors);
   for (uint64_t i = 0; i < tensors; i++) declared.push_back(read_tensor(in, static_cast<uint64_t>(alignment)));
-  const uint64_t start = (in.at() + static_cast<uint64_t>(alignment) - 1) / static_cast<uint64_t>(alignment) * static_cast<uint64_t>(alignment);
+  const uint64_t start =
+      (in.at() + static_cast<uint64_t>(alignment) - 1) / static_cast<uint64_t>(alignment) * static_cast<uint64_t>(alignment);
   place(declared, bytes.subspan(std::min<uint64_t>(start, bytes.size())), what);
   for (Declared& entry : declared) gguf.tensors.push_back(std::move(entry.tensor));
   return gguf;

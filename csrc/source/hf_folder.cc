@@ -17,18 +17,17 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-std::string_view text_of(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
+std::string_view text_of(const MappedFile& file) { return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}; }
 
 struct NamePair {
   std::string_view hf, gguf;
 };
-constexpr NamePair kTop[] = {{"wte.weight", "token_embd.weight"}, {"ln_f.weight", "output_norm.weight"}, {"ff_out.weight", "output.weight"}};
+constexpr NamePair kTop[] = {
+    {"wte.weight", "token_embd.weight"}, {"ln_f.weight", "output_norm.weight"}, {"ff_out.weight", "output.weight"}};
 constexpr NamePair kBlock[] = {
-    {"attn_norm.weight", "attn_norm.weight"}, {"q_proj.weight", "attn_q.weight"},     {"k_proj.weight", "attn_k.weight"},
+    {"attn_norm.weight", "attn_norm.weight"}, {"q_proj.weight", "attn_q.weight"},        {"k_proj.weight", "attn_k.weight"},
     {"v_proj.weight", "attn_v.weight"},       {"attn_out.weight", "attn_output.weight"}, {"ff_norm.weight", "ffn_norm.weight"},
-    {"ff_proj.weight", "ffn_gate.weight"},    {"up_proj.weight", "ffn_up.weight"},    {"ff_out.weight", "ffn_down.weight"},
+    {"ff_proj.weight", "ffn_gate.weight"},    {"up_proj.weight", "ffn_up.weight"},       {"ff_out.weight", "ffn_down.weight"},
 };
 
 constexpr const char* kIndex = "model.safetensors.index.json";
@@ -92,10 +91,14 @@ class HfFolder : public Source {
       tensor.name = prefix.empty() ? gguf_name(entry.name) : prefix + entry.name;
       // A weight that we do not know would change the result.
       if (tensor.name.empty()) fail(Code::model_unsupported, file.path(), ": unknown tensor ", entry.name);
-      if (entry.dtype == "F32") tensor.type = DType::f32;
-      else if (entry.dtype == "F16") tensor.type = DType::f16;
-      else if (entry.dtype == "BF16") tensor.type = DType::bf16;
-      else fail(Code::model_unsupported, file.path(), ": tensor ", entry.name, ": expected F32, F16 or BF16, got ", entry.dtype);
+      if (entry.dtype == "F32")
+        tensor.type = DType::f32;
+      else if (entry.dtype == "F16")
+        tensor.type = DType::f16;
+      else if (entry.dtype == "BF16")
+        tensor.type = DType::bf16;
+      else
+        fail(Code::model_unsupported, file.path(), ": tensor ", entry.name, ": expected F32, F16 or BF16, got ", entry.dtype);
       tensor.shape = entry.shape;
       if (entry.data.empty()) fail(Code::model_corrupt, file.path(), ": tensor ", entry.name, ": expected values, got an empty shape");
       tensor.data = entry.data.data();
@@ -119,7 +122,8 @@ std::string gguf_name(std::string_view hf_name) {
   hf_name.remove_prefix(kBlocks.size());
   const size_t dot = hf_name.find('.');
   unsigned block = 0;
-  if (dot == std::string_view::npos || dot > 6 || std::from_chars(hf_name.data(), hf_name.data() + dot, block).ptr != hf_name.data() + dot) return {};
+  if (dot == std::string_view::npos || dot > 6 || std::from_chars(hf_name.data(), hf_name.data() + dot, block).ptr != hf_name.data() + dot)
+    return {};
   for (const auto& [hf, gguf] : kBlock)
     if (hf_name.substr(dot + 1) == hf) return text("blk.", block, ".", gguf);
   return {};

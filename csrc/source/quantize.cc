@@ -232,10 +232,8 @@ void quantize(DType type, const float* from, int64_t count, std::byte* to) {
     case DType::bf16: return write_halves(from, count, to, f32_to_bf16);
     case DType::q8_0: return write_blocks<BlockQ8_0>(from, count, 32, to, write_q8_0);
     case DType::q6_k: return write_blocks<BlockQ6K>(from, count, 256, to, write_q6_k);
-    case DType::q5_k:
-      return write_blocks<BlockQ5K>(from, count, 256, to, [](const float* x, BlockQ5K& b) { write_k45(x, 31, b); });
-    case DType::q4_k:
-      return write_blocks<BlockQ4K>(from, count, 256, to, [](const float* x, BlockQ4K& b) { write_k45(x, 15, b); });
+    case DType::q5_k: return write_blocks<BlockQ5K>(from, count, 256, to, [](const float* x, BlockQ5K& b) { write_k45(x, 31, b); });
+    case DType::q4_k: return write_blocks<BlockQ4K>(from, count, 256, to, [](const float* x, BlockQ4K& b) { write_k45(x, 15, b); });
     case DType::q4_0: return write_blocks<BlockQ4_0>(from, count, 32, to, write_q4_0);
     case DType::i8:
     case DType::i32: break;

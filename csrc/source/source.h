@@ -40,8 +40,8 @@ class Source {
   const std::vector<SourceTensor>& tensors() const { return tensors_; }
   /// Null when there is none of that name.
   const SourceTensor* find(std::string_view name) const;
-  /// GGUF: the metadata as one JSON object, key -> value ("general.architecture": "lumina-dimoo"; arrays as arrays). Folder: {"config": config.json,
-  /// "vq": vqvae/config.json or null}.
+  /// GGUF: the metadata as one JSON object, key -> value ("general.architecture": "lumina-dimoo"; arrays as arrays). Folder: {"config":
+  /// config.json, "vq": vqvae/config.json or null}.
   const Json& settings() const { return settings_; }
   /// tokenizer.json, byte for byte; empty when there is none.
   std::string_view tokenizer_json() const { return tokenizer_; }

@@ -126,6 +126,29 @@ describe('close', () => {
   })
 })
 
+describe('limits', () => {
+  test('what does not fit is refused before any work, with both numbers', async () => {
+    const other = await loadModel(undefined, { memory: { maxHostBytes: 2_000_000 } })
+    const error = await other.generate(request).result().catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'device/out-of-memory', availableBytes: 2_000_000 })
+    expect((error as { requiredBytes: number }).requiredBytes).toBeGreaterThan(2_000_000)
+    expect(other.stats().forwardPasses).toBe(0)
+    await other.close()
+  })
+
+  test('a full queue refuses the next run and lives on', async () => {
+    const other = await loadModel(undefined, { scheduler: { maxActive: 1, maxQueue: 1 } })
+    const first = other.generate({ ...request, steps: 2000 })
+    const second = other.generate(request)
+    await expect(other.generate(request).result()).rejects.toMatchObject({ code: 'queue/full', retryable: true })
+    expect(second.state).toBe('queued')
+    first.abort()
+    await first.result().catch(() => undefined)
+    expect((await second.result()).tokens).toHaveLength(64)
+    await other.close()
+  })
+})
+
 test('a dropped run is collected and stops', async () => {
   const before = model.stats().aborted
   const drop = (): void => {

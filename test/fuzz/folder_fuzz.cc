@@ -11,9 +11,10 @@
 namespace {
 
 constexpr std::string_view kCut = "\n--\n";
-constexpr const char* kFiles[] = {"config.json",         "model.safetensors.index.json", "one.safetensors", "model.safetensors",
-                                  "vqvae/config.json",   "vqvae/diffusion_pytorch_model.safetensors",
-                                  "tokenizer.json",      "generation_config.json"};
+constexpr const char* kFiles[] = {"config.json",       "model.safetensors.index.json",
+                                  "one.safetensors",   "model.safetensors",
+                                  "vqvae/config.json", "vqvae/diffusion_pytorch_model.safetensors",
+                                  "tokenizer.json",    "generation_config.json"};
 
 const std::filesystem::path& root() {
   static const std::filesystem::path path = [] {

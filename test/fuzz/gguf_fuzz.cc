@@ -1,7 +1,6 @@
 // GGUF from memory: every tensor that the reader gives out lies within the file.
-#include "source/gguf.h"
-
 #include "fuzz.h"
+#include "source/gguf.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::accepts([&] {

@@ -1,6 +1,5 @@
 // JSON: what is accepted is written and read back the same.
 #include "base/json.h"
-
 #include "fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -56,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<float> back(values.size());
   dimoo::dequantize(type, blocks.data(), kCols, back.data());
   require_near(values, back);
-  static const std::string path = (std::filesystem::temp_directory_path() / ("dimoo-fuzz-" + std::to_string(::getpid()) + ".gguf")).string();
+  static const std::string path =
+      (std::filesystem::temp_directory_path() / ("dimoo-fuzz-" + std::to_string(::getpid()) + ".gguf")).string();
   write_file(path, type, blocks);
   const auto source = dimoo::Source::open(path);
   fuzz::require(std::memcmp(source->find("x")->data, blocks.data(), blocks.size()) == 0);

@@ -1,7 +1,6 @@
 // Safetensors from memory: every entry's bytes lie within the file.
-#include "source/safetensors.h"
-
 #include "fuzz.h"
+#include "source/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::accepts([&] {

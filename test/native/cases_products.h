@@ -39,8 +39,7 @@ inline Product multiply(const std::vector<float>& x, int64_t rows, const Matrix&
   }
   if (compute == Compute::int8) {
     std::vector<uint8_t> u(static_cast<size_t>(k));
-    std::vector<float> scale(static_cast<size_t>(k / 32));
-    std::vector<int32_t> sum(static_cast<size_t>(k / 16));
+    std::vector<float> scale(static_cast<size_t>(k / 32)), sum(scale.size());
     for (int64_t r = 0; r < rows; r++) {
       cpu::quantize_row(x.data() + r * k, k, u.data(), scale.data(), sum.data());
       for (int64_t p = 0; p < k; p++)

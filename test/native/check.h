@@ -1,5 +1,6 @@
 // The native tests' few words: TEST(name) { CHECK(...); }. One executable a file; it runs all its tests, or those whose names
-// contain its argument ("=name": exactly that one), prints one line each ("ok name" / "not ok name: why") and fails when one failed or none ran.
+// contain its argument ("=name": exactly that one), prints one line each ("ok name" / "not ok name: why") and fails
+// when one failed or none ran.
 #pragma once
 #include <cmath>
 #include <cstdio>
@@ -46,38 +47,38 @@ inline bool run(const Test& test) {
 
 }  // namespace check
 
-#define TEST(name)                                          \
-  static void name();                                       \
+#define TEST(name)                                             \
+  static void name();                                          \
   static const check::Register registered_##name{#name, name}; \
   static void name()
-#define CHECK(condition) \
-  do {                   \
+#define CHECK(condition)                                             \
+  do {                                                               \
     if (!(condition)) check::failed(__FILE__, __LINE__, #condition); \
   } while (0)
-#define CHECK_EQ(actual, expected)                                                                           \
-  do {                                                                                                       \
-    const auto check_a = (actual);                                                                          \
-    const auto check_e = (expected);                                                                        \
+#define CHECK_EQ(actual, expected)                                                                                    \
+  do {                                                                                                                \
+    const auto check_a = (actual);                                                                                    \
+    const auto check_e = (expected);                                                                                  \
     if (!(check_a == check_e)) check::failed(__FILE__, __LINE__, #actual, ": expected ", check_e, ", got ", check_a); \
   } while (0)
-#define CHECK_NEAR(actual, expected, tolerance)                                                              \
-  do {                                                                                                       \
-    const double check_a = (actual), check_e = (expected);                                                   \
-    if (!(std::fabs(check_a - check_e) <= (tolerance)))                                                      \
+#define CHECK_NEAR(actual, expected, tolerance)                                                                       \
+  do {                                                                                                                \
+    const double check_a = (actual), check_e = (expected);                                                            \
+    if (!(std::fabs(check_a - check_e) <= (tolerance)))                                                               \
       check::failed(__FILE__, __LINE__, #actual, ": expected ", check_e, " within ", (tolerance), ", got ", check_a); \
   } while (0)
 /// Expects Error{code}; the text must contain `part`.
-#define CHECK_THROWS(expression, expected_code, part)                                                        \
-  do {                                                                                                       \
-    bool check_thrown = false;                                                                               \
-    try {                                                                                                    \
-      (void)(expression);                                                                                    \
-    } catch (const dimoo::Error& error) {                                                                    \
-      check_thrown = true;                                                                                   \
-      if (error.code() != (expected_code) || error.text().find(part) == std::string::npos)                   \
+#define CHECK_THROWS(expression, expected_code, part)                                                                  \
+  do {                                                                                                                 \
+    bool check_thrown = false;                                                                                         \
+    try {                                                                                                              \
+      (void)(expression);                                                                                              \
+    } catch (const dimoo::Error& error) {                                                                              \
+      check_thrown = true;                                                                                             \
+      if (error.code() != (expected_code) || error.text().find(part) == std::string::npos)                             \
         check::failed(__FILE__, __LINE__, #expression, ": threw ", dimoo::code_name(error.code()), " ", error.text()); \
-    }                                                                                                        \
-    if (!check_thrown) check::failed(__FILE__, __LINE__, #expression, ": did not throw");                    \
+    }                                                                                                                  \
+    if (!check_thrown) check::failed(__FILE__, __LINE__, #expression, ": did not throw");                              \
   } while (0)
 
 int main(int argc, char** argv) {
@@ -87,8 +88,10 @@ int main(int argc, char** argv) {
   for (const check::Test& test : check::tests()) {
     if (*filter == '=' ? std::strcmp(test.name, filter + 1) != 0 : !std::strstr(test.name, filter)) continue;
     ran++;
-    if (list) std::printf("%s\n", test.name);
-    else failed += !check::run(test);
+    if (list)
+      std::printf("%s\n", test.name);
+    else
+      failed += !check::run(test);
     std::fflush(stdout);
   }
   return failed > 0 || ran == 0;

@@ -160,8 +160,8 @@ TEST(tensors_without_use_are_named) {
   std::string bytes = read_file(path);
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
-  const std::string entry = R"("quantize.usage":{"dtype":"F32","shape":[1],"data_offsets":[)" + std::to_string(bytes.size() - 8 - length) + "," +
-                            std::to_string(bytes.size() - 4 - length) + "]},";
+  const std::string entry = R"("quantize.usage":{"dtype":"F32","shape":[1],"data_offsets":[)" + std::to_string(bytes.size() - 8 - length) +
+                            "," + std::to_string(bytes.size() - 4 - length) + "]},";
   bytes.insert(bytes.find('{', 8) + 1, entry);
   length += entry.size();
   std::memcpy(bytes.data(), &length, 8);
@@ -177,14 +177,17 @@ TEST(an_interrupted_conversion_leaves_nothing) {
     if (done < total) cancel.cancel();
   };
   run_synth(folder.at("x.gguf"), "f32");
-  CHECK_THROWS(convert(job_options(folder.at("x.gguf"), folder.at("y.gguf"), "q8_0").set("threads", 1), progress, cancel), Code::aborted, "aborted");
+  CHECK_THROWS(convert(job_options(folder.at("x.gguf"), folder.at("y.gguf"), "q8_0").set("threads", 1), progress, cancel), Code::aborted,
+               "aborted");
   CHECK_EQ(folder.count(), 1u);
 }
 
 TEST(progress_ends_at_the_total) {
   const TemporaryFolder folder;
   int64_t last = 0, all = -1;
-  convert(job_options(kCheckpoint, folder.at("x.gguf"), "bf16"), [&](const char*, int64_t done, int64_t total) { last = done, all = total; }, CancelToken());
+  convert(
+      job_options(kCheckpoint, folder.at("x.gguf"), "bf16"), [&](const char*, int64_t done, int64_t total) { last = done, all = total; },
+      CancelToken());
   CHECK_EQ(last, all);
 }
 
@@ -196,7 +199,8 @@ TEST(weights_that_are_not_finite_are_refused_by_name) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     plant(path, "blk.1.ffn_up.weight", 70000, bad);
     for (const char* type : {"f32", "bf16", "q4_k"})
-      CHECK_THROWS(run_convert(path, folder.at("y.gguf"), type), Code::model_corrupt, "tensor blk.1.ffn_up.weight: expected finite weights");
+      CHECK_THROWS(run_convert(path, folder.at("y.gguf"), type), Code::model_corrupt,
+                   "tensor blk.1.ffn_up.weight: expected finite weights");
   }
   CHECK_EQ(run_inspect(path, true).find("verify")->dump(), R"({"ok":false,"nonFinite":[{"tensor":"blk.1.ffn_up.weight","count":1}]})");
   CHECK(run_inspect(path).find("verify") == nullptr);
@@ -208,7 +212,8 @@ TEST(values_too_large_for_the_type_are_refused) {
   run_synth(folder.at("x.gguf"), "f32");
   plant(folder.at("x.gguf"), "blk.0.attn_v.weight", 5, 1e30f);
   for (const char* type : {"f16", "q8_0", "q4_0", "q6_k"})
-    CHECK_THROWS(run_convert(folder.at("x.gguf"), folder.at("y.gguf"), type), Code::request_invalid, "blk.0.attn_v.weight has a value of 1e+30");
+    CHECK_THROWS(run_convert(folder.at("x.gguf"), folder.at("y.gguf"), type), Code::request_invalid,
+                 "blk.0.attn_v.weight has a value of 1e+30");
   run_convert(folder.at("x.gguf"), folder.at("y.gguf"), "bf16");
 }
 
@@ -218,7 +223,8 @@ TEST(bad_options_are_refused) {
   run_synth(path, "q8_0");
   CHECK_THROWS(run_convert(path, folder.at("y.gguf"), "q3_k"), Code::request_invalid, "type: expected one of f32, f16");
   CHECK_THROWS(run_convert(path, folder.at("y.gguf"), "i8"), Code::request_invalid, "type: expected one of");
-  CHECK_THROWS(run_convert(job_options(path, folder.at("y.gguf"), "f32").set("vqType", "q8_0")), Code::request_invalid, "vqType: expected f32");
+  CHECK_THROWS(run_convert(job_options(path, folder.at("y.gguf"), "f32").set("vqType", "q8_0")), Code::request_invalid,
+               "vqType: expected f32");
   CHECK_THROWS(run_convert(path, path, "f32"), Code::request_invalid, "other than the source");
   std::filesystem::create_hard_link(path, folder.at("link.gguf"));
   CHECK_THROWS(run_convert(path, folder.at("link.gguf"), "f32"), Code::request_invalid, "other than the source");

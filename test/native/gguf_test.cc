@@ -133,7 +133,8 @@ TEST(refuses_bad_tensors) {
   REFUSED(good().tensor("c", {big, 1 << 24}, 0, 64), model_corrupt, "absurd size");
   REFUSED(good().tensor("c", {33}, 8, 64), model_corrupt, "a row must be a multiple of 32, got 33");
   REFUSED(good().tensor("c", {8}, 0, 33), model_corrupt, "offset must be a multiple of 32");
-  for (const uint32_t type : {3u, 6u, 10u, 31u, 1000u}) REFUSED(good().tensor("c", {256}, type, 64), model_unsupported, "unknown tensor type");
+  for (const uint32_t type : {3u, 6u, 10u, 31u, 1000u})
+    REFUSED(good().tensor("c", {256}, type, 64), model_unsupported, "unknown tensor type");
 }
 
 TEST(refuses_tensors_outside_or_overlapping) {
@@ -145,7 +146,8 @@ TEST(refuses_tensors_outside_or_overlapping) {
 }
 
 TEST(numbers_of_types_go_both_ways) {
-  for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0, DType::i8, DType::i32})
+  for (const DType type :
+       {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0, DType::i8, DType::i32})
     CHECK(dtype_of_gguf(gguf_type(type)) == type);
   CHECK(!dtype_of_gguf(7));
   CHECK_EQ(gguf_file_type(DType::bf16), 32u);

@@ -113,8 +113,7 @@ TEST(names_the_callers_code) {
 TEST(writes_what_reads_back) {
   const char* text = R"({"a":[1,-2,0.1,1e+300,18446744073709551615,true,null],"b":"x\"\\\n\r\t\u0001é","c":{}})";
   CHECK_EQ(parse(text).dump(), text);
-  for (const double value : {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -2.5})
-    CHECK_EQ(parse(Json(value).dump()).as_double(), value);
+  for (const double value : {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -2.5}) CHECK_EQ(parse(Json(value).dump()).as_double(), value);
   CHECK_EQ(parse("-0e5").dump(), "-0");
   CHECK(std::signbit(parse("-0").as_double()) && parse("-0").as_int() == 0);
   CHECK_EQ(Json(NAN).dump(), "null");

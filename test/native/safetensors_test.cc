@@ -38,7 +38,8 @@ std::unique_ptr<Source> open(const TemporaryFolder& folder) { return Source::ope
 TEST(reads_entries_in_order) {
   const std::string bytes = file_of(
       R"({"__metadata__": {"format": "pt"}, "b": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [4, 16]},
-          "a": {"dtype": "I32", "shape": [], "data_offsets": [0, 4]}, "empty": {"dtype": "F64", "shape": [0, 7], "data_offsets": [4, 4]}})", 16);
+          "a": {"dtype": "I32", "shape": [], "data_offsets": [0, 4]}, "empty": {"dtype": "F64", "shape": [0, 7], "data_offsets": [4, 4]}})",
+      16);
   const auto entries = parse(bytes);
   CHECK_EQ(entries.size(), 3u);
   CHECK_EQ(entries[0].name, "b");
@@ -66,14 +67,17 @@ TEST(refuses_bad_headers) {
 }
 
 TEST(refuses_bad_entries) {
-  for (const char* entry : {"1", "{}", R"({"dtype": "F32", "shape": [1]})", R"({"dtype": "F32", "shape": 1, "data_offsets": [0, 4]})",
-                            R"({"dtype": 1, "shape": [1], "data_offsets": [0, 4]})", R"({"dtype": "F32", "shape": [1], "data_offsets": [0]})"})
+  for (const char* entry :
+       {"1", "{}", R"({"dtype": "F32", "shape": [1]})", R"({"dtype": "F32", "shape": 1, "data_offsets": [0, 4]})",
+        R"({"dtype": 1, "shape": [1], "data_offsets": [0, 4]})", R"({"dtype": "F32", "shape": [1], "data_offsets": [0]})"})
     refuse(text(R"({"a": )", entry, "}"), 4, Code::model_corrupt, "expected dtype, shape and two data_offsets");
   refuse(R"({"a": {"dtype": "F3", "shape": [1], "data_offsets": [0, 4]}})", 4, Code::model_unsupported, "unknown dtype F3");
   refuse(R"({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}})", 4, Code::model_corrupt, "not negative");
   refuse(R"({"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}})", 4, Code::model_corrupt, "whole number");
-  refuse(R"({"a": {"dtype": "F32", "shape": [1099511627776, 1099511627776], "data_offsets": [0, 4]}})", 4, Code::model_corrupt, "absurd shape");
-  refuse(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 5]}})", 8, Code::model_corrupt, "expected 4 bytes for its shape, got 5");
+  refuse(R"({"a": {"dtype": "F32", "shape": [1099511627776, 1099511627776], "data_offsets": [0, 4]}})", 4, Code::model_corrupt,
+         "absurd shape");
+  refuse(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 5]}})", 8, Code::model_corrupt,
+         "expected 4 bytes for its shape, got 5");
   refuse(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}})", 8, Code::model_corrupt, "must lie within");
   refuse(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})", 3, Code::model_corrupt, "must lie within 3 bytes");
   refuse(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [18446744073709551612, 0]}})", 3, Code::model_corrupt, "must lie within");
@@ -137,7 +141,8 @@ TEST(folder_with_unknown_tensors_is_refused) {
   CHECK_THROWS(open(folder), Code::model_unsupported, "expected F32, F16 or BF16, got I32");
   folder.write("model.safetensors", one_tensor("model.transformer.blocks.0.rotary_emb.inv_freq"));
   CHECK(open(folder)->tensors().empty());
-  folder.write("model.safetensors", file_of(R"({"model.transformer.wte.weight": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})", 0));
+  folder.write("model.safetensors",
+               file_of(R"({"model.transformer.wte.weight": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})", 0));
   CHECK_THROWS(open(folder), Code::model_corrupt, "an empty shape");
 }
 

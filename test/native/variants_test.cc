@@ -128,6 +128,42 @@ TEST(a_query_never_depends_on_its_block) {
   }
 }
 
+TEST(quantised_activations_are_the_same_bits_in_every_variant) {
+  constexpr int64_t kK = 32 * 40;
+  std::vector<float> x = random_values(kK, 38, 3);
+  std::fill(x.begin() + 64, x.begin() + 96, 0.0f);
+  x[130] = 1e-42f, x[200] = 5e30f, x[300] = NAN, x[340] = INFINITY;
+  for (int i = 0; i < 32; i++) x[static_cast<size_t>(400 + i)] = 0.5f * static_cast<float>(i - 16);  // ties of rounding
+  std::vector<uint8_t> u(kK), other(kK);
+  std::vector<float> scale(kK / 32), sum(scale), other_scale(scale), other_sum(scale);
+  cpu::quantize_row(x.data(), kK, u.data(), scale.data(), sum.data());
+  for (const cpu::Variant& variant : cpu::variants()) {
+    if (!variant.kernels) continue;
+    variant.kernels->quantize_row(x.data(), kK, other.data(), other_scale.data(), other_sum.data());
+    for (size_t g = 0; g < scale.size(); g++) {
+      CHECK_EQ(std::isnan(other_scale[g]), g == 9 || g == 10);
+      if (std::isnan(scale[g])) continue;
+      CHECK(std::memcmp(&u[g * 32], &other[g * 32], 32) == 0);
+      CHECK_EQ(other_scale[g], scale[g]);
+      CHECK_EQ(other_sum[g], sum[g]);
+    }
+  }
+}
+
+TEST(a_value_that_is_not_finite_never_becomes_finite) {
+  for (const cpu::Variant& variant : cpu::variants())
+    for (const DType type : kTypes)
+      for (const float bad : {NAN, INFINITY}) {
+        const auto device = device_of(variant.name);
+        const Matrix w(type, 20, 256, 39);
+        const auto weight = device->prepare(w.host(), Precision::fast);
+        std::vector<float> x = random_values(3 * 256, 40), out(3 * 20);
+        x[256 + 77] = bad;
+        device->linear(Tensor(x.data(), 3, 256), *weight, Tensor(out.data(), 3, 20));
+        for (size_t i = 0; i < out.size(); i++) CHECK_EQ(std::isfinite(out[i]), i / 20 != 1);
+      }
+}
+
 TEST(a_small_panel_budget_caches_what_fits) {
   const auto device = device_of("", 2, 300000);
   if (!cpu::variants().front().kernels) return;  // portable packs nothing

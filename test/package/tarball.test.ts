@@ -16,20 +16,33 @@ let tarball = ''
 
 /** PATH with node and a shell, and nothing that compiles. */
 const bin = path.join(folder, 'bin')
-const bare = { PATH: bin, HOME: folder, npm_config_offline: 'true', npm_config_cache: process.env.npm_config_cache ?? path.join(process.env.HOME ?? '/root', '.npm') }
+const bare = {
+  PATH: bin,
+  HOME: folder,
+  npm_config_offline: 'true',
+  npm_config_cache: process.env.npm_config_cache ?? path.join(process.env.HOME ?? '/root', '.npm'),
+}
 
 beforeAll(async () => {
   // In a copy of the checkout: node-gyp's rebuild wipes build/, which other tests are using.
-  const { stdout: listed } = await exec('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, maxBuffer: 1 << 26 })
-  const wanted = listed.split('\0').filter((file) => /^(csrc|cuda|cmake|scripts|models)\/|^[^/]+$/.test(file) && existsSync(path.join(root, file)))
+  const { stdout: listed } = await exec('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    maxBuffer: 1 << 26,
+  })
+  const wanted = listed
+    .split('\0')
+    .filter((file) => /^(csrc|cuda|cmake|scripts|models)\/|^[^/]+$/.test(file) && existsSync(path.join(root, file)))
   for (const file of wanted) cpSync(path.join(root, file), path.join(copy, file))
   cpSync(path.join(root, 'dist'), path.join(copy, 'dist'), { recursive: true })
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
-  const inherited = { ...process.env }
-  for (const name of Object.keys(inherited)) if (name.startsWith('npm_')) delete inherited[name]
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
   const env = { ...inherited, PATH: `${root}/node_modules/.bin:${process.env.PATH}` }
   await exec('npm', ['run', 'prebuildify', '--', '--target', process.versions.node], { cwd: copy, env, maxBuffer: 1 << 26 })
-  const { stdout } = await exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], { cwd: copy, env, maxBuffer: 1 << 26 })
+  const { stdout } = await exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: copy,
+    env,
+    maxBuffer: 1 << 26,
+  })
   tarball = path.join(folder, (JSON.parse(stdout) as [{ filename: string }])[0].filename)
   mkdirSync(project)
   mkdirSync(bin)
@@ -50,7 +63,15 @@ test('holds the binary, the miniature and the sources, and stays small', () => {
   const inside = path.join(project, 'node_modules/lumina-dimoo')
   const platform = readdirSync(path.join(inside, 'prebuilds'))[0]!
   expect(readdirSync(path.join(inside, 'prebuilds', platform)).some((name) => name.endsWith('.node'))).toBe(true)
-  for (const name of ['dist/index.js', 'dist/cli/main.js', 'models/miniature.gguf', 'CMakeLists.txt', 'csrc/engine/engine.cc', 'scripts/build.cjs', 'LICENSE']) {
+  for (const name of [
+    'dist/index.js',
+    'dist/cli/main.js',
+    'models/miniature.gguf',
+    'CMakeLists.txt',
+    'csrc/engine/engine.cc',
+    'scripts/build.cjs',
+    'LICENSE',
+  ]) {
     expect(existsSync(path.join(inside, name)), name).toBe(true)
   }
   for (const name of ['test', 'bench', 'build']) expect(existsSync(path.join(inside, name)), name).toBe(false)
@@ -70,7 +91,10 @@ test('imports without a compiler and draws', async () => {
 })
 
 test('require() gives the same module', async () => {
-  const { stdout } = await node(['-e', `const d = require('lumina-dimoo'); import('lumina-dimoo').then((m) => console.log(typeof d.loadModel, m.loadModel === d.loadModel))`])
+  const { stdout } = await node([
+    '-e',
+    `const d = require('lumina-dimoo'); import('lumina-dimoo').then((m) => console.log(typeof d.loadModel, m.loadModel === d.loadModel))`,
+  ])
   expect(stdout).toBe('function true\n')
 })
 
@@ -83,7 +107,9 @@ test('the command runs', async () => {
 
 test('a build without compiler says what is missing', async () => {
   const cli = path.join(project, 'node_modules/lumina-dimoo/dist/cli/main.js')
-  await expect(node([cli, 'build'])).rejects.toMatchObject({ stderr: expect.stringMatching(/needs .*cmake.*not found.*apt-get install/s) as string })
+  await expect(node([cli, 'build'])).rejects.toMatchObject({
+    stderr: expect.stringMatching(/needs .*cmake.*not found.*apt-get install/s) as string,
+  })
 })
 
 test('publint and attw have nothing to say', async () => {

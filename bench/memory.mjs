@@ -25,9 +25,12 @@ const readyMs = performance.now() - start
 const guidance = 1
 const plan = await planMemory(source, [{ width: side, height: side, promptTokens: 40 }], { precision })
 const rows = model.info.hyper.d_model
-const codes = (report.tensors.find(({ name }) => name === 'output.weight')?.bytes ?? 0) * (model.info.codebook_size / model.info.hyper.vocab)
+const codes =
+  (report.tensors.find(({ name }) => name === 'output.weight')?.bytes ?? 0) * (model.info.codebook_size / model.info.hyper.vocab)
 const touched = report.bytes - untouched.reduce((sum, { bytes }) => sum + bytes, 0) + codes
-const result = await model.generate({ prompt: 'a red circle', width: side, height: side, steps: Number(steps), guidance, seed: 1 }, { delivery: 'none' }).result()
+const result = await model
+  .generate({ prompt: 'a red circle', width: side, height: side, steps: Number(steps), guidance, seed: 1 }, { delivery: 'none' })
+  .result()
 const peak = status('VmHWM') - before
 const working = plan.totalBytes - plan.weightsBytes
 console.log(

@@ -24,7 +24,13 @@ run('cmake', ['-S', '.', '-B', 'build/bench', '-DDIMOO_ADDON=OFF', '-DDIMOO_BENC
 run('cmake', ['--build', 'build/bench', '--parallel'])
 const forward = (file, precision) => json('build/bench/bin/forward_bench', [file, '512', threads, '7', precision])
 const results = {
-  machine: { cpu: os.cpus()[0]?.model, threads: Number(threads), platform: `${os.platform()}-${os.arch()}`, node: process.versions.node, loadAverage: os.loadavg()[0] },
+  machine: {
+    cpu: os.cpus()[0]?.model,
+    threads: Number(threads),
+    platform: `${os.platform()}-${os.arch()}`,
+    node: process.versions.node,
+    loadAverage: os.loadavg()[0],
+  },
   commit: run('git', ['rev-parse', '--short', 'HEAD']),
   date: new Date().toISOString().slice(0, 10),
   forward: [forward(model('0.5b', 'f32'), 'f32'), forward(model('0.5b', 'bf16'), 'fast'), forward(model('0.5b', 'q8_0'), 'fast')],

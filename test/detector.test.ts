@@ -22,12 +22,16 @@ test('finds shuffled prompts right no more often than chance', () => {
 test('sees a wrong colour, a wrong shape, a missing thing and a swapped relation', () => {
   for (const prompt of prompts.filter((p) => p.kind === 'position').slice(0, 20)) {
     const [a, b] = prompt.scene.things as [(typeof prompt.scene.things)[0], (typeof prompt.scene.things)[0]]
-    const right = (things: readonly (typeof a)[]): boolean =>
-      judge(prompt, detect(draw({ background: 'white', things }))).right
+    const right = (things: readonly (typeof a)[]): boolean => judge(prompt, detect(draw({ background: 'white', things }))).right
     expect(right([a, b])).toBe(true)
     expect(right([{ ...a, color: a.color === 'red' ? 'blue' : 'red' }, b])).toBe(false)
     expect(right([{ ...a, shape: a.shape === 'cross' ? 'square' : 'cross' }, b])).toBe(false)
     expect(right([a])).toBe(false)
-    expect(right([{ ...a, x: b.x, y: b.y }, { ...b, x: a.x, y: a.y }])).toBe(false)
+    expect(
+      right([
+        { ...a, x: b.x, y: b.y },
+        { ...b, x: a.x, y: a.y },
+      ]),
+    ).toBe(false)
   }
 })

@@ -68,26 +68,45 @@ void CpuWeight::part(int64_t row, int64_t from, int64_t count, float* to) const 
 /// A piece of 64 rows is dequantised into a buffer that stays in cache, then written column by column.
 void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::int8) return pack_int8(panel, to);
+  if (compute_ == Compute::bf16 && tensor_.type == DType::bf16) return pack_pairs(panel, to);
   const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
   const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;  // a multiple of every block; kernels reorder whole rows
   if (columns < kPanel || k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));
-  std::vector<float> buffer(static_cast<size_t>(kPanel * piece));
+  const int64_t pitch = piece + 16;  // rows of the buffer begin in different sets of the cache
+  std::vector<float> buffer(static_cast<size_t>(kPanel * pitch));
   for (int64_t from = 0; from < k; from += piece) {
     const int64_t count = std::min(piece, k - from);
     for (int64_t j = 0; j < columns; j++) {
-      float* at = buffer.data() + j * piece;
+      float* at = buffer.data() + j * pitch;
       taps_ == 1 ? part(panel * kPanel + j, from, count, at) : row(panel * kPanel + j, at);
     }
     if (compute_ == Compute::f32) {
       float* at = reinterpret_cast<float*>(to) + from * kPanel;
       for (int64_t p = 0; p < count; p++)
-        for (int64_t j = 0; j < columns; j++) at[p * kPanel + j] = buffer[static_cast<size_t>(j * piece + p)];
+        for (int64_t j = 0; j < columns; j++) at[p * kPanel + j] = buffer[static_cast<size_t>(j * pitch + p)];
     } else {
       uint16_t* at = reinterpret_cast<uint16_t*>(to) + from * kPanel;
       for (int64_t p = 0; p < count; p++)
         for (int64_t j = 0; j < columns; j++)
-          at[(p / 2 * kPanel + j) * 2 + p % 2] = f32_to_bf16(buffer[static_cast<size_t>(j * piece + p)]);
+          at[(p / 2 * kPanel + j) * 2 + p % 2] = f32_to_bf16(buffer[static_cast<size_t>(j * pitch + p)]);
     }
+  }
+}
+
+/// bf16 as stored: pairs along K are moved as they are.
+void CpuWeight::pack_pairs(int64_t panel, std::byte* to) const {
+  constexpr int64_t kPiece = 256, kPitch = kPiece + 16;  // pairs
+  const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
+  auto* at = reinterpret_cast<uint32_t*>(to);
+  uint32_t buffer[kPanel * kPitch] = {};
+  for (int64_t from = 0; from < k; from += 2 * kPiece) {
+    const int64_t count = std::min(2 * kPiece, k - from), pairs = (count + 1) / 2;
+    for (int64_t j = 0; j < columns; j++) {
+      buffer[j * kPitch + pairs - 1] = 0;  // an odd K ends in half a pair
+      std::memcpy(buffer + j * kPitch, tensor_.data + ((panel * kPanel + j) * k + from) * 2, static_cast<size_t>(count) * 2);
+    }
+    for (int64_t p = 0; p < pairs; p++)
+      for (int64_t j = 0; j < kPanel; j++) at[(from / 2 + p) * kPanel + j] = buffer[j * kPitch + p];
   }
 }
 

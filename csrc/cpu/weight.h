@@ -39,6 +39,7 @@ class CpuWeight : public Weight {
   ~CpuWeight() override;
 
  private:
+  void pack_pairs(int64_t panel, std::byte* to) const;
   void pack_int8(int64_t panel, std::byte* to) const;
   /// Values [from, from + count) of a row; both multiples of the type's block.
   void part(int64_t row, int64_t from, int64_t count, float* to) const;

@@ -1,7 +1,18 @@
 // Files in and out through the addon: our GGUF in Hugging Face's own reader, damaged sources with their codes and words, non-finite
 // weights, and picture resizing against the original's.
 import { gguf } from '@huggingface/gguf'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
@@ -28,7 +39,9 @@ describe("our GGUF in Hugging Face's reader", () => {
     const theirs = await gguf(at(`tiny-${type}.gguf`), { allowLocalFile: true })
     expect(theirs.metadata['general.architecture']).toBe('lumina-dimoo')
     expect(theirs.metadata.version).toBe(3)
-    expect(theirs.tensorInfos.map(({ name, shape }) => [name, shape.map(Number).reverse()])).toEqual(ours.tensors.map(({ name, shape }) => [name, shape]))
+    expect(theirs.tensorInfos.map(({ name, shape }) => [name, shape.map(Number).reverse()])).toEqual(
+      ours.tensors.map(({ name, shape }) => [name, shape]),
+    )
     const keys = Object.keys(theirs.metadata).filter((key) => key.startsWith('lumina-dimoo.'))
     for (const key of ['context_length', 'embedding_length', 'block_count', 'token.mask', 'image.code_offset', 'vq.block_out_channels']) {
       expect(keys).toContain(`lumina-dimoo.${key}`)
@@ -64,16 +77,73 @@ describe('bad sources', () => {
     ['something else', () => (writeFileSync(at('text.gguf'), 'hello, world'), at('text.gguf')), 'model/corrupt', /magic/],
     ['another version', () => fileWith('v9.gguf', (b) => b.writeUInt32LE(9, 4)), 'model/unsupported', /version 3, got 9/],
     ['absurd counts', () => fileWith('counts.gguf', (b) => b.writeBigUInt64LE(2n ** 60n, 8)), 'model/corrupt', /absurd number of tensors/],
-    ['a truncated file', () => (copyFileSync(at('good.gguf'), at('cut.gguf')), truncateSync(at('cut.gguf'), statSync(at('good.gguf')).size - 4096), at('cut.gguf')), 'model/corrupt', /truncated/],
-    ['a cut header', () => (copyFileSync(at('good.gguf'), at('head.gguf')), truncateSync(at('head.gguf'), 700), at('head.gguf')), 'model/corrupt', /truncated|absurd/],
-    ['another architecture', () => fileWith('arch.gguf', (b) => b.write('lumina-dimop', b.indexOf('lumina-dimoo'))), 'model/unsupported', /expected lumina-dimoo, got lumina-dimop/],
-    ['bad JSON', () => folderWith('json', (f) => writeFileSync(path.join(f, 'config.json'), '{"d_model": 64,')), 'model/corrupt', /config\.json.*byte/],
-    ['biases', () => folderWith('bias', (f) => editJson(path.join(f, 'config.json'), (c) => (c.include_bias = true))), 'model/unsupported', /include_bias: expected false, got true/],
-    ['another mask id', () => folderWith('mask', (f) => editJson(path.join(f, 'config.json'), (c) => (c.mask_token_id = 5))), 'model/unsupported', /mask_token_id/],
-    ['another width', () => folderWith('width', (f) => editJson(path.join(f, 'config.json'), (c) => (c.mlp_hidden_size = 96))), 'model/corrupt', /blk\.0\.ffn_gate\.weight.*blk\.2\.ffn_down\.weight/],
-    ['a codebook of another size', () => folderWith('codes', (f) => editJson(path.join(f, 'vqvae/config.json'), (c) => (c.num_vq_embeddings = 32))), 'model/unsupported', /tokenizer's last id/],
+    [
+      'a truncated file',
+      () => (
+        copyFileSync(at('good.gguf'), at('cut.gguf')),
+        truncateSync(at('cut.gguf'), statSync(at('good.gguf')).size - 4096),
+        at('cut.gguf')
+      ),
+      'model/corrupt',
+      /truncated/,
+    ],
+    [
+      'a cut header',
+      () => (copyFileSync(at('good.gguf'), at('head.gguf')), truncateSync(at('head.gguf'), 700), at('head.gguf')),
+      'model/corrupt',
+      /truncated|absurd/,
+    ],
+    [
+      'another architecture',
+      () => fileWith('arch.gguf', (b) => b.write('lumina-dimop', b.indexOf('lumina-dimoo'))),
+      'model/unsupported',
+      /expected lumina-dimoo, got lumina-dimop/,
+    ],
+    [
+      'bad JSON',
+      () => folderWith('json', (f) => writeFileSync(path.join(f, 'config.json'), '{"d_model": 64,')),
+      'model/corrupt',
+      /config\.json.*byte/,
+    ],
+    [
+      'biases',
+      () => folderWith('bias', (f) => editJson(path.join(f, 'config.json'), (c) => (c.include_bias = true))),
+      'model/unsupported',
+      /include_bias: expected false, got true/,
+    ],
+    [
+      'another mask id',
+      () => folderWith('mask', (f) => editJson(path.join(f, 'config.json'), (c) => (c.mask_token_id = 5))),
+      'model/unsupported',
+      /mask_token_id/,
+    ],
+    [
+      'another width',
+      () => folderWith('width', (f) => editJson(path.join(f, 'config.json'), (c) => (c.mlp_hidden_size = 96))),
+      'model/corrupt',
+      /blk\.0\.ffn_gate\.weight.*blk\.2\.ffn_down\.weight/,
+    ],
+    [
+      'a codebook of another size',
+      () => folderWith('codes', (f) => editJson(path.join(f, 'vqvae/config.json'), (c) => (c.num_vq_embeddings = 32))),
+      'model/unsupported',
+      /tokenizer's last id/,
+    ],
     ['no tokenizer', () => folderWith('untold', (f) => rmSync(path.join(f, 'tokenizer.json'))), 'model/corrupt', /tokenizer\.json/],
-    ['a missing shard', () => folderWith('shard', (f) => rmSync(path.join(f, readdirSync(f).find((name) => name.startsWith('model-'))!))), 'model/not-found', /model-/],
+    [
+      'a missing shard',
+      () =>
+        folderWith('shard', (f) =>
+          rmSync(
+            path.join(
+              f,
+              readdirSync(f).find((name) => name.startsWith('model-'))!,
+            ),
+          ),
+        ),
+      'model/not-found',
+      /model-/,
+    ],
     ['a hub reference', () => 'Alpha-VLLM/Lumina-DiMOO', 'request/invalid', /hub|not in this release/i],
   ]
   test.each(cases)('%s', async (_, source, code, words) => {
@@ -105,15 +175,23 @@ describe('non-finite weights', () => {
     await model.close()
   })
   test('found by verify and by convert', async () => {
-    await expect(loadModel(file, { verify: 'full' })).rejects.toMatchObject({ code: 'model/corrupt', message: expect.stringMatching(/blk\.1\.attn_norm/) as string })
-    expect((await inspectModel(file, { verify: true })).verify).toEqual({ ok: false, nonFinite: [{ tensor: 'blk.1.attn_norm.weight', count: 1 }] })
+    await expect(loadModel(file, { verify: 'full' })).rejects.toMatchObject({
+      code: 'model/corrupt',
+      message: expect.stringMatching(/blk\.1\.attn_norm/) as string,
+    })
+    expect((await inspectModel(file, { verify: true })).verify).toEqual({
+      ok: false,
+      nonFinite: [{ tensor: 'blk.1.attn_norm.weight', count: 1 }],
+    })
     await expect(convert(file, at('nan-out.gguf'))).rejects.toMatchObject({ code: 'model/corrupt' })
   })
 })
 
 test('outputs that cannot be written', async () => {
   await expect(convert(checkpoint, '/nowhere/x.gguf')).rejects.toMatchObject({ code: 'output/failed' })
-  await expect(convert(at('good.gguf'), at('good.gguf'))).rejects.toMatchObject({ code: expect.stringMatching(/request\/invalid|output\/failed/) as string })
+  await expect(convert(at('good.gguf'), at('good.gguf'))).rejects.toMatchObject({
+    code: expect.stringMatching(/request\/invalid|output\/failed/) as string,
+  })
   await expect(synth('tiny', '/dev/full/x.gguf')).rejects.toMatchObject({ code: 'output/failed' })
 })
 

@@ -41,7 +41,9 @@ function noiseOf(name: string): NativeImageRequest['noise'] {
     const [begin, end] = header[key]!.data_offsets
     return new Float32Array(bytes.buffer.slice(bytes.byteOffset + 8 + length + begin, bytes.byteOffset + 8 + length + end))
   }
-  const steps = Object.keys(header).filter((key) => key.endsWith('.sample_uniform')).sort()
+  const steps = Object.keys(header)
+    .filter((key) => key.endsWith('.sample_uniform'))
+    .sort()
   return steps.map((key) => ({ sample: tensor(key), cut: tensor(key.replace('sample', 'topk')) }))
 }
 

@@ -17,8 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => model.close())
 
-const tokensOf = async (seed: number | bigint, options: object = {}, on = model): Promise<number[]> =>
-  [...(await on.generate({ ...request, seed, temperature: 1, ...options }, { delivery: 'none' }).result()).tokens]
+const tokensOf = async (seed: number | bigint, options: object = {}, on = model): Promise<number[]> => [
+  ...(await on.generate({ ...request, seed, temperature: 1, ...options }, { delivery: 'none' }).result()).tokens,
+]
 
 describe('seeds', () => {
   test('same seed, same tokens; another seed, others; 0 is a seed', async () => {
@@ -119,7 +120,8 @@ describe('close', () => {
     await Promise.all([other.close(), other.close()])
     await other.close()
     expect(DimooError.is(await end, 'disposed')).toBe(true)
-    for (const use of [() => other.generate(request), () => other.stats()]) expect(use).toThrow(expect.objectContaining({ code: 'disposed' }) as Error)
+    for (const use of [() => other.generate(request), () => other.stats()])
+      expect(use).toThrow(expect.objectContaining({ code: 'disposed' }) as Error)
     await expect(other.tokenize('x')).rejects.toMatchObject({ code: 'disposed' })
     await expect(other.decodeVq(new Int32Array(4), { rows: 2, columns: 2 })).rejects.toMatchObject({ code: 'disposed' })
     expect(await tokensOf(1)).toEqual(await tokensOf(1)) // the other model lives on
@@ -129,7 +131,10 @@ describe('close', () => {
 describe('limits', () => {
   test('what does not fit is refused before any work, with both numbers', async () => {
     const other = await loadModel(undefined, { memory: { maxHostBytes: 2_000_000 } })
-    const error = await other.generate(request).result().catch((reason: unknown) => reason)
+    const error = await other
+      .generate(request)
+      .result()
+      .catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code: 'device/out-of-memory', availableBytes: 2_000_000 })
     expect((error as { requiredBytes: number }).requiredBytes).toBeGreaterThan(2_000_000)
     expect(other.stats().forwardPasses).toBe(0)
@@ -190,7 +195,11 @@ test('step.decode: masked cells held, blurred, grey', async () => {
       expect(Buffer.compare(grey.data, (held as { data: Uint8Array }).data)).not.toBe(0)
     }
     const png = await step.decode({ format: 'png', masked: 'blurred' })
-    expect(Buffer.from(png as Uint8Array).subarray(1, 4).toString()).toBe('PNG')
+    expect(
+      Buffer.from(png)
+        .subarray(1, 4)
+        .toString(),
+    ).toBe('PNG')
   }
 })
 
@@ -211,7 +220,10 @@ describe('processes and workers', () => {
   test.each([
     ['an idle model', `const m = await loadModel(); await m.generate({ prompt: 'a', steps: 2 }).result()`],
     ['a run nobody awaits', `const m = await loadModel(); m.generate({ prompt: 'a', steps: 4096 })`],
-    ['exit in mid-run', `const m = await loadModel(); const r = m.generate({ prompt: 'a', steps: 4096 }); for await (const s of r) process.exit(0)`],
+    [
+      'exit in mid-run',
+      `const m = await loadModel(); const r = m.generate({ prompt: 'a', steps: 4096 }); for await (const s of r) process.exit(0)`,
+    ],
     ['exit right after closing', `const m = await loadModel(); m.generate({ prompt: 'a', steps: 99 }); m.close(); process.exit(0)`],
   ])('a process ends with %s', async (_, body) => {
     await exec(process.execPath, script(body), { timeout: 20_000 })

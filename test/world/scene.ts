@@ -133,7 +133,10 @@ export function samplePrompt(random: Random, kind: Kind): Prompt {
   const background = kind === 'background' ? pick(random, ['gray', 'black'] as const) : 'white'
   const count = kind === 'one' || kind === 'background' ? 1 : kind === 'counting' ? 2 + Math.floor(random() * 3) : 2
   const radius = count > 2 ? 7 : pick(random, [7, 14])
-  const spots = place(random, Array.from({ length: count }, () => radius))
+  const spots = place(
+    random,
+    Array.from({ length: count }, () => radius),
+  )
   const names = Object.keys(colors) as Color[]
   const things: Thing[] = []
   for (const spot of spots) {

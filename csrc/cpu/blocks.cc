@@ -41,7 +41,16 @@ void unpack_q6_k(const BlockQ6K& block, int8_t* q, float* scale, float* minimum)
     scale[g] = d * static_cast<float>(block.scales[g]);
     minimum[g] = 0;
   }
-  for (int i = 0; i < 256; i++) q[i] = static_cast<int8_t>(block_value(block, i));
+  for (int half = 0; half < 2; half++) {  // block_value's quarters side by side
+    const uint8_t *low = block.low + half * 64, *high = block.high + half * 32;
+    int8_t* to = q + half * 128;
+    for (int i = 0; i < 32; i++) {
+      to[i] = static_cast<int8_t>(((low[i] & 15) | (high[i] & 3) << 4) - 32);
+      to[32 + i] = static_cast<int8_t>(((low[32 + i] & 15) | (high[i] >> 2 & 3) << 4) - 32);
+      to[64 + i] = static_cast<int8_t>((low[i] >> 4 | (high[i] >> 4 & 3) << 4) - 32);
+      to[96 + i] = static_cast<int8_t>((low[32 + i] >> 4 | high[i] >> 6 << 4) - 32);
+    }
+  }
 }
 
 template <class Block, class Unpack>

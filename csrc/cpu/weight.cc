@@ -71,9 +71,9 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::bf16 && tensor_.type == DType::bf16) return pack_pairs(panel, to);
   const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
   const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;  // a multiple of every block; kernels reorder whole rows
-  if (columns < kPanel || k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));
+  if (k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));  // half a pair of bf16
   const int64_t pitch = piece + 16;  // rows of the buffer begin in different sets of the cache
-  std::vector<float> buffer(static_cast<size_t>(kPanel * pitch));
+  std::vector<float> buffer(static_cast<size_t>(kPanel * pitch));  // rows past the edge stay zero
   for (int64_t from = 0; from < k; from += piece) {
     const int64_t count = std::min(piece, k - from);
     for (int64_t j = 0; j < columns; j++) {
@@ -83,11 +83,11 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
     if (compute_ == Compute::f32) {
       float* at = reinterpret_cast<float*>(to) + from * kPanel;
       for (int64_t p = 0; p < count; p++)
-        for (int64_t j = 0; j < columns; j++) at[p * kPanel + j] = buffer[static_cast<size_t>(j * pitch + p)];
+        for (int64_t j = 0; j < kPanel; j++) at[p * kPanel + j] = buffer[static_cast<size_t>(j * pitch + p)];
     } else {
       uint16_t* at = reinterpret_cast<uint16_t*>(to) + from * kPanel;
       for (int64_t p = 0; p < count; p++)
-        for (int64_t j = 0; j < columns; j++)
+        for (int64_t j = 0; j < kPanel; j++)
           at[(p / 2 * kPanel + j) * 2 + p % 2] = f32_to_bf16(buffer[static_cast<size_t>(j * pitch + p)]);
     }
   }
@@ -111,26 +111,31 @@ void CpuWeight::pack_pairs(int64_t panel, std::byte* to) const {
 }
 
 void CpuWeight::pack_int8(int64_t panel, std::byte* to) const {
-  const int64_t k = tensor_.cols;
-  const int width = group();
-  std::memset(to, 0, static_cast<size_t>(panel_bytes()));
-  auto* q = reinterpret_cast<int8_t*>(to);
+  constexpr int64_t kPiece = 256, kPitch = kPiece + 64;  // values; a piece is a block of the largest kind
+  const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel), width = group();
+  auto* quads = reinterpret_cast<uint32_t*>(to);
   auto* scale = reinterpret_cast<float*>(to + k * kPanel);
   float* minimum = scale + groups() * kPanel;
   auto* offset = reinterpret_cast<int32_t*>(minimum + groups() * kPanel);
-  std::vector<int8_t> values(static_cast<size_t>(k));
-  std::vector<float> scales(static_cast<size_t>(groups())), minima(static_cast<size_t>(groups()));
-  for (int64_t j = 0; j < kPanel && panel * kPanel + j < tensor_.rows; j++) {
-    const std::byte* from = tensor_.data + (panel * kPanel + j) * type_bytes(tensor_.type, k);
-    unpack_int8(tensor_.type, from, k, values.data(), scales.data(), minima.data());
-    for (int64_t p = 0; p < k; p++) q[(p / 4 * kPanel + j) * 4 + p % 4] = values[static_cast<size_t>(p)];
-    for (int64_t g = 0; g < groups(); g++) {
-      int32_t sum = 0;
-      for (int i = 0; i < width; i++) sum += values[static_cast<size_t>(g * width + i)];
-      scale[g * kPanel + j] = scales[static_cast<size_t>(g)];
-      minimum[g * kPanel + j] = minima[static_cast<size_t>(g)];
-      offset[g * kPanel + j] = -128 * sum;
+  alignas(64) int8_t values[kPanel * kPitch] = {};
+  float scales[kPanel][kPiece / 16] = {}, minima[kPanel][kPiece / 16] = {};
+  for (int64_t from = 0; from < k; from += kPiece) {
+    const int64_t count = std::min(kPiece, k - from);
+    for (int64_t j = 0; j < columns; j++) {
+      const std::byte* row = tensor_.data + (panel * kPanel + j) * type_bytes(tensor_.type, k);
+      unpack_int8(tensor_.type, row + type_bytes(tensor_.type, from), count, values + j * kPitch, scales[j], minima[j]);
     }
+    for (int64_t p = 0; p < count / 4; p++)
+      for (int64_t j = 0; j < kPanel; j++) std::memcpy(quads + (from / 4 + p) * kPanel + j, values + j * kPitch + p * 4, 4);
+    for (int64_t g = 0; g < count / width; g++)
+      for (int64_t j = 0; j < kPanel; j++) {
+        int32_t sum = 0;
+        for (int64_t i = 0; i < width; i++) sum += values[j * kPitch + g * width + i];
+        const int64_t at = (from / width + g) * kPanel + j;
+        scale[at] = scales[j][g];
+        minimum[at] = minima[j][g];
+        offset[at] = -128 * sum;
+      }
   }
 }
 

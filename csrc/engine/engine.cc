@@ -204,14 +204,9 @@ void Engine::run_task(std::unique_lock<std::mutex>& lock) {
   changed_.notify_all();
 }
 
-void Engine::decode_picture(std::unique_lock<std::mutex>& lock, Entry entry) {
-  CancelToken cancel;
-  in_flight_ = {entry.run};
-  pass_cancel_ = &cancel;
-  lock.unlock();
-  device_->set_cancel(&cancel);
-  const auto start = Clock::now();
-  try {
+void Engine::decode_picture(std::unique_lock<std::mutex>& lock, const Entry& entry) {
+  work(lock, {entry.run}, [&] {
+    const auto start = Clock::now();
     const CanvasLayout& layout = *entry.run->request().layout;
     const int64_t scale = entry.weights->hyper.vq.scale();
     Picture picture;
@@ -221,76 +216,88 @@ void Engine::decode_picture(std::unique_lock<std::mutex>& lock, Entry entry) {
     picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * 3));
     entry.weights->vq->decode(picture.tokens, layout.rows, layout.columns, picture.pixels);
     entry.run->record_picture(std::move(picture), ms_since(start));
-  } catch (const Error& error) {
-    entry.run->fail(error);
-  } catch (const std::exception& error) {
-    entry.run->fail(Error(Code::internal, error.what()));
-  }
-  device_->set_cancel(nullptr);
-  lock.lock();
-  in_flight_.clear();
-  pass_cancel_ = nullptr;
-  changed_.notify_all();
+  });
 }
 
-/// Fills a pass with ready canvases of one model, run after run in turn, up to the row budget; at least one canvas goes.
-void Engine::run_pass(std::unique_lock<std::mutex>& lock, size_t first) {
+/// Canvases that travel in one pass, and the runs they belong to.
+struct Engine::Load {
   struct Part {
     Entry entry;
     int64_t image;
   };
-  const std::shared_ptr<Weights> weights = runs_[first].weights;
-  const int64_t budget = runs_[first].budget;
   std::vector<Part> parts;
-  std::vector<Seat> seats;
+  std::vector<Seat> seats;  // one a part
   int64_t rows = 0;
-  std::deque<Entry> served, left;
-  for (Entry& entry : runs_) {
-    const size_t before = parts.size();
+
+  /// Takes the run's canvases that are next in step, as far as the budget goes; the first canvas of a pass always fits.
+  bool take(const Entry& entry) {
     Run& run = *entry.run;
-    if (entry.weights == weights && run.ready()) {
-      const RunRequest& request = run.request();
-      const int64_t need = rows_of(*request.layout);
-      int64_t step = INT64_MAX;  // canvases of a run go in step
-      for (const Canvas& canvas : run.canvases())
-        if (!canvas.done()) step = std::min(step, canvas.step());
-      for (size_t image = 0; image < run.canvases().size(); image++) {
-        Canvas& canvas = run.canvases()[image];
-        if (canvas.done() || canvas.step() != step || (rows > 0 && rows + need > budget)) continue;
-        rows += need;
-        Seat seat;
-        seat.canvas = &canvas;
-        seat.layout = request.layout.get();
-        seat.guidance = request.guidance;
-        seat.temperature = request.temperature;
-        if (!request.noise.empty()) {
-          const StepNoise& noise = request.noise[static_cast<size_t>(canvas.step())];
-          seat.sample_noise = noise.sample.data(), seat.cut_noise = noise.cut.data();
-        }
-        seats.push_back(std::move(seat));
-        parts.push_back({entry, static_cast<int64_t>(image)});
-      }
+    if (!run.ready()) return false;
+    const size_t before = parts.size();
+    const int64_t need = rows_of(*run.request().layout);
+    int64_t step = INT64_MAX;
+    for (const Canvas& canvas : run.canvases())
+      if (!canvas.done()) step = std::min(step, canvas.step());
+    for (size_t image = 0; image < run.canvases().size(); image++) {
+      Canvas& canvas = run.canvases()[image];
+      if (canvas.done() || canvas.step() != step || (rows > 0 && rows + need > entry.budget)) continue;
+      rows += need;
+      seats.push_back(seat(run.request(), canvas));
+      parts.push_back({entry, static_cast<int64_t>(image)});
     }
-    (parts.size() > before ? served : left).push_back(entry);
+    return parts.size() > before;
   }
-  for (Entry& entry : served) left.push_back(std::move(entry));
+
+  static Seat seat(const RunRequest& request, Canvas& canvas) {
+    Seat seat;
+    seat.canvas = &canvas;
+    seat.layout = request.layout.get();
+    seat.guidance = request.guidance;
+    seat.temperature = request.temperature;
+    if (!request.noise.empty()) {
+      const StepNoise& noise = request.noise[static_cast<size_t>(canvas.step())];
+      seat.sample_noise = noise.sample.data(), seat.cut_noise = noise.cut.data();
+    }
+    return seat;
+  }
+
+  std::vector<std::shared_ptr<Run>> runs() const {
+    std::vector<std::shared_ptr<Run>> all;
+    for (const Part& part : parts)
+      if (all.empty() || all.back() != part.entry.run) all.push_back(part.entry.run);
+    return all;
+  }
+};
+
+/// One pass of ready canvases of one model, run after run in turn; whoever was served goes to the back.
+void Engine::run_pass(std::unique_lock<std::mutex>& lock, size_t first) {
+  const std::shared_ptr<Weights> weights = runs_[first].weights;
+  Load load;
+  std::deque<Entry> served, left;
+  for (Entry& entry : runs_) (entry.weights == weights && load.take(entry) ? served : left).push_back(entry);
+  left.insert(left.end(), served.begin(), served.end());
   runs_ = std::move(left);
 
+  const auto runs = load.runs();
+  work(lock, runs, [&] {
+    const auto start = Clock::now();
+    weights->pass->run(load.seats);
+    const double ms = ms_since(start);
+    for (const auto& run : runs) run->record_pass(ms);
+    for (size_t i = 0; i < load.parts.size(); i++) load.parts[i].entry.run->record(load.parts[i].image, load.seats[i].rows, load.seats[i].fixed);
+    load.parts.front().entry.model->count_pass(load.rows, static_cast<int64_t>(load.seats.size()), ms);
+  });
+}
+
+/// Does a unit of work for these runs without the lock; what it throws fails them. Abandoned when all of them are cancelled.
+void Engine::work(std::unique_lock<std::mutex>& lock, const std::vector<std::shared_ptr<Run>>& runs, FunctionRef<void()> body) {
   CancelToken cancel;
-  in_flight_.clear();
-  for (const Part& part : parts)
-    if (in_flight_.empty() || in_flight_.back() != part.entry.run) in_flight_.push_back(part.entry.run);
-  const std::vector<std::shared_ptr<Run>> runs = in_flight_;
+  in_flight_ = runs;
   pass_cancel_ = &cancel;
   lock.unlock();
   device_->set_cancel(&cancel);
-  const auto start = Clock::now();
   try {
-    weights->pass->run(seats);
-    const double ms = ms_since(start);
-    for (const auto& run : runs) run->record_pass(ms);
-    for (size_t i = 0; i < parts.size(); i++) parts[i].entry.run->record(parts[i].image, seats[i].rows, seats[i].fixed);
-    parts.front().entry.model->count_pass(rows, static_cast<int64_t>(seats.size()), ms);
+    body();
   } catch (const Error& error) {
     for (const auto& run : runs) run->fail(error);
   } catch (const std::exception& error) {

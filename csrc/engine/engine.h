@@ -83,7 +83,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool take_turn(std::unique_lock<std::mutex>& lock);
   void run_task(std::unique_lock<std::mutex>& lock);
   void run_pass(std::unique_lock<std::mutex>& lock, size_t first);
-  void decode_picture(std::unique_lock<std::mutex>& lock, Entry entry);
+  void decode_picture(std::unique_lock<std::mutex>& lock, const Entry& entry);
+  struct Load;
+  void work(std::unique_lock<std::mutex>& lock, const std::vector<std::shared_ptr<Run>>& runs, FunctionRef<void()> body);
 
   std::unique_ptr<Device> device_;
   std::mutex mutex_;

@@ -172,17 +172,14 @@ void Products::gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tenso
 }
 
 std::byte* Scratch::grow(Buffer& buffer, int64_t bytes) {
-  if (static_cast<int64_t>(buffer.bytes()) < bytes) {
+  const auto held = static_cast<int64_t>(buffer.bytes());
+  if (held < bytes) {
     buffer = Buffer();
+    total_ -= held;
     buffer = allocate_aligned(bytes);
+    total_ += bytes;
   }
   return static_cast<std::byte*>(buffer.data());
-}
-
-int64_t Scratch::bytes() const {
-  auto total = static_cast<int64_t>(shared_.bytes());
-  for (const Buffer& buffer : own_) total += static_cast<int64_t>(buffer.bytes());
-  return total;
 }
 
 }  // namespace dimoo::cpu

@@ -1,15 +1,16 @@
-// The engine's thread holds its lock except while the device works. A turn is one task, one picture's decoding, or one pass.
+// The engine's life, who joins and leaves it, and whose turn it is. Its thread holds the lock except while the device works
+// (engine/turns.cc).
 #include "engine/engine.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "base/thread_pool.h"
+
 namespace dimoo {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+constexpr std::chrono::milliseconds kLook{20};  // how often a waiting thread looks whether it was cancelled
 
 struct Registry {
   std::mutex mutex;
@@ -19,12 +20,6 @@ struct Registry {
 Registry& registry() {
   static Registry* const all = new Registry;
   return *all;
-}
-
-int64_t rows_of(const CanvasLayout& layout) {
-  int64_t rows = 0;
-  for (int64_t branch = 0; branch < layout.branches(); branch++) rows += layout.sequence(branch);
-  return rows;
 }
 
 /// What identifies bound weights: files and how they compute.
@@ -40,8 +35,10 @@ std::string identity(const Source& source, Precision precision) {
 }  // namespace
 
 std::shared_ptr<Engine> Engine::acquire(const LoadOptions& options) {
-  const std::string key = text(options.device, '|', options.threads, '|', options.variant);
+  const int threads = options.threads > 0 ? options.threads : usable_cpus();
+  const std::string key = text(options.device, '|', threads, '|', options.variant);
   std::lock_guard lock(registry().mutex);
+  std::erase_if(registry().engines, [](const auto& entry) { return entry.second.expired(); });
   std::weak_ptr<Engine>& known = registry().engines[key];
   if (auto engine = known.lock()) return engine;
   auto engine = std::make_shared<Engine>(options);
@@ -67,26 +64,31 @@ Engine::~Engine() {
   thread_.join();
 }
 
-std::shared_ptr<Weights> Engine::bind(const LoadOptions& options) {
+std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelToken* cancel) {
   auto source = Source::open(options.source);
-  std::lock_guard lock(bind_mutex_);
+  std::unique_lock binding(bind_mutex_, std::defer_lock);
+  while (!binding.try_lock()) {
+    if (cancel) cancel->check();
+    std::this_thread::sleep_for(kLook);
+  }
   const std::string key = identity(*source, options.precision);
-  if (auto known = bound_[key].lock()) return known;
+  if (const auto known = bound_.find(key); known != bound_.end())
+    if (auto weights = known->second.lock()) return weights;
   auto weights = std::make_shared<Weights>();
   weights->hyper = read_hyperparameters(*source);
   weights->precision = options.precision;
   weights->fingerprint = fingerprint(weights->hyper, *source);
+  weights->panel_budget = options.panel_bytes >= 0 ? options.panel_bytes : default_panel_budget(*source);
   weights->source = std::move(source);
-  perform([&](Device& device) {
-    weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision);
-    weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
-    weights->pass = std::make_unique<Pass>(device, *weights->backbone, weights->hyper);
-    weights->panel_budget = options.panel_bytes >= 0 ? options.panel_bytes : default_panel_budget(*weights->source);
-    int64_t budget = weights->panel_budget;
-    for (const auto& [name, other] : bound_)
-      if (const auto alive = other.lock()) budget += alive->panel_budget;
-    device.set_panel_budget(budget);
-  });
+  perform(
+      [&](Device& device) {
+        weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision);
+        weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
+        weights->pass = std::make_unique<Pass>(device, *weights->backbone, weights->hyper);
+      },
+      cancel);
+  std::lock_guard lock(mutex_);
+  std::erase_if(bound_, [](const auto& entry) { return entry.second.expired(); });
   bound_[key] = weights;
   return weights;
 }
@@ -96,33 +98,42 @@ void Engine::perform(FunctionRef<void(Device&)> body, const CancelToken* cancel)
   std::unique_lock lock(mutex_);
   tasks_.push_back(&task);
   wake_.notify_all();
-  changed_.wait(lock, [&] { return task.done; });
+  while (!task.done) {
+    if (!cancel) {
+      changed_.wait(lock);
+      continue;
+    }
+    changed_.wait_for(lock, kLook);
+    if (cancel->cancelled() && std::erase(tasks_, &task) > 0) cancel->check();
+  }
   if (task.error) std::rethrow_exception(task.error);
 }
 
-void Engine::submit(Entry entry) {
+void Engine::submit(Entry entry, int64_t panels) {
   entry.run->on_change = [weak = weak_from_this()] {
     if (const auto engine = weak.lock()) engine->nudge();
   };
   std::lock_guard lock(mutex_);
+  entry.weights->panel_budget = std::min(entry.weights->panel_budget, panels);
   runs_.push_back(std::move(entry));
   wake_.notify_all();
 }
 
-void Engine::leave(Model* model) {
+void Engine::leave(const Tally& tally) {
+  std::vector<std::shared_ptr<Run>> mine;
   std::unique_lock lock(mutex_);
-  const auto mine = [&] {
-    std::vector<std::shared_ptr<Run>> runs;
-    for (const Entry& entry : runs_)
-      if (entry.model == model) runs.push_back(entry.run);
-    return runs;
-  };
-  const auto runs = mine();
+  for (const Entry& entry : runs_)
+    if (entry.tally.get() == &tally) mine.push_back(entry.run);
   lock.unlock();
-  for (const auto& run : runs) run->cancel();
+  for (const auto& run : mine) run->cancel();
   lock.lock();
+  drop_ended();
   wake_.notify_all();
-  changed_.wait(lock, [&] { return mine().empty(); });
+  changed_.wait(lock, [&] {
+    const bool under_way = std::any_of(in_flight_.begin(), in_flight_.end(),
+                                       [&](const auto& run) { return std::find(mine.begin(), mine.end(), run) != mine.end(); });
+    return !under_way || std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& run) { return !run->cancelled(); });
+  });
 }
 
 /// A run was cancelled or may go on: the pass under way is abandoned when nobody waits for it any more.
@@ -145,21 +156,17 @@ void Engine::loop() {
 }
 
 void Engine::drop_ended() {
-  const auto before = runs_.size();
-  std::erase_if(runs_, [&](const Entry& entry) {
-    if (!entry.run->ended()) return false;
-    entry.model->count(entry.run->state());
-    return true;
-  });
-  if (runs_.size() != before) changed_.notify_all();
+  std::erase_if(runs_, [](const Entry& entry) { return entry.run->ended(); });
 }
 
 /// Runs wait in order of arrival; those under way move to the back as they are served, which keeps that order.
 void Engine::start_waiting() {
-  std::map<Model*, int64_t> active;
-  for (const Entry& entry : runs_) active[entry.model] += entry.run->state() == RunState::running;
-  for (const Entry& entry : runs_)
-    if (entry.run->state() == RunState::queued && active[entry.model] < entry.max_active) entry.run->start(), active[entry.model]++;
+  std::map<const Tally*, int64_t> active;
+  for (const Entry& entry : runs_) active[entry.tally.get()] += entry.run->state() == RunState::running;
+  for (const Entry& entry : runs_) {
+    int64_t& running = active[entry.tally.get()];
+    if (entry.run->state() == RunState::queued && running < entry.max_active) entry.run->start(), running++;
+  }
 }
 
 bool Engine::take_turn(std::unique_lock<std::mutex>& lock) {
@@ -177,13 +184,7 @@ bool Engine::take_turn(std::unique_lock<std::mutex>& lock) {
   }
   if (!work) return false;
   task_turn_ = true;
-  if (!runs_[first].run->decoded()) {
-    run_pass(lock, first);
-  } else {
-    const Entry entry = runs_[first];
-    std::rotate(runs_.begin() + static_cast<std::ptrdiff_t>(first), runs_.begin() + static_cast<std::ptrdiff_t>(first) + 1, runs_.end());
-    decode_picture(lock, entry);
-  }
+  runs_[first].run->decoded() ? decode_picture(lock, first) : run_pass(lock, first);
   return true;
 }
 
@@ -201,112 +202,6 @@ void Engine::run_task(std::unique_lock<std::mutex>& lock) {
   device_->set_cancel(nullptr);
   lock.lock();
   task.done = true;
-  changed_.notify_all();
-}
-
-void Engine::decode_picture(std::unique_lock<std::mutex>& lock, const Entry& entry) {
-  work(lock, {entry.run}, [&] {
-    const auto start = Clock::now();
-    const CanvasLayout& layout = *entry.run->request().layout;
-    const int64_t scale = entry.weights->hyper.vq.scale();
-    Picture picture;
-    picture.tokens = entry.run->canvases()[static_cast<size_t>(entry.run->next_picture())].cells();
-    picture.width = layout.columns * scale;
-    picture.height = layout.rows * scale;
-    picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * 3));
-    entry.weights->vq->decode(picture.tokens, layout.rows, layout.columns, picture.pixels);
-    entry.run->record_picture(std::move(picture), ms_since(start));
-  });
-}
-
-/// Canvases that travel in one pass, and the runs they belong to.
-struct Engine::Load {
-  struct Part {
-    Entry entry;
-    int64_t image;
-  };
-  std::vector<Part> parts;
-  std::vector<Seat> seats;  // one a part
-  int64_t rows = 0;
-
-  /// Takes the run's canvases that are next in step, as far as the budget goes; the first canvas of a pass always fits.
-  bool take(const Entry& entry) {
-    Run& run = *entry.run;
-    if (!run.ready()) return false;
-    const size_t before = parts.size();
-    const int64_t need = rows_of(*run.request().layout);
-    int64_t step = INT64_MAX;
-    for (const Canvas& canvas : run.canvases())
-      if (!canvas.done()) step = std::min(step, canvas.step());
-    for (size_t image = 0; image < run.canvases().size(); image++) {
-      Canvas& canvas = run.canvases()[image];
-      if (canvas.done() || canvas.step() != step || (rows > 0 && rows + need > entry.budget)) continue;
-      rows += need;
-      seats.push_back(seat(run.request(), canvas));
-      parts.push_back({entry, static_cast<int64_t>(image)});
-    }
-    return parts.size() > before;
-  }
-
-  static Seat seat(const RunRequest& request, Canvas& canvas) {
-    Seat seat;
-    seat.canvas = &canvas;
-    seat.layout = request.layout.get();
-    seat.guidance = request.guidance;
-    seat.temperature = request.temperature;
-    if (!request.noise.empty()) {
-      const StepNoise& noise = request.noise[static_cast<size_t>(canvas.step())];
-      seat.sample_noise = noise.sample.data(), seat.cut_noise = noise.cut.data();
-    }
-    return seat;
-  }
-
-  std::vector<std::shared_ptr<Run>> runs() const {
-    std::vector<std::shared_ptr<Run>> all;
-    for (const Part& part : parts)
-      if (all.empty() || all.back() != part.entry.run) all.push_back(part.entry.run);
-    return all;
-  }
-};
-
-/// One pass of ready canvases of one model, run after run in turn; whoever was served goes to the back.
-void Engine::run_pass(std::unique_lock<std::mutex>& lock, size_t first) {
-  const std::shared_ptr<Weights> weights = runs_[first].weights;
-  Load load;
-  std::deque<Entry> served, left;
-  for (Entry& entry : runs_) (entry.weights == weights && load.take(entry) ? served : left).push_back(entry);
-  left.insert(left.end(), served.begin(), served.end());
-  runs_ = std::move(left);
-
-  const auto runs = load.runs();
-  work(lock, runs, [&] {
-    const auto start = Clock::now();
-    weights->pass->run(load.seats);
-    const double ms = ms_since(start);
-    for (const auto& run : runs) run->record_pass(ms);
-    for (size_t i = 0; i < load.parts.size(); i++) load.parts[i].entry.run->record(load.parts[i].image, load.seats[i].rows, load.seats[i].fixed);
-    load.parts.front().entry.model->count_pass(load.rows, static_cast<int64_t>(load.seats.size()), ms);
-  });
-}
-
-/// Does a unit of work for these runs without the lock; what it throws fails them. Abandoned when all of them are cancelled.
-void Engine::work(std::unique_lock<std::mutex>& lock, const std::vector<std::shared_ptr<Run>>& runs, FunctionRef<void()> body) {
-  CancelToken cancel;
-  in_flight_ = runs;
-  pass_cancel_ = &cancel;
-  lock.unlock();
-  device_->set_cancel(&cancel);
-  try {
-    body();
-  } catch (const Error& error) {
-    for (const auto& run : runs) run->fail(error);
-  } catch (const std::exception& error) {
-    for (const auto& run : runs) run->fail(Error(Code::internal, error.what()));
-  }
-  device_->set_cancel(nullptr);
-  lock.lock();
-  in_flight_.clear();
-  pass_cancel_ = nullptr;
   changed_.notify_all();
 }
 

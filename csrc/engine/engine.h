@@ -12,6 +12,7 @@
 #include "device/registry.h"
 #include "engine/pass.h"
 #include "engine/plan.h"
+#include "engine/progress.h"
 #include "engine/run.h"
 #include "model/vq.h"
 
@@ -36,12 +37,36 @@ struct Weights {
   std::unique_ptr<Backbone> backbone;
   std::unique_ptr<Vq> vq;
   std::unique_ptr<Pass> pass;
-  int64_t panel_budget = 0;
+  int64_t panel_budget = 0;  // guarded by the engine's lock; lowered where a run's plan leaves less
 };
 
 struct EngineStats {
   int64_t running = 0, queued = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
   double busy_ms = 0;
+};
+
+/// What the runs of one model add up to. Counted by the engine, which may outlive the model by a pass.
+class Tally {
+ public:
+  EngineStats stats() const;
+  /// One more run; queue/full with the wait to expect (ms) when there are `limit` already.
+  void admit(int64_t limit);
+  void count(RunState state);
+  void count_pass(int64_t rows, int64_t steps, double ms);
+
+ private:
+  mutable std::mutex mutex_;
+  EngineStats stats_;
+};
+
+/// A run in the engine's hands.
+struct Entry {
+  std::shared_ptr<Run> run;
+  std::shared_ptr<Weights> weights;
+  std::shared_ptr<Tally> tally;
+  int64_t budget = 0;      // rows of a pass it may share
+  int64_t max_active = 0;  // runs of its model that are under way at once
+  bool alone = false;      // shares no pass: one that it shared has failed
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -52,40 +77,46 @@ class Engine : public std::enable_shared_from_this<Engine> {
   ~Engine();
 
   /// Binds a checkpoint, or finds it bound. Reads headers only.
-  std::shared_ptr<Weights> bind(const LoadOptions& options);
-  /// Runs a task on the engine's thread, in turn; waits for it and rethrows what it throws.
+  std::shared_ptr<Weights> bind(const LoadOptions& options, const CancelToken* cancel = nullptr);
+  /// Runs a task on the engine's thread, in turn; waits for it and rethrows what it throws. Cancelled while it waits, it never runs.
   void perform(FunctionRef<void(Device&)> task, const CancelToken* cancel = nullptr);
+  /// Starts a run in its turn; `panels` is what its plan leaves for packed weights.
+  void submit(Entry entry, int64_t panels);
+  /// Cancels a model's runs and waits until no unit of work is under way for them alone.
+  void leave(const Tally& tally);
   Device& device() { return *device_; }  // what it says of itself is constant
 
  private:
-  friend class Model;
-  struct Entry {
-    std::shared_ptr<Run> run;
-    std::shared_ptr<Weights> weights;
-    class Model* model;
-    int64_t budget;      // rows of a pass
-    int64_t max_active;  // runs of this model that are under way at once
-  };
   struct Task {
     FunctionRef<void(Device&)>* body;
     const CancelToken* cancel;
     bool done = false;
     std::exception_ptr error;
   };
+  /// Who sits in a pass: seats[i] is picture `image` of `entry`'s run.
+  struct Part {
+    Entry entry;
+    int64_t image;
+  };
+  struct Seating {
+    std::shared_ptr<Weights> weights;
+    std::vector<Part> parts;
+    std::vector<Seat> seats;
+    int64_t rows = 0, budget = 0;
+  };
 
-  void submit(Entry entry);
-  /// Cancels a model's runs and waits until the engine has let go of them.
-  void leave(class Model* model);
   void drop_ended();
   void start_waiting();
   void nudge();
   void loop();
+  int64_t panel_budget();
   bool take_turn(std::unique_lock<std::mutex>& lock);
   void run_task(std::unique_lock<std::mutex>& lock);
   void run_pass(std::unique_lock<std::mutex>& lock, size_t first);
-  void decode_picture(std::unique_lock<std::mutex>& lock, const Entry& entry);
-  struct Load;
-  void work(std::unique_lock<std::mutex>& lock, const std::vector<std::shared_ptr<Run>>& runs, FunctionRef<void()> body);
+  void decode_picture(std::unique_lock<std::mutex>& lock, size_t index);
+  Seating seat_ready(size_t first);
+  static void seat_run(const Entry& entry, Seating& seating);
+  std::exception_ptr fly(std::unique_lock<std::mutex>& lock, std::vector<std::shared_ptr<Run>> runs, FunctionRef<void()> work);
 
   std::unique_ptr<Device> device_;
   std::mutex mutex_;
@@ -96,14 +127,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   CancelToken* pass_cancel_ = nullptr;  // of the pass under way
   bool task_turn_ = false, stop_ = false;
   std::mutex bind_mutex_;
-  std::map<std::string, std::weak_ptr<Weights>> bound_;
+  std::map<std::string, std::weak_ptr<Weights>> bound_;  // changed under both locks
   std::thread thread_;
 };
 
 /// One loaded model as a caller holds it: admission, its own runs and its statistics.
 class Model {
  public:
-  explicit Model(const LoadOptions& options);
+  explicit Model(const LoadOptions& options, const Progress& progress = {}, const CancelToken* cancel = nullptr);
   ~Model();
 
   const Weights& weights() const { return *weights_; }
@@ -113,23 +144,20 @@ class Model {
   std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, const CancelToken* cancel);
   std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, const CancelToken* cancel);
   EngineStats stats() const;
-  MemoryPlan plan(const RunShape& shape) const;
   /// Cancels its runs and waits until none is in flight. Idempotent.
   void close();
 
  private:
-  friend class Engine;
-  int64_t available() const;
-  void admit(const RunRequest& request) const;
-  void count(RunState state);
-  void count_pass(int64_t rows, int64_t steps, double ms);
+  MemoryPlan plan(const RunShape& shape) const;
+  /// The plan of a picture of this request, and the rows that a pass it shares may have; device/out-of-memory.
+  MemoryPlan admit(const RunRequest& request, int64_t& budget) const;
+  void check_open() const;
 
   LoadOptions options_;
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<Weights> weights_;
-  mutable std::mutex mutex_;
-  EngineStats stats_;  // guarded by mutex_
-  bool closed_ = false;
+  std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();
+  std::atomic<bool> closed_{false};
 };
 
 }  // namespace dimoo

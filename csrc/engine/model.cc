@@ -1,6 +1,7 @@
 // Admission and bookkeeping of one loaded model. Values were validated in TypeScript; here shapes and bounds are checked again,
 // because everything behind relies on them.
 #include <algorithm>
+#include <cmath>
 
 #include "engine/engine.h"
 #include "engine/verify.h"
@@ -35,66 +36,72 @@ void check(const RunRequest& request, const Hyperparameters& hyper) {
   for (const int32_t code : request.cells) within("code", code, -1, hyper.vq.codebook_size - 1);
   if (request.schedule.kind == Schedule::Kind::table)
     within("values of the schedule", static_cast<int64_t>(request.schedule.table.size()), request.steps, request.steps);
-  if (!(request.temperature >= 0)) fail(Code::request_invalid, "temperature must not be negative, got ", request.temperature);
+  if (!(request.temperature >= 0) || !std::isfinite(request.temperature))
+    fail(Code::request_invalid, "temperature must not be negative, got ", request.temperature);
+  for (const float weight : request.guidance)
+    if (!std::isfinite(weight)) fail(Code::request_invalid, "guidance must be finite, got ", weight);
   if (!request.noise.empty()) within("steps of noise", static_cast<int64_t>(request.noise.size()), request.steps, request.steps);
 }
 
 }  // namespace
 
-Model::Model(const LoadOptions& options) : options_(options), engine_(Engine::acquire(options)), weights_(engine_->bind(options)) {
-  if (options.verify_weights) refuse_non_finite(*weights_->source);
+Model::Model(const LoadOptions& options, const Progress& progress, const CancelToken* cancel)
+    : options_(options), engine_(Engine::acquire(options)), weights_(engine_->bind(options, cancel)) {
+  if (options.verify_weights) refuse_non_finite(*weights_->source, progress, cancel);
 }
 
 Model::~Model() { close(); }
 
-int64_t Model::available() const {
-  const MemoryReport memory = engine_->device().memory();
-  // What this device already holds for earlier runs serves the next one too.
-  const int64_t there = memory.free + memory.used;
-  return options_.max_host_bytes >= 0 ? std::min(there, options_.max_host_bytes) : there;
-}
-
 MemoryPlan Model::plan(const RunShape& shape) const {
   const int64_t budget = options_.panel_bytes >= 0 ? options_.panel_bytes : default_panel_budget(*weights_->source);
-  return plan_memory(engine_->device(), weights_->hyper, *weights_->source, weights_->precision, shape, budget, available());
+  const int64_t available = available_bytes(engine_->device(), options_.max_host_bytes);
+  return plan_memory(engine_->device(), weights_->hyper, *weights_->source, weights_->precision, shape, budget, available);
 }
 
-void Model::admit(const RunRequest& request) const {
+MemoryPlan Model::admit(const RunRequest& request, int64_t& budget) const {
   const CanvasLayout& layout = *request.layout;
   int64_t rows = 0;
   for (int64_t branch = 0; branch < layout.branches(); branch++) rows += layout.sequence(branch);
-  const auto images = static_cast<int64_t>(request.seeds.size());
-  const int64_t pass_rows = std::max(rows, std::min(images * rows, options_.max_rows_per_pass));
   const int64_t heads = layout.cells() * layout.branches();
-  const MemoryPlan plan = this->plan({pass_rows, (pass_rows + rows - 1) / rows * heads, layout.rows, layout.columns});
-  if (!plan.fits())
+  const auto images = static_cast<int64_t>(request.seeds.size());
+  const MemoryPlan one = plan({rows, heads, layout.rows, layout.columns});
+  if (!one.fits())
     throw Error(Code::device_out_of_memory,
-                text("a picture of ", layout.columns, " x ", layout.rows, " cells needs ", plan.needed(), " bytes, ", engine_->device().id(), " has ", plan.available),
-                plan.needed(), plan.available);
+                text("a picture of ", layout.columns, " x ", layout.rows, " cells needs ", one.needed(), " bytes, ", engine_->device().id(),
+                     " has ", one.available),
+                one.needed(), one.available);
+  budget = options_.max_rows_per_pass;
+  // Mates fill a pass to its budget; where memory is short, fewer do.
+  while (budget > rows && !plan({budget, budget, layout.rows, layout.columns}).fits()) budget = std::max(rows, budget / 2);
+  return plan(run_shape(images, rows, heads, layout.rows, layout.columns, budget));
+}
+
+void Model::check_open() const {
+  if (closed_) fail(Code::disposed, "the model was closed");
 }
 
 std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> doorbell) {
+  check_open();
   check(request, weights_->hyper);
-  admit(request);
-  auto run = std::make_shared<Run>(std::move(request), std::move(doorbell));
-  {
-    std::lock_guard lock(mutex_);
-    if (closed_) fail(Code::disposed, "the model was closed");
-    const int64_t limit = options_.max_active + options_.max_queue;
-    if (stats_.running >= limit) {
-      const double mean = stats_.completed ? stats_.busy_ms / static_cast<double>(stats_.completed) : 0;
-      throw Error(Code::queue_full, text("expected at most ", limit, " runs at once, got one more"), static_cast<int64_t>(mean), 0);
-    }
-    stats_.running++;
-  }
-  engine_->submit({run, weights_, this, options_.max_rows_per_pass, options_.max_active});
+  Entry entry;
+  const MemoryPlan plan = admit(request, entry.budget);
+  entry.run = std::make_shared<Run>(std::move(request), std::move(doorbell));
+  entry.weights = weights_;
+  entry.tally = tally_;
+  entry.max_active = options_.max_active;
+  entry.run->on_end = [tally = tally_](RunState state) { tally->count(state); };
+  tally_->admit(options_.max_active + options_.max_queue);
+  auto run = entry.run;
+  engine_->submit(std::move(entry), plan.panels);
   return run;
 }
 
 std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, const CancelToken* cancel) {
   const int64_t scale = weights_->hyper.vq.scale();
   if (width < scale || height < scale || width % scale || height % scale || static_cast<int64_t>(rgb.size()) != width * height * 3)
-    fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ", rgb.size(), " bytes");
+    fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ",
+         rgb.size(), " bytes");
+  check_open();
   std::vector<int32_t> codes(static_cast<size_t>(width / scale * (height / scale)));
   engine_->perform([&](Device&) { weights_->vq->encode(rgb, height, width, codes); }, cancel);
   return codes;
@@ -105,6 +112,7 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
   within("grid columns", columns, 1, 4096);
   within("codes", static_cast<int64_t>(codes.size()), rows * columns, rows * columns);
   for (const int32_t code : codes) within("code", code, 0, weights_->hyper.vq.codebook_size - 1);
+  check_open();
   const int64_t scale = weights_->hyper.vq.scale();
   std::vector<uint8_t> rgb(static_cast<size_t>(rows * columns * scale * scale * 3));
   engine_->perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
@@ -112,35 +120,48 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
 }
 
 EngineStats Model::stats() const {
-  std::lock_guard lock(mutex_);
-  EngineStats stats = stats_;
+  EngineStats stats = tally_->stats();
   stats.queued = std::max<int64_t>(0, stats.running - options_.max_active);
   stats.running -= stats.queued;
   return stats;
 }
 
-void Model::count(RunState state) {
-  std::lock_guard lock(mutex_);
-  stats_.running--;
-  if (state == RunState::done) stats_.completed++;
-  else if (state == RunState::aborted) stats_.aborted++;
-  else stats_.failed++;
+void Model::close() {
+  closed_ = true;
+  engine_->leave(*tally_);
 }
 
-void Model::count_pass(int64_t rows, int64_t steps, double ms) {
+EngineStats Tally::stats() const {
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Tally::admit(int64_t limit) {
+  std::lock_guard lock(mutex_);
+  if (stats_.running >= limit) {
+    const double mean = stats_.completed ? stats_.busy_ms / static_cast<double>(stats_.completed) : 0;
+    throw Error(Code::queue_full, text("expected at most ", limit, " runs at once, got one more"), static_cast<int64_t>(mean), 0);
+  }
+  stats_.running++;
+}
+
+void Tally::count(RunState state) {
+  std::lock_guard lock(mutex_);
+  stats_.running--;
+  if (state == RunState::done)
+    stats_.completed++;
+  else if (state == RunState::aborted)
+    stats_.aborted++;
+  else
+    stats_.failed++;
+}
+
+void Tally::count_pass(int64_t rows, int64_t steps, double ms) {
   std::lock_guard lock(mutex_);
   stats_.forward_passes++;
   stats_.rows += rows;
   stats_.steps += steps;
   stats_.busy_ms += ms;
-}
-
-void Model::close() {
-  {
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-  }
-  engine_->leave(this);
 }
 
 }  // namespace dimoo

@@ -20,6 +20,24 @@ int64_t picture_rows(int64_t branches, int64_t prompt_tokens, int64_t rows, int6
   return branches * (prompt_tokens + 4 + rows * (columns + 1));
 }
 
+RunShape run_shape(int64_t images, int64_t picture_rows, int64_t heads, int64_t rows, int64_t columns, int64_t budget) {
+  const int64_t at_once = std::clamp<int64_t>(budget / picture_rows, 1, images);
+  return {at_once * picture_rows, at_once * heads, rows, columns};
+}
+
+RunShape together(const RunShape& a, const RunShape& b, int64_t budget) {
+  RunShape both = a.grid_rows * a.grid_columns < b.grid_rows * b.grid_columns ? b : a;
+  both.pass_rows = std::max({a.pass_rows, b.pass_rows, std::min(a.pass_rows + b.pass_rows, budget)});
+  both.head_rows = std::min(a.head_rows + b.head_rows, both.pass_rows);
+  return both;
+}
+
+int64_t available_bytes(const Device& device, int64_t limit) {
+  const MemoryReport memory = device.memory();
+  const int64_t there = memory.free + memory.used;
+  return limit >= 0 ? std::min(there, limit) : there;
+}
+
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;

@@ -23,6 +23,15 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available);
 
+/// A run of `images` pictures of `rows` x `columns` cells, `picture_rows` rows each of which `heads` are masked: as many at once as the
+/// budget of a pass holds, at least one.
+RunShape run_shape(int64_t images, int64_t picture_rows, int64_t heads, int64_t rows, int64_t columns, int64_t budget);
+/// Both at once: they share passes up to the budget.
+RunShape together(const RunShape& a, const RunShape& b, int64_t budget);
+
+/// What the device may hold in all: what is free and what it has already, at most `limit` unless that is negative.
+int64_t available_bytes(const Device& device, int64_t limit);
+
 /// Rows of one picture's pass: all its branches.
 int64_t picture_rows(int64_t branches, int64_t prompt_tokens, int64_t rows, int64_t columns);
 

@@ -93,7 +93,8 @@ Json measure_variants(const std::vector<std::string>& names, const CancelToken& 
       for (int64_t r = 0; r < kRows; r++)
         for (int64_t n = 0; n < kOut; n++) {
           double sum = 0;
-          for (int64_t k = 0; k < kCols; k++) sum += double{x[static_cast<size_t>(r * kCols + k)]} * exact[static_cast<size_t>(n * kCols + k)];
+          for (int64_t k = 0; k < kCols; k++)
+            sum += double{x[static_cast<size_t>(r * kCols + k)]} * exact[static_cast<size_t>(n * kCols + k)];
           const double d = out[static_cast<size_t>(r * kOut + n)] - sum;
           error += d * d, square += sum * sum;
         }
@@ -103,6 +104,12 @@ Json measure_variants(const std::vector<std::string>& names, const CancelToken& 
     }
   }
   return Json(std::move(results));
+}
+
+Precision parse_precision(const std::string& name) {
+  if (name == "f32") return Precision::f32;
+  if (name == "fast") return Precision::fast;
+  fail(Code::request_invalid, "precision: expected fast or f32, got ", name);
 }
 
 }  // namespace
@@ -118,7 +125,7 @@ LoadOptions parse_load_options(const Json& options) {
   load.source = options.string_or("source", "");
   load.device = options.string_or("device", "cpu");
   load.variant = options.string_or("variant", "");
-  load.precision = options.string_or("precision", "fast") == "f32" ? Precision::f32 : Precision::fast;
+  load.precision = parse_precision(options.string_or("precision", "fast"));
   load.threads = static_cast<int>(options.int_or("threads", 0));
   load.verify_weights = options.string_or("verify", "sizes") == "full";
   load.max_host_bytes = options.int_or("maxHostBytes", -1);
@@ -133,26 +140,28 @@ Json plan_report(const Json& options) {
   Json merged = options;
   if (const Json* memory = options.find("memory"); memory && memory->is_object())
     for (const auto& [key, value] : memory->as_object()) merged.set(key, value);
-  LoadOptions load = parse_load_options(merged);
-  load.threads = 1;  // nothing is computed
-  const Model model(load);
-  const Hyperparameters& hyper = model.weights().hyper;
-  const Json* image = model.weights().source->generation().find("image");
+  const LoadOptions load = parse_load_options(merged);
+  DeviceOptions device_options;
+  device_options.threads = load.threads;
+  const auto device = create_device(load.device, device_options);
+  const auto source = Source::open(load.source);
+  const Hyperparameters hyper = read_hyperparameters(*source);
+  const Json* image = source->generation().find("image");
   const auto standard = [&](const char* key, int64_t fallback) { return image ? image->int_or(key, fallback) : fallback; };
   const int64_t scale = hyper.vq.scale();
   RunShape shape;
   const Json* runs = options.find("runs");
   const Json::Array one{Json(Json::Object{})};
   for (const Json& run : runs && runs->is_array() && !runs->as_array().empty() ? runs->as_array() : one) {
-    const int64_t columns = run.int_or("width", standard("width", 1024)) / scale, rows = run.int_or("height", standard("height", 1024)) / scale;
-    const int64_t images = run.int_or("images", 1), branches = run.double_or("guidance", 1) > 0 ? 2 : 1;
+    const int64_t columns = run.int_or("width", standard("width", 1024)) / scale,
+                  rows = run.int_or("height", standard("height", 1024)) / scale;
+    const int64_t branches = run.double_or("guidance", 1) > 0 ? 2 : 1;
     const int64_t picture = picture_rows(branches, run.int_or("promptTokens", 64), rows, columns);
-    const int64_t pass = std::max(picture, std::min(images * picture, load.max_rows_per_pass));
-    shape.pass_rows = std::max(shape.pass_rows, pass);
-    shape.head_rows = std::max(shape.head_rows, (pass + picture - 1) / picture * branches * rows * columns);
-    if (rows * columns > shape.grid_rows * shape.grid_columns) shape.grid_rows = rows, shape.grid_columns = columns;
+    shape = together(shape, run_shape(run.int_or("images", 1), picture, branches * rows * columns, rows, columns, load.max_rows_per_pass),
+                     load.max_rows_per_pass);
   }
-  return plan_json(model.plan(shape));
+  const int64_t panels = load.panel_bytes >= 0 ? load.panel_bytes : default_panel_budget(*source);
+  return plan_json(plan_memory(*device, hyper, *source, load.precision, shape, panels, available_bytes(*device, load.max_host_bytes)));
 }
 
 Json doctor_report(const Json& options, const CancelToken& cancel) {
@@ -183,7 +192,11 @@ Json model_report(const Model& model) {
   const Weights& weights = model.weights();
   const Hyperparameters& h = weights.hyper;
   Json hyper(Json::Object{});
-  hyper.set("d_model", h.d_model).set("n_layers", h.layers).set("n_heads", h.heads).set("n_kv_heads", h.kv_heads).set("head_dim", h.head_dim);
+  hyper.set("d_model", h.d_model)
+      .set("n_layers", h.layers)
+      .set("n_heads", h.heads)
+      .set("n_kv_heads", h.kv_heads)
+      .set("head_dim", h.head_dim);
   hyper.set("mlp", h.mlp).set("vocab", h.vocab).set("context_length", h.context_length);
   hyper.set("rope_theta", static_cast<double>(h.rope_theta)).set("eps", static_cast<double>(h.rms_eps));
   const TokenRoles& t = h.tokens;

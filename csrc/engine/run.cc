@@ -41,11 +41,7 @@ Run::Next Run::next(StepEvent& out) {
 
 Outcome* Run::outcome() {
   std::lock_guard lock(mutex_);
-  if (state_ == RunState::queued || state_ == RunState::running) {
-    wants_end_ = true;
-    return nullptr;
-  }
-  return &outcome_;
+  return state_ == RunState::queued || state_ == RunState::running ? nullptr : &outcome_;
 }
 
 RunState Run::state() const {
@@ -100,9 +96,12 @@ void Run::finish(RunState state, std::optional<Error> error) {
     outcome_.state = state;
     outcome_.error = std::move(error);
     outcome_.total_ms = since_ms(created_);
-    if (state == RunState::done) outcome_.pictures = std::move(pictures_);
-    else events_.clear();
-    wants_step_ = wants_end_ = false;
+    if (state == RunState::done)
+      outcome_.pictures = std::move(pictures_);
+    else
+      events_.clear();
+    wants_step_ = false;
+    if (on_end) on_end(state);
   }
   doorbell_();
 }
@@ -142,6 +141,7 @@ void Run::deliver(StepEvent event) {
   bool ring = false;
   {
     std::lock_guard lock(mutex_);
+    if (state_ != RunState::running) return;
     const auto waiting = std::find_if(events_.begin(), events_.end(), [&](const StepEvent& e) { return e.image == event.image; });
     if (request_.delivery == Delivery::latest && waiting != events_.end()) {
       event.skipped = waiting->skipped + 1;

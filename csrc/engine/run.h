@@ -26,7 +26,7 @@ struct StepNoise {
 struct RunRequest {
   std::shared_ptr<const CanvasLayout> layout;
   std::vector<float> guidance;
-  std::vector<int32_t> cells;  // codes, -1 = masked
+  std::vector<int32_t> cells;   // codes, -1 = masked
   std::vector<uint64_t> seeds;  // one picture each
   int64_t steps = 0;
   float temperature = 0;
@@ -89,6 +89,8 @@ class Run {
   void fail(Error error);
   /// Called whenever a paused run may go on or has been cancelled; set by the engine.
   std::function<void()> on_change;
+  /// Called once, before anybody can see the end; set by the model.
+  std::function<void(RunState)> on_end;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -108,7 +110,7 @@ class Run {
   RunState state_ = RunState::queued;
   std::deque<StepEvent> events_;
   Outcome outcome_;
-  bool wants_step_ = false, wants_end_ = false;
+  bool wants_step_ = false;
 };
 
 }  // namespace dimoo

@@ -53,9 +53,10 @@ std::vector<NonFinite> find_non_finite(const Source& source, const Progress& pro
   return found;
 }
 
-void refuse_non_finite(const Source& source) {
-  const auto found = find_non_finite(source);
-  if (!found.empty()) fail(Code::model_corrupt, source.path(), ": ", found.front().tensor, ": ", found.front().count, " values are not finite");
+void refuse_non_finite(const Source& source, const Progress& progress, const CancelToken* cancel) {
+  const auto found = find_non_finite(source, progress, cancel);
+  if (!found.empty())
+    fail(Code::model_corrupt, source.path(), ": ", found.front().tensor, ": ", found.front().count, " values are not finite");
 }
 
 }  // namespace dimoo

@@ -15,6 +15,6 @@ struct NonFinite {
 /// Tensors with values that are not finite, in the source's order.
 std::vector<NonFinite> find_non_finite(const Source& source, const Progress& progress = {}, const CancelToken* cancel = nullptr);
 /// model/corrupt naming the first such tensor.
-void refuse_non_finite(const Source& source);
+void refuse_non_finite(const Source& source, const Progress& progress = {}, const CancelToken* cancel = nullptr);
 
 }  // namespace dimoo

@@ -61,7 +61,7 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return start_job(info.Env(), info[1], [options = parse_options(info[0])](const Progress& progress, const auto& cancel) {
       if (progress) progress("open", 0, 1);
-      auto model = std::make_shared<Model>(parse_load_options(options));
+      auto model = std::make_shared<Model>(parse_load_options(options), progress, cancel.get());
       cancel->check();
       if (progress) progress("read", 1, 1);
       return [model = std::move(model)](Napi::Env env) -> Napi::Value { return ModelObject::wrap(env, model); };

@@ -8,8 +8,8 @@ namespace dimoo::napi {
 std::shared_ptr<Doorbell> Doorbell::make(Napi::Env env) {
   auto bell = std::make_shared<Doorbell>();
   auto* keep = new std::shared_ptr<Doorbell>(bell);  // until the function is finalised
-  bell->bell_ = Bell::New(env, "dimoo", 0, 1, bell.get(),
-                          [](Napi::Env, std::shared_ptr<Doorbell>* kept, Doorbell*) { delete kept; }, keep);
+  bell->bell_ = Bell::New(
+      env, "dimoo", 0, 1, bell.get(), [](Napi::Env, std::shared_ptr<Doorbell>* kept, Doorbell*) { delete kept; }, keep);
   bell->bell_.Unref(env);
   return bell;
 }
@@ -39,7 +39,7 @@ void Doorbell::hold(Napi::Env env) {
 }
 
 void Doorbell::release(Napi::Env env) {
-  if (--holders_ == 0) bell_.Unref(env);
+  if (--holders_ == 0 && !closed_) bell_.Unref(env);
 }
 
 void Doorbell::close() {

@@ -20,6 +20,8 @@ class Doorbell : public std::enable_shared_from_this<Doorbell> {
   void hold(Napi::Env env);
   void release(Napi::Env env);
   void close();
+  /// What a callback of the user's threw: an uncaught exception, which does not stop the calls behind it.
+  static void report(Napi::Env env, const Napi::Error& error) { napi_fatal_exception(env, error.Value()); }
 
  private:
   static void answer(Napi::Env env, Napi::Function, Doorbell* self, void*);
@@ -28,7 +30,8 @@ class Doorbell : public std::enable_shared_from_this<Doorbell> {
   int holders_ = 0;
   std::mutex mutex_;
   std::deque<Call> calls_;  // guarded by mutex_
-  bool closed_ = false, rung_ = false;
+  bool closed_ = false;     // changed on the environment's thread
+  bool rung_ = false;
 };
 
 }  // namespace dimoo::napi

@@ -25,8 +25,10 @@ void finish(Napi::Env env, uint64_t id, const std::shared_ptr<Pending>& pending,
   data.bell->release(env);
   pending->progress.Reset();
   try {
-    if (error) pending->deferred.Reject(to_js(env, error).Value());
-    else pending->deferred.Resolve(settle(env));
+    if (error)
+      pending->deferred.Reject(to_js(env, error).Value());
+    else
+      pending->deferred.Resolve(settle(env));
   } catch (const Napi::Error& thrown) {
     pending->deferred.Reject(thrown.Value());
   } catch (...) {
@@ -47,7 +49,7 @@ Progress make_progress(const std::shared_ptr<Doorbell>& bell, const std::shared_
       try {
         pending->progress.Call({Napi::String::New(env, text)});
       } catch (const Napi::Error& error) {
-        error.ThrowAsJavaScriptException();  // the listener's own mistake: an uncaught exception, as for any callback
+        Doorbell::report(env, error);
       }
     });
   };
@@ -63,7 +65,6 @@ Napi::Value start_job(Napi::Env env, Napi::Value progress, Work work) {
   if (progress.IsFunction()) pending->progress.Reset(progress.As<Napi::Function>(), 1);
   auto cancel = std::make_shared<CancelToken>();
   Progress report = make_progress(data.bell, pending, progress.IsFunction());
-  data.bell->hold(env);
   std::thread thread([bell = data.bell, id, pending, cancel, work = std::move(work), report = std::move(report)]() mutable {
     Settle settle;
     std::exception_ptr error;
@@ -73,8 +74,10 @@ Napi::Value start_job(Napi::Env env, Napi::Value progress, Work work) {
       error = std::current_exception();
     }
     report = {};
-    bell->ring([id, pending = std::move(pending), settle = std::move(settle), error](Napi::Env e) { finish(e, id, pending, settle, error); });
+    bell->ring(
+        [id, pending = std::move(pending), settle = std::move(settle), error](Napi::Env e) { finish(e, id, pending, settle, error); });
   });
+  data.bell->hold(env);
   data.jobs.emplace(id, AddonData::Worker{std::move(thread), cancel});
   Napi::Object job = Napi::Object::New(env);
   job.Set("promise", pending->deferred.Promise());

@@ -1,6 +1,8 @@
 // Under ten lines a method: convert, call, wrap.
 #include "napi/model_object.h"
 
+#include <system_error>
+
 #include "engine/reports.h"
 #include "napi/job.h"
 #include "napi/run_object.h"
@@ -28,7 +30,13 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
 }
 
 ModelObject::~ModelObject() {
-  if (model_) std::thread([model = std::move(model_)]() mutable { model.reset(); }).detach();
+  if (!model_) return;
+  const auto held = std::make_shared<std::shared_ptr<Model>>(std::move(model_));
+  try {
+    std::thread([held] { held->reset(); }).detach();
+  } catch (const std::system_error&) {
+    held->reset();  // no thread to be had
+  }
 }
 
 Napi::Value ModelObject::wrap(Napi::Env env, std::shared_ptr<Model> model) {
@@ -55,7 +63,8 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsFunction()) fail(Code::request_invalid, "run: expected (request, wake)");
     Model& model = *open();
-    return RunObject::start(info.Env(), model, parse_request(info[0].As<Napi::Object>(), model.weights().hyper), info[1].As<Napi::Function>());
+    return RunObject::start(info.Env(), model, parse_request(info[0].As<Napi::Object>(), model.weights().hyper),
+                            info[1].As<Napi::Function>());
   });
 }
 
@@ -63,18 +72,24 @@ Napi::Value ModelObject::encode_vq(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const auto bytes = bytes_of(info[0], "pixels");
     const int64_t width = info[1].ToNumber().Int64Value(), height = info[2].ToNumber().Int64Value();
-    return start_job(info.Env(), info.Env().Undefined(), [model = open(), rgb = std::vector(bytes.begin(), bytes.end()), width, height](auto&, auto& cancel) {
-      return [codes = model->encode(rgb, width, height, cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Int32Array>(env, codes); };
-    });
+    return start_job(info.Env(), info.Env().Undefined(),
+                     [model = open(), rgb = std::vector(bytes.begin(), bytes.end()), width, height](auto&, auto& cancel) {
+                       return [codes = model->encode(rgb, width, height, cancel.get())](Napi::Env env) -> Napi::Value {
+                         return typed_array<Napi::Int32Array>(env, codes);
+                       };
+                     });
   });
 }
 
 Napi::Value ModelObject::decode_vq(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t rows = info[1].ToNumber().Int64Value(), columns = info[2].ToNumber().Int64Value();
-    return start_job(info.Env(), info.Env().Undefined(), [model = open(), codes = ints_of(info[0], "tokens"), rows, columns](auto&, auto& cancel) {
-      return [rgb = model->decode(codes, rows, columns, cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Uint8Array>(env, rgb); };
-    });
+    return start_job(info.Env(), info.Env().Undefined(),
+                     [model = open(), codes = ints_of(info[0], "tokens"), rows, columns](auto&, auto& cancel) {
+                       return [rgb = model->decode(codes, rows, columns, cancel.get())](Napi::Env env) -> Napi::Value {
+                         return typed_array<Napi::Uint8Array>(env, rgb);
+                       };
+                     });
   });
 }
 
@@ -83,10 +98,12 @@ Napi::Value ModelObject::stats(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelObject::close(const Napi::CallbackInfo& info) {
-  return start_job(info.Env(), info.Env().Undefined(), [model = std::move(model_)](auto&, auto&) mutable {
-    if (model) model->close();
-    model.reset();
-    return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
+  return guarded(info.Env(), [&] {
+    return start_job(info.Env(), info.Env().Undefined(), [model = std::move(model_)](auto&, auto&) mutable {
+      if (model) model->close();
+      model.reset();
+      return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
+    });
   });
 }
 

@@ -56,7 +56,8 @@ Schedule parse_schedule(const Napi::Value& value) {
   Schedule schedule;
   if (value.IsString()) {
     const std::string kind = value.As<Napi::String>();
-    if (kind != "cosine" && kind != "linear") fail(Code::request_invalid, "schedule: expected cosine, linear or a Float32Array, got ", kind);
+    if (kind != "cosine" && kind != "linear")
+      fail(Code::request_invalid, "schedule: expected cosine, linear or a Float32Array, got ", kind);
     schedule.kind = kind == "linear" ? Schedule::Kind::linear : Schedule::Kind::cosine;
   } else {
     schedule.kind = Schedule::Kind::table;
@@ -65,17 +66,22 @@ Schedule parse_schedule(const Napi::Value& value) {
   return schedule;
 }
 
-std::vector<StepNoise> parse_noise(const Napi::Value& value, int64_t cells, int64_t codebook) {
+Delivery parse_delivery(const std::string& name) {
+  if (name == "latest") return Delivery::latest;
+  if (name == "all") return Delivery::all;
+  if (name == "none") return Delivery::none;
+  fail(Code::request_invalid, "delivery: expected latest, all or none, got ", name);
+}
+
+std::vector<StepNoise> parse_noise(const Napi::Value& value) {
   std::vector<StepNoise> noise;
   if (value.IsUndefined()) return noise;
   if (!value.IsArray()) fail(Code::request_invalid, "noise: expected an array");
   const auto list = value.As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) {
+    if (!list.Get(i).IsObject()) fail(Code::request_invalid, "noise: expected objects");
     const auto step = list.Get(i).As<Napi::Object>();
-    StepNoise entry{floats_of(field(step, "sample"), "noise.sample"), floats_of(field(step, "cut"), "noise.cut")};
-    entry.sample.resize(static_cast<size_t>(cells * codebook), 0.5f);  // a step reads only as many rows as are masked
-    entry.cut.resize(static_cast<size_t>(cells), 0.5f);
-    noise.push_back(std::move(entry));
+    noise.push_back({floats_of(field(step, "sample"), "noise.sample"), floats_of(field(step, "cut"), "noise.cut")});
   }
   return noise;
 }
@@ -105,10 +111,9 @@ RunRequest parse_request(const Napi::Object& object, const Hyperparameters& hype
   request.steps = int_field(object, "steps");
   request.temperature = static_cast<float>(number_field(object, "temperature"));
   request.schedule = parse_schedule(field(object, "schedule"));
-  const std::string delivery = string_field(object, "delivery");
-  request.delivery = delivery == "all" ? Delivery::all : delivery == "none" ? Delivery::none : Delivery::latest;
+  request.delivery = parse_delivery(string_field(object, "delivery"));
   request.buffer = int_field(object, "buffer");
-  request.noise = parse_noise(object.Get("noise"), layout->cells(), hyper.vq.codebook_size);
+  request.noise = parse_noise(object.Get("noise"));
   request.layout = std::move(layout);
   return request;
 }
@@ -131,6 +136,7 @@ RunObject::RunObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RunObjec
 
 RunObject::~RunObject() {
   link_->object = nullptr;
+  if (waiting_) bell_->release(Env());
   if (run_) run_->cancel();
 }
 
@@ -159,7 +165,7 @@ void RunObject::woken(Napi::Env env) {
   try {
     wake_.Call({});
   } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
+    Doorbell::report(env, error);
   }
 }
 

@@ -23,7 +23,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// Multiply-adds of one pass over n rows of one branch with the head on `o` rows, times two. The last block's queries and MLP run on o rows.
+/// Multiply-adds of one pass over n rows of one branch with the head on `o` rows, times two. The last block's queries and MLP run on o
+/// rows.
 double operations(const Hyperparameters& h, double n, double o) {
   const double d = static_cast<double>(h.d_model), kv = static_cast<double>(h.kv_heads * h.head_dim), mlp = static_cast<double>(h.mlp);
   const auto block = [&](double rows) { return rows * (2 * d * d + 3 * d * mlp) + n * 2 * d * kv + 2 * rows * n * d; };
@@ -78,8 +79,11 @@ int main(int argc, char** argv) {
     peaks.push_back((before + after) / 2);
     fractions.push_back(work / time / peaks.back());
   }
-  std::printf("{\"model\":\"%s\",\"rows\":%lld,\"threads\":%d,\"variant\":\"%s\",\"precision\":\"%s\",\"repetitions\":%d,\"gigaOperations\":%.1f,"
-              "\"medianSeconds\":%.4f,\"rowsPerSecond\":%.1f,\"gigaOperationsPerSecond\":%.1f,\"f32CeilingGigaOperationsPerSecond\":%.1f,\"fractionOfF32Ceiling\":%.3f}\n",
-              argv[1], static_cast<long long>(rows), options.threads, kernels->name, precision == Precision::f32 ? "f32" : "fast", repetitions,
-              work / 1e9, median(times), static_cast<double>(rows) / median(times), work / median(times) / 1e9, median(peaks) / 1e9, median(fractions));
+  std::printf(
+      "{\"model\":\"%s\",\"rows\":%lld,\"threads\":%d,\"variant\":\"%s\",\"precision\":\"%s\",\"repetitions\":%d,\"gigaOperations\":%.1f,"
+      "\"medianSeconds\":%.4f,\"rowsPerSecond\":%.1f,\"gigaOperationsPerSecond\":%.1f,\"f32CeilingGigaOperationsPerSecond\":%.1f,"
+      "\"fractionOfF32Ceiling\":%.3f}\n",
+      argv[1], static_cast<long long>(rows), options.threads, kernels->name, precision == Precision::f32 ? "f32" : "fast", repetitions,
+      work / 1e9, median(times), static_cast<double>(rows) / median(times), work / median(times) / 1e9, median(peaks) / 1e9,
+      median(fractions));
 }

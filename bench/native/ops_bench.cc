@@ -36,8 +36,8 @@ struct Bench {
     entry.set("op", op).set("milliseconds", m.seconds * 1e3).set("gops", operations / m.seconds * 1e-9);
     entry.set("ceiling", bench::kind_name(kind)).set("ceilingGops", m.ceiling).set("fraction", operations / m.seconds * 1e-9 / m.ceiling);
     results.push_back(entry);
-    std::fprintf(stderr, "%-34s %9.3f ms %8.1f Gop/s %5.1f %% of %s %.0f\n", op.c_str(), m.seconds * 1e3,
-                 operations / m.seconds * 1e-9, operations / m.seconds * 1e-7 / m.ceiling, bench::kind_name(kind), m.ceiling);
+    std::fprintf(stderr, "%-34s %9.3f ms %8.1f Gop/s %5.1f %% of %s %.0f\n", op.c_str(), m.seconds * 1e3, operations / m.seconds * 1e-9,
+                 operations / m.seconds * 1e-7 / m.ceiling, bench::kind_name(kind), m.ceiling);
   }
 };
 
@@ -88,8 +88,9 @@ void small_ops(Bench& b, int64_t rows, int64_t d) {
   b.report(text("rotary ", rows, "x", d), Kind::f32, 3.0 * static_cast<double>(rows * d),
            [&] { b.device->rotary(to, positions, Tensor(angles.data(), rows, 128), static_cast<int>(d / 128)); });
   const Image image{in, 1, rows};
-  b.report(text("group_norm ", rows, "x", d), Kind::f32, 8.0 * static_cast<double>(rows * d),
-           [&] { b.device->group_norm(image, w, w, 32, 1e-6f, Activation::silu, {to, 1, rows}); });
+  b.report(text("group_norm ", rows, "x", d), Kind::f32, 8.0 * static_cast<double>(rows * d), [&] {
+    b.device->group_norm(image, w, w, 32, 1e-6f, Activation::silu, {to, 1, rows});
+  });
 }
 
 void unmask(Bench& b, int64_t rows, int64_t codes) {
@@ -102,8 +103,9 @@ void unmask(Bench& b, int64_t rows, int64_t codes) {
     UnmaskJob job;
     job.rows = rows, job.branches = 2, job.logits_row[1] = rows, job.guidance[0] = 4, job.temperature = temperature, job.keep = rows / 2;
     job.cells = cells.data(), job.codes = chosen.data(), job.confidence = confidence.data(), job.stays = stays.data();
-    b.report(text("unmask ", rows, "x", codes, " temperature ", temperature), Kind::f32, 8.0 * static_cast<double>(rows * codes),
-             [&] { b.device->unmask(Tensor(logits.data(), 2 * rows, codes), {&job, 1}); });
+    b.report(text("unmask ", rows, "x", codes, " temperature ", temperature), Kind::f32, 8.0 * static_cast<double>(rows * codes), [&] {
+      b.device->unmask(Tensor(logits.data(), 2 * rows, codes), {&job, 1});
+    });
   }
 }
 
@@ -113,7 +115,8 @@ int main(int argc, char** argv) {
   Bench b(bench::parse(argc, argv));
   for (const auto& [n, k] : {std::pair<int64_t, int64_t>{2048, 2048}, {6144, 2048}, {2048, 6144}, {4096, 4096}})
     products(b, DType::f32, Precision::f32, 512, n, k);
-  for (const DType type : {DType::bf16, DType::q8_0, DType::q6_k, DType::q4_k, DType::q4_0}) products(b, type, Precision::fast, 512, 4096, 4096);
+  for (const DType type : {DType::bf16, DType::q8_0, DType::q6_k, DType::q4_k, DType::q4_0})
+    products(b, type, Precision::fast, 512, 4096, 4096);
   for (const int64_t rows : {1, 16, 64, 4096}) products(b, DType::f32, Precision::f32, rows, 2048, 2048);
   attention(b, 512, 16, 128);
   attention(b, 4096, 4, 128);

@@ -22,10 +22,14 @@ struct Options {
 inline Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (!std::strcmp(argv[i], "--threads")) options.threads = std::atoi(argv[i + 1]);
-    else if (!std::strcmp(argv[i], "--repeats")) options.repeats = std::max(1, std::atoi(argv[i + 1]));
-    else if (!std::strcmp(argv[i], "--op")) options.only = argv[i + 1];
-    else if (!std::strcmp(argv[i], "--variant")) options.variant = argv[i + 1];
+    if (!std::strcmp(argv[i], "--threads"))
+      options.threads = std::atoi(argv[i + 1]);
+    else if (!std::strcmp(argv[i], "--repeats"))
+      options.repeats = std::max(1, std::atoi(argv[i + 1]));
+    else if (!std::strcmp(argv[i], "--op"))
+      options.only = argv[i + 1];
+    else if (!std::strcmp(argv[i], "--variant"))
+      options.variant = argv[i + 1];
   }
   return options;
 }
@@ -48,7 +52,8 @@ inline std::vector<std::byte> random_matrix(dimoo::DType type, int64_t rows, int
   for (float& v : values) v *= scale;
   std::vector<std::byte> data(static_cast<size_t>(rows * row_bytes));
   for (int64_t r = 0; r < distinct; r++) dimoo::quantize(type, values.data() + r * cols, cols, data.data() + r * row_bytes);
-  for (int64_t r = distinct; r < rows; r++) std::memcpy(data.data() + r * row_bytes, data.data() + (r - distinct) * row_bytes, static_cast<size_t>(row_bytes));
+  for (int64_t r = distinct; r < rows; r++)
+    std::memcpy(data.data() + r * row_bytes, data.data() + (r - distinct) * row_bytes, static_cast<size_t>(row_bytes));
   return data;
 }
 

@@ -7,8 +7,8 @@ namespace dimoo {
 
 const TypeInfo& type_info(DType type) {
   static constexpr TypeInfo kInfo[] = {
-      {"f32", 1, 4},      {"f16", 1, 2},      {"bf16", 1, 2},     {"q8_0", 32, 34}, {"q6_k", 256, 210},
-      {"q5_k", 256, 176}, {"q4_k", 256, 144}, {"q4_0", 32, 18},   {"i8", 1, 1},     {"i32", 1, 4},
+      {"f32", 1, 4},      {"f16", 1, 2},      {"bf16", 1, 2},   {"q8_0", 32, 34}, {"q6_k", 256, 210},
+      {"q5_k", 256, 176}, {"q4_k", 256, 144}, {"q4_0", 32, 18}, {"i8", 1, 1},     {"i32", 1, 4},
   };
   const auto index = static_cast<size_t>(type);
   if (index >= sizeof(kInfo) / sizeof(kInfo[0])) fail(Code::internal, "type_info: no such type: ", index);

@@ -29,9 +29,7 @@ DIMOO_HD inline Words philox(uint64_t seed, uint32_t c0, uint32_t c1, uint32_t c
 }
 
 /// (word >> 9 + 0.5) * 2^-23: exact in f32, never 0 or 1.
-DIMOO_HD inline float to_uniform(uint32_t word) {
-  return (static_cast<float>(word >> 9) + 0.5f) * 1.1920928955078125e-7f;
-}
+DIMOO_HD inline float to_uniform(uint32_t word) { return (static_cast<float>(word >> 9) + 0.5f) * 1.1920928955078125e-7f; }
 
 /// The four uniforms of indices 4q .. 4q+3.
 DIMOO_HD inline Words philox_at(uint64_t seed, uint32_t quad, uint32_t position, uint32_t step, Stream stream) {

@@ -19,8 +19,7 @@ struct Tensor {
   int64_t stride = 0;
 
   Tensor() = default;
-  Tensor(void* data, DType type, int64_t rows, int64_t cols)
-      : data(data), type(type), rows(rows), cols(cols), stride(cols) {}
+  Tensor(void* data, DType type, int64_t rows, int64_t cols) : data(data), type(type), rows(rows), cols(cols), stride(cols) {}
   Tensor(float* data, int64_t rows, int64_t cols) : Tensor(data, DType::f32, rows, cols) {}
 
   float* f32() const { return static_cast<float*>(data); }

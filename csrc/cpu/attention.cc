@@ -71,8 +71,8 @@ void run_job(const Kernels& kernels, const Job& job, Tensor q, int kv_head, int6
     for (int64_t i = 0; i < job.count; i += rows) {
       const int m = static_cast<int>(std::min<int64_t>(rows, job.count - i));
       for (int64_t key = 0; key < count; key += kPanel)
-        kernels.tile(m, static_cast<int>(std::min<int64_t>(kPanel, count - key)), hd, query + i * hd,
-                     scratch + layout.keys() + key * hd, scores + i * kChunk + key, kChunk, false);
+        kernels.tile(m, static_cast<int>(std::min<int64_t>(kPanel, count - key)), hd, query + i * hd, scratch + layout.keys() + key * hd,
+                     scores + i * kChunk + key, kChunk, false);
     }
     for (int64_t i = 0; i < job.count; i++) {
       float top = state[2 * i];

@@ -19,8 +19,7 @@ void pack_patches(const Image& x, const Image& out, int64_t taps, Sampling sampl
     for (int64_t p = 0; p < depth;) {
       const int64_t tap = (from + p) / channels, channel = (from + p) % channels;
       const int64_t run = std::min(channels - channel, depth - p);
-      const float* source =
-          i < count ? input_pixel(x, pixel / out.width, pixel % out.width, tap, taps, sampling) : nullptr;
+      const float* source = i < count ? input_pixel(x, pixel / out.width, pixel % out.width, tap, taps, sampling) : nullptr;
       if (source) {
         for (int64_t c = 0; c < run; c++) at[(p + c) * rows] = source[channel + c];
       } else {

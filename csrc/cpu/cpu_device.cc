@@ -83,7 +83,8 @@ void CpuDevice::download(void* to, Tensor from) {
 std::unique_ptr<Weight> CpuDevice::prepare(const HostTensor& tensor, Precision precision) {
   const int block = type_info(tensor.type).block;
   if (tensor.cols % block)
-    fail(Code::model_corrupt, tensor.name, ": columns must be a multiple of ", block, " for ", type_info(tensor.type).name, ", got ", tensor.cols);
+    fail(Code::model_corrupt, tensor.name, ": columns must be a multiple of ", block, " for ", type_info(tensor.type).name, ", got ",
+         tensor.cols);
   return std::make_unique<CpuWeight>(tensor, compute_for(tensor.type, precision, variant_.kernels));
 }
 
@@ -179,9 +180,8 @@ void CpuDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int he
 }
 
 void CpuDevice::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
-  each_rows(pool_, out.rows, kRowPiece, [&](int64_t r) {
-    std::memcpy(out.f32_row(r), x.f32_row(rows[static_cast<size_t>(r)]), static_cast<size_t>(x.cols) * 4);
-  });
+  each_rows(pool_, out.rows, kRowPiece,
+            [&](int64_t r) { std::memcpy(out.f32_row(r), x.f32_row(rows[static_cast<size_t>(r)]), static_cast<size_t>(x.cols) * 4); });
 }
 
 void CpuDevice::unmask(Tensor logits, std::span<const UnmaskJob> jobs) { cpu::unmask(pool_, logits, jobs); }
@@ -227,8 +227,8 @@ void CpuDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, floa
   std::vector<double> sums(static_cast<size_t>(pieces * channels * 2));
   pool_.run(pieces, [&](int64_t piece, int) {
     double* at = sums.data() + piece * channels * 2;
-    variant_.kernels->channel_sums(x.pixels.f32_row(piece * kPiece), std::min(kPiece, pixels - piece * kPiece), channels,
-                                   x.pixels.stride, at, at + channels);
+    variant_.kernels->channel_sums(x.pixels.f32_row(piece * kPiece), std::min(kPiece, pixels - piece * kPiece), channels, x.pixels.stride,
+                                   at, at + channels);
   });
   std::vector<float> scale(static_cast<size_t>(channels)), shift(static_cast<size_t>(channels));
   for (int64_t g = 0; g < groups; g++) {
@@ -246,7 +246,8 @@ void CpuDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, floa
     }
   }
   each_rows(pool_, pixels, 64, [&](int64_t p) {
-    variant_.kernels->scale_shift(x.pixels.f32_row(p), scale.data(), shift.data(), channels, act == Activation::silu, out.pixels.f32_row(p));
+    variant_.kernels->scale_shift(x.pixels.f32_row(p), scale.data(), shift.data(), channels, act == Activation::silu,
+                                  out.pixels.f32_row(p));
   });
 }
 

@@ -68,10 +68,10 @@ struct Kernels {
   int64_t (*peak_f32)(int64_t rounds, float seed, float* out);
 };
 
-const Kernels& avx512_kernels();       // f32 only: AVX-512 F, BW, DQ, VL
-void add_avx512bf16(Kernels& table);   // AVX512_BF16
-void add_avx512vnni(Kernels& table);   // AVX512_VNNI
-void add_avxvnni(Kernels& table);      // AVX-VNNI
-const Kernels& avx2_kernels();         // AVX2, FMA, F16C
+const Kernels& avx512_kernels();      // f32 only: AVX-512 F, BW, DQ, VL
+void add_avx512bf16(Kernels& table);  // AVX512_BF16
+void add_avx512vnni(Kernels& table);  // AVX512_VNNI
+void add_avxvnni(Kernels& table);     // AVX-VNNI
+const Kernels& avx2_kernels();        // AVX2, FMA, F16C
 
 }  // namespace dimoo::cpu

@@ -10,9 +10,7 @@ namespace {
 struct Avx2 {
   using F = __m256;
   static constexpr int kWidth = 8, kTile = 6, kVectors = 2;
-  static __m256i lanes(int count) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-  }
+  static __m256i lanes(int count) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
   static F load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, F v) { _mm256_storeu_ps(p, v); }
   static F load_part(const float* p, int count) { return _mm256_maskload_ps(p, lanes(count)); }

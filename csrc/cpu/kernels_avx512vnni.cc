@@ -51,8 +51,7 @@ inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Pane
       if (b.minimum) {
         const __m512 part = _mm512_set1_ps(a.sum[at]);
 #pragma GCC unroll 4
-        for (int j = 0; j < N; j++)
-          sum[i][j] = _mm512_fmadd_ps(part, _mm512_loadu_ps(b.minimum + g * kPanel + j * 16), sum[i][j]);
+        for (int j = 0; j < N; j++) sum[i][j] = _mm512_fmadd_ps(part, _mm512_loadu_ps(b.minimum + g * kPanel + j * 16), sum[i][j]);
       }
     }
   }

@@ -89,8 +89,8 @@ void multiply_int8(const Packed& x, const CpuWeight& w, const std::byte* panel, 
 }
 
 /// c (rows [first, first + count), columns of one panel) = or += x w^T over all of K.
-void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add,
-              float* c, int64_t stride) {
+void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add, float* c,
+              int64_t stride) {
   if (x.compute == Compute::int8) return multiply_int8(x, w, panel, columns, first, count, add, c, stride);
   const int rows = x.kernels.rows;
   const bool brain = x.compute == Compute::bf16;
@@ -107,8 +107,8 @@ void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int c
         x.kernels.tile_bf16(m, columns, depth * 2, reinterpret_cast<const uint16_t*>(x_at), reinterpret_cast<const uint16_t*>(w_at),
                             c + i * stride, stride, add || from > 0);
       } else {
-        x.kernels.tile(m, columns, depth, reinterpret_cast<const float*>(x_at), reinterpret_cast<const float*>(w_at),
-                       c + i * stride, stride, add || from > 0);
+        x.kernels.tile(m, columns, depth, reinterpret_cast<const float*>(x_at), reinterpret_cast<const float*>(w_at), c + i * stride,
+                       stride, add || from > 0);
       }
     }
   }
@@ -121,9 +121,7 @@ const std::byte* panel_of(const CpuWeight& w, int64_t panel, std::byte* scratch)
   return scratch;
 }
 
-int columns_of(const CpuWeight& w, int64_t panel) {
-  return static_cast<int>(std::min<int64_t>(kPanel, w.rows() - panel * kPanel));
-}
+int columns_of(const CpuWeight& w, int64_t panel) { return static_cast<int>(std::min<int64_t>(kPanel, w.rows() - panel * kPanel)); }
 
 }  // namespace
 

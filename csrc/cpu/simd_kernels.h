@@ -62,11 +62,15 @@ void tile(int m, int columns, int64_t k, const float* a, const float* b, float* 
     const int left = columns - first < kWide ? columns - first : kWide;
     const int vectors = (left + V::kWidth - 1) / V::kWidth;
     const int tail = left - (vectors - 1) * V::kWidth;
-    if (vectors == 1) tile_rows<V, 1>(m, k, tail, a, b + first, c + first, stride, add);
-    else if (vectors == 2) tile_rows<V, 2>(m, k, tail, a, b + first, c + first, stride, add);
+    if (vectors == 1)
+      tile_rows<V, 1>(m, k, tail, a, b + first, c + first, stride, add);
+    else if (vectors == 2)
+      tile_rows<V, 2>(m, k, tail, a, b + first, c + first, stride, add);
     else if constexpr (V::kVectors > 2) {
-      if (vectors == 3) tile_rows<V, 3>(m, k, tail, a, b + first, c + first, stride, add);
-      else tile_rows<V, 4>(m, k, tail, a, b + first, c + first, stride, add);
+      if (vectors == 3)
+        tile_rows<V, 3>(m, k, tail, a, b + first, c + first, stride, add);
+      else
+        tile_rows<V, 4>(m, k, tail, a, b + first, c + first, stride, add);
     }
   }
 }
@@ -107,8 +111,10 @@ inline typename V::F load_lanes(const float* from, int lanes) {
 }
 template <class V>
 inline void store_lanes(float* to, typename V::F value, int lanes) {
-  if (lanes == V::kWidth) V::store(to, value);
-  else V::store_part(to, value, lanes);
+  if (lanes == V::kWidth)
+    V::store(to, value);
+  else
+    V::store_part(to, value, lanes);
 }
 
 template <class V>

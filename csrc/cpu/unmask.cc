@@ -11,9 +11,9 @@
 namespace dimoo::cpu {
 namespace {
 
-constexpr int64_t kRows = 8;  // rows of one task
-constexpr float kMostNoise = 46.06f;         // gumbel(1) = -log(1e-20), the largest there is
-constexpr float kMostPhiloxNoise = 16.64f;   // of our own uniforms, which end at 1 - 2^-24
+constexpr int64_t kRows = 8;                // rows of one task
+constexpr float kMostNoise = 46.06f;        // gumbel(1) = -log(1e-20), the largest there is
+constexpr float kMostPhiloxNoise = 16.64f;  // of our own uniforms, which end at 1 - 2^-24
 
 /// Guided logits of one row: c, (1 + s) c - s u, or c + s (c - t) + z (c - i).
 void guide(const UnmaskJob& job, Tensor logits, int64_t row, float* out) {
@@ -81,8 +81,7 @@ float gumbel(float u) { return -std::log(-std::log(u + 1e-20f) + 1e-20f); }
 void cut(const UnmaskJob& job) {
   std::vector<float> score(static_cast<size_t>(job.rows));
   for (int64_t i = 0; i < job.rows; i++) {
-    const float u = job.cut_noise ? job.cut_noise[i]
-                                  : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, Stream::cut);
+    const float u = job.cut_noise ? job.cut_noise[i] : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, Stream::cut);
     const float noise = job.temperature > 0 ? job.temperature * gumbel(u) : 0.0f;
     score[static_cast<size_t>(i)] = std::log(std::max(job.confidence[i], 1e-20f)) + noise;
   }

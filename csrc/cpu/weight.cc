@@ -70,10 +70,10 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::int8) return pack_int8(panel, to);
   if (compute_ == Compute::bf16 && tensor_.type == DType::bf16) return pack_pairs(panel, to);
   const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
-  const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;  // a multiple of every block; kernels reorder whole rows
+  const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;   // a multiple of every block; kernels reorder whole rows
   if (k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));  // half a pair of bf16
-  const int64_t pitch = piece + 16;  // rows of the buffer begin in different sets of the cache
-  std::vector<float> buffer(static_cast<size_t>(kPanel * pitch));  // rows past the edge stay zero
+  const int64_t pitch = piece + 16;                                   // rows of the buffer begin in different sets of the cache
+  std::vector<float> buffer(static_cast<size_t>(kPanel * pitch));     // rows past the edge stay zero
   for (int64_t from = 0; from < k; from += piece) {
     const int64_t count = std::min(piece, k - from);
     for (int64_t j = 0; j < columns; j++) {
@@ -87,8 +87,7 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
     } else {
       uint16_t* at = reinterpret_cast<uint16_t*>(to) + from * kPanel;
       for (int64_t p = 0; p < count; p++)
-        for (int64_t j = 0; j < kPanel; j++)
-          at[(p / 2 * kPanel + j) * 2 + p % 2] = f32_to_bf16(buffer[static_cast<size_t>(j * pitch + p)]);
+        for (int64_t j = 0; j < kPanel; j++) at[(p / 2 * kPanel + j) * 2 + p % 2] = f32_to_bf16(buffer[static_cast<size_t>(j * pitch + p)]);
     }
   }
 }

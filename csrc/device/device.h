@@ -26,9 +26,7 @@ struct HostTensor {
   const std::byte* data = nullptr;
 
   int64_t bytes() const { return rows * type_bytes(type, cols); }
-  HostTensor slice(int64_t first, int64_t count) const {
-    return {name, type, count, cols, data + first * type_bytes(type, cols)};
-  }
+  HostTensor slice(int64_t first, int64_t count) const { return {name, type, count, cols, data + first * type_bytes(type, cols)}; }
 };
 
 /// A matrix bound to a device: (rows, cols) = (out, in). Refers to the source's mapping, which must outlive it.
@@ -61,15 +59,15 @@ struct AttentionSpan {
 
 /// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13).
 struct UnmaskJob {
-  int64_t rows = 0;                // cells masked now
-  int branches = 1;                // 1 to 3
-  int64_t logits_row[3] = {};      // first row of each branch in the logits; branch 0 is conditional
-  float guidance[2] = {};          // weight of each unconditional branch
+  int64_t rows = 0;            // cells masked now
+  int branches = 1;            // 1 to 3
+  int64_t logits_row[3] = {};  // first row of each branch in the logits; branch 0 is conditional
+  float guidance[2] = {};      // weight of each unconditional branch
   float temperature = 0;
   uint64_t seed = 0;
   uint32_t step = 0;
-  int64_t keep = 0;                // cells to stay masked; clamped to 0 .. rows-1
-  const int32_t* cells = nullptr;  // (rows) grid index of each row: its position in the random counter
+  int64_t keep = 0;                     // cells to stay masked; clamped to 0 .. rows-1
+  const int32_t* cells = nullptr;       // (rows) grid index of each row: its position in the random counter
   const float* sample_noise = nullptr;  // (rows, v) recorded uniforms in place of Philox (tests)
   const float* cut_noise = nullptr;     // (rows)
   // Results, (rows) each, in host memory.

@@ -26,7 +26,8 @@ void pack(Seat& seat, Packed& packed) {
     for (const int32_t cell : seat.canvas->masked())
       packed.head_rows.push_back(static_cast<int32_t>(first + seat.layout->position(branch, cell)));
   }
-  seat.codes.resize(static_cast<size_t>(masked)), seat.confidence.resize(static_cast<size_t>(masked)), seat.stays.resize(static_cast<size_t>(masked));
+  seat.codes.resize(static_cast<size_t>(masked)), seat.confidence.resize(static_cast<size_t>(masked)),
+      seat.stays.resize(static_cast<size_t>(masked));
   job.temperature = seat.temperature;
   job.seed = seat.canvas->seed();
   job.step = static_cast<uint32_t>(seat.canvas->step());

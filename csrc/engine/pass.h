@@ -18,7 +18,7 @@ struct Seat {
   const float* sample_noise = nullptr;  // recorded uniforms (tests)
   const float* cut_noise = nullptr;
   // Results.
-  std::vector<int32_t> codes;     // what was sampled, in the order of masked() before the step
+  std::vector<int32_t> codes;  // what was sampled, in the order of masked() before the step
   std::vector<float> confidence;
   std::vector<uint8_t> stays;
   Canvas::Fixed fixed;

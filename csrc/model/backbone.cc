@@ -41,7 +41,8 @@ struct Backbone::Workspace {
   }
 };
 
-Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) : device_(device), hyper_(hyper) {
+Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision)
+    : device_(device), hyper_(hyper) {
   const auto matrix = [&](const std::string& name) { return device.prepare(host(source, name), precision); };
   const auto vector = [&](const std::string& name) {
     const std::vector<float> values = host_vector(source, name);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kArchitecture = "lumina-dimoo";
 
 struct Role {
-  int32_t TokenRoles::* id;
+  int32_t TokenRoles::*id;
   const char* key;   // lumina-dimoo.token.<key>
   const char* text;  // as the tokenizer spells it
 };
@@ -38,15 +38,16 @@ int64_t bounded(const Source& source, const char* what, int64_t value, int64_t l
 /// Fields whose other values would change the forward pass in ways we do not have.
 void refuse_unsupported(const Source& source, const Json& config) {
   const auto refuse = [&](const char* field, const std::string& expected, const std::string& actual) {
-    if (expected != actual) fail(Code::model_unsupported, source.path(), ": config.json ", field, ": expected ", expected, ", got ", actual);
+    if (expected != actual)
+      fail(Code::model_unsupported, source.path(), ": config.json ", field, ": expected ", expected, ", got ", actual);
   };
   refuse("model_type", "llada", config.string_or("model_type", "llada"));
   refuse("block_type", "llama", config.string_or("block_type", "llama"));
   refuse("activation_type", "silu", config.string_or("activation_type", "silu"));
   refuse("layer_norm_type", "rms", config.string_or("layer_norm_type", "rms"));
-  const std::pair<const char*, bool> flags[] = {{"rope", true},           {"alibi", false},        {"include_bias", false},
-                                                {"include_qkv_bias", false}, {"scale_logits", false}, {"input_emb_norm", false},
-                                                {"attention_layer_norm", false}, {"bias_for_layer_norm", false}};
+  const std::pair<const char*, bool> flags[] = {
+      {"rope", true},          {"alibi", false},          {"include_bias", false},         {"include_qkv_bias", false},
+      {"scale_logits", false}, {"input_emb_norm", false}, {"attention_layer_norm", false}, {"bias_for_layer_norm", false}};
   for (const auto& [field, expected] : flags)
     refuse(field, expected ? "true" : "false", config.bool_or(field, expected) ? "true" : "false");
 }
@@ -118,7 +119,8 @@ Hyperparameters read_folder(const Source& source) {
   for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(ids.find(role.text));
   hyper.code_offset = static_cast<int32_t>(hyper.vocab - hyper.vq.codebook_size);
   if (const int64_t mask = config.int_or("mask_token_id", hyper.tokens.mask); mask != hyper.tokens.mask)
-    fail(Code::model_unsupported, source.path(), ": config.json mask_token_id: expected ", hyper.tokens.mask, " (<|mdm_mask|>), got ", mask);
+    fail(Code::model_unsupported, source.path(), ": config.json mask_token_id: expected ", hyper.tokens.mask, " (<|mdm_mask|>), got ",
+         mask);
   const bool codes_in_tokenizer = ids.highest >= hyper.code_offset && ids.highest == hyper.vocab - 1;
   if (hyper.vq.codebook_size > 0 && !codes_in_tokenizer && ids.highest + 1 != hyper.code_offset)
     fail(Code::model_unsupported, source.path(), ": image codes must begin after the tokenizer's last id: expected ", ids.highest + 1,
@@ -148,7 +150,8 @@ Hyperparameters read_gguf(const Source& source) {
   hyper.head_dim = keys.int_or(key("attention.key_length"), hyper.heads > 0 ? hyper.d_model / hyper.heads : 0);
   hyper.rms_eps = static_cast<float>(keys.double_or(key("attention.layer_norm_rms_epsilon"), 1e-5));
   hyper.rope_theta = static_cast<float>(keys.double_or(key("rope.freq_base"), 10000.0));
-  if (keys.bool_or(key("attention.causal"), false)) fail(Code::model_unsupported, source.path(), ": ", key("attention.causal"), ": expected false, got true");
+  if (keys.bool_or(key("attention.causal"), false))
+    fail(Code::model_unsupported, source.path(), ": ", key("attention.causal"), ": expected false, got true");
   for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(keys.int_or(key("token.") + role.key, -1));
   hyper.code_offset = static_cast<int32_t>(number("image.code_offset"));
   hyper.vq.codebook_size = number("image.codebook_size");
@@ -180,12 +183,14 @@ void check_numbers(const Source& source, const Hyperparameters& hyper) {
   for (const int64_t channels : hyper.vq.channels) {
     bounded(source, "VQ channels", channels, 1, 8192);
     if (hyper.vq.norm_groups < 1 || channels % hyper.vq.norm_groups)
-      fail(Code::model_corrupt, source.path(), ": VQ channels must be a multiple of the norm's groups ", hyper.vq.norm_groups, ", got ", channels);
+      fail(Code::model_corrupt, source.path(), ": VQ channels must be a multiple of the norm's groups ", hyper.vq.norm_groups, ", got ",
+           channels);
   }
   if (hyper.heads * hyper.head_dim != hyper.d_model || hyper.heads % hyper.kv_heads || hyper.head_dim % 2)
     fail(Code::model_corrupt, source.path(), ": ", hyper.heads, " heads of ", hyper.head_dim, " with ", hyper.kv_heads,
          " key/value heads do not fit a width of ", hyper.d_model);
-  if (!(hyper.rope_theta > 0) || !(hyper.rms_eps >= 0)) fail(Code::model_corrupt, source.path(), ": rope base and epsilon must be positive");
+  if (!(hyper.rope_theta > 0) || !(hyper.rms_eps >= 0))
+    fail(Code::model_corrupt, source.path(), ": rope base and epsilon must be positive");
   for (const Role& role : kRoles)
     if (const int32_t id = hyper.tokens.*role.id; id < 0 || id >= hyper.code_offset)
       fail(Code::model_unsupported, source.path(), ": token ", role.text, ": expected an id in 0..", hyper.code_offset - 1, ", got ",

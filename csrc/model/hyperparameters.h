@@ -12,8 +12,8 @@ namespace dimoo {
 
 /// Token ids by role. -1: the checkpoint has no such token (text-only files).
 struct TokenRoles {
-  int32_t mask = -1, row_end = -1, padding = -1, end_of_text = -1, image_begin = -1, image_end = -1, uncondition = -1,
-          answer_begin = -1, answer_end = -1;
+  int32_t mask = -1, row_end = -1, padding = -1, end_of_text = -1, image_begin = -1, image_end = -1, uncondition = -1, answer_begin = -1,
+          answer_end = -1;
 };
 
 struct VqHyperparameters {
@@ -28,7 +28,7 @@ struct VqHyperparameters {
 
 struct Hyperparameters {
   int64_t d_model = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp = 0;
-  int64_t vocab = 0;  // rows of the embedding and of the output matrix
+  int64_t vocab = 0;           // rows of the embedding and of the output matrix
   int64_t context_length = 0;  // what the checkpoint states; not a limit
   float rope_theta = 500000.0f;
   float rms_eps = 1e-5f;

@@ -195,11 +195,7 @@ test('step.decode: masked cells held, blurred, grey', async () => {
       expect(Buffer.compare(grey.data, (held as { data: Uint8Array }).data)).not.toBe(0)
     }
     const png = await step.decode({ format: 'png', masked: 'blurred' })
-    expect(
-      Buffer.from(png)
-        .subarray(1, 4)
-        .toString(),
-    ).toBe('PNG')
+    expect(Buffer.from(png).subarray(1, 4).toString()).toBe('PNG')
   }
 })
 

@@ -36,8 +36,7 @@ struct Expected {
 
 inline std::vector<float> random_values(int64_t count, uint64_t seed, float scale = 1.0f) {
   std::vector<float> values(static_cast<size_t>(count));
-  for (size_t i = 0; i < values.size(); i++)
-    values[i] = scale * (2 * uniform(seed, static_cast<uint32_t>(i), 0, 0, Stream::sample) - 1);
+  for (size_t i = 0; i < values.size(); i++) values[i] = scale * (2 * uniform(seed, static_cast<uint32_t>(i), 0, 0, Stream::sample) - 1);
   return values;
 }
 
@@ -48,7 +47,8 @@ struct Matrix {
   std::vector<std::byte> data;
   std::vector<float> values;
 
-  Matrix(DType type, int64_t rows, int64_t cols, uint64_t seed) : type(type), rows(rows), cols(cols), values(random_values(rows * cols, seed)) {
+  Matrix(DType type, int64_t rows, int64_t cols, uint64_t seed)
+      : type(type), rows(rows), cols(cols), values(random_values(rows * cols, seed)) {
     data.resize(static_cast<size_t>(rows * type_bytes(type, cols)));
     quantize(type, values.data(), rows * cols, data.data());
     dequantize(type, data.data(), rows * cols, values.data());
@@ -121,7 +121,8 @@ inline void check_close(const std::string& name, const std::vector<float>& actua
     check::failed(__FILE__, __LINE__, name, ": expected ", expected.value.size(), " values, got ", actual.size());
   for (size_t i = 0; i < actual.size(); i++)
     if (!(std::fabs(actual[i] - expected.value[i]) <= expected.bound[i]))
-      check::failed(__FILE__, __LINE__, name, ": value ", i, ": expected ", expected.value[i], " within ", expected.bound[i], ", got ", actual[i]);
+      check::failed(__FILE__, __LINE__, name, ": value ", i, ": expected ", expected.value[i], " within ", expected.bound[i], ", got ",
+                    actual[i]);
 }
 
 }  // namespace cases

@@ -67,13 +67,16 @@ inline Case linear_case(int64_t rows, int64_t n, int64_t k, DType type, Precisio
   };
   const auto data = std::make_shared<Data>(Data{random_values(rows * k, 1), random_values(rows * n, 2), Matrix(type, n, k, 3)});
   Case c;
-  c.name = text(output == Output::add ? "linear_add " : "linear ", type_info(type).name, " ", precision_name(precision), " ", rows, "x", n, "x", k);
+  c.name = text(output == Output::add ? "linear_add " : "linear ", type_info(type).name, " ", precision_name(precision), " ", rows, "x", n,
+                "x", k);
   c.type = type, c.precision = precision;
   c.bind = [=](Device& device) -> Bound {
     const auto x = std::make_shared<Guarded>(device, rows, k, 3, data->x);
     const auto out = std::make_shared<Guarded>(device, rows, n, 5, output == Output::add ? data->base : std::vector<float>{});
     const std::shared_ptr<Weight> w = device.prepare(data->w.host(), precision);
-    return {[=, &device] { output == Output::add ? device.linear_add(x->tensor(), *w, out->tensor()) : device.linear(x->tensor(), *w, out->tensor()); },
+    return {[=, &device] {
+              output == Output::add ? device.linear_add(x->tensor(), *w, out->tensor()) : device.linear(x->tensor(), *w, out->tensor());
+            },
             [=] { return out->read(); }};
   };
   c.expected = [=](Compute compute) {
@@ -122,10 +125,21 @@ inline std::vector<Case> product_cases() {
   struct Shape {
     int64_t rows, n, k;
   };
-  for (const Shape& s : {Shape{1, 1, 1}, {1, 64, 32}, {5, 15, 3}, {6, 16, 31}, {7, 17, 64}, {63, 63, 65}, {65, 130, 100}, {13, 33, 511},
-                         {12, 48, 512}, {3, 80, 513}, {193, 20, 40}, {2, 65, 1030}})
+  for (const Shape& s : {Shape{1, 1, 1},
+                         {1, 64, 32},
+                         {5, 15, 3},
+                         {6, 16, 31},
+                         {7, 17, 64},
+                         {63, 63, 65},
+                         {65, 130, 100},
+                         {13, 33, 511},
+                         {12, 48, 512},
+                         {3, 80, 513},
+                         {193, 20, 40},
+                         {2, 65, 1030}})
     for (const DType type : {DType::f32, DType::f16, DType::bf16})
-      for (const Precision precision : {Precision::f32, Precision::fast}) all.push_back(linear_case(s.rows, s.n, s.k, type, precision, Output::store));
+      for (const Precision precision : {Precision::f32, Precision::fast})
+        all.push_back(linear_case(s.rows, s.n, s.k, type, precision, Output::store));
   for (const DType type : {DType::q8_0, DType::q4_0, DType::q4_k, DType::q5_k, DType::q6_k})
     for (const Precision precision : {Precision::f32, Precision::fast}) {
       const int64_t block = type_info(type).block;

@@ -23,7 +23,8 @@ inline Case norm_case(int64_t rows, int64_t d, float scale) {
       double sum = 0;
       for (int64_t i = 0; i < d; i++) sum += double{(*x)[static_cast<size_t>(r * d + i)]} * (*x)[static_cast<size_t>(r * d + i)];
       for (int64_t i = 0; i < d; i++) {
-        const double value = (*x)[static_cast<size_t>(r * d + i)] / std::sqrt(sum / static_cast<double>(d) + kEps) * (*weight)[static_cast<size_t>(i)];
+        const double value =
+            (*x)[static_cast<size_t>(r * d + i)] / std::sqrt(sum / static_cast<double>(d) + kEps) * (*weight)[static_cast<size_t>(i)];
         expected.push(value, (sum_error(d) + 8 * kUnit) * std::fabs(value));
       }
     }
@@ -34,12 +35,14 @@ inline Case norm_case(int64_t rows, int64_t d, float scale) {
 
 inline Case rotary_case(int64_t rows, int heads, int64_t hd) {
   const int64_t d = heads * hd, table_rows = 11;
-  const auto x = std::make_shared<std::vector<float>>(random_values(rows * d, 9)), table = std::make_shared<std::vector<float>>(random_values(table_rows * hd, 10));
+  const auto x = std::make_shared<std::vector<float>>(random_values(rows * d, 9)),
+             table = std::make_shared<std::vector<float>>(random_values(table_rows * hd, 10));
   Case c;
   c.name = text("rotary ", rows, " rows, ", heads, " heads of ", hd);
   const auto position = [](int64_t row) { return static_cast<int32_t>(row * 7 % 11); };
   c.bind = [=](Device& device) -> Bound {
-    const auto in = std::make_shared<Guarded>(device, rows, d, 4, *x), angles = std::make_shared<Guarded>(device, table_rows, hd, 0, *table);
+    const auto in = std::make_shared<Guarded>(device, rows, d, 4, *x),
+               angles = std::make_shared<Guarded>(device, table_rows, hd, 0, *table);
     return {[=, &device] {
               std::vector<int32_t> positions;
               for (int64_t r = 0; r < rows; r++) positions.push_back(position(r));
@@ -53,7 +56,8 @@ inline Case rotary_case(int64_t rows, int heads, int64_t hd) {
     for (int64_t r = 0; r < rows; r++)
       for (int64_t i = 0; i < d; i++) {
         const int64_t in = i % hd, j = in % half;
-        const double co = (*table)[static_cast<size_t>(position(r) * hd + j)], si = (*table)[static_cast<size_t>(position(r) * hd + half + j)];
+        const double co = (*table)[static_cast<size_t>(position(r) * hd + j)],
+                     si = (*table)[static_cast<size_t>(position(r) * hd + half + j)];
         const double self = (*x)[static_cast<size_t>(r * d + i)], other = (*x)[static_cast<size_t>(r * d + i + (in < half ? half : -half))];
         const double turned = in < half ? -other : other;
         expected.push(self * co + turned * si, 4 * kUnit * (std::fabs(self * co) + std::fabs(turned * si)));
@@ -80,9 +84,11 @@ inline Case attention_case(const AttentionShape& s) {
   struct Data {
     std::vector<float> q, k, v;
   };
-  const auto data = std::make_shared<Data>(Data{random_values(rows * d, 11, s.scale), random_values(keys * kv, 12), random_values(keys * kv, 13)});
+  const auto data =
+      std::make_shared<Data>(Data{random_values(rows * d, 11, s.scale), random_values(keys * kv, 12), random_values(keys * kv, 13)});
   Case c;
-  c.name = text("attention ", s.n.size(), " branches of ", s.n.front(), ", every ", s.every, ", ", s.heads, "/", s.kv_heads, " heads of ", s.hd, ", scale ", s.scale);
+  c.name = text("attention ", s.n.size(), " branches of ", s.n.front(), ", every ", s.every, ", ", s.heads, "/", s.kv_heads, " heads of ",
+                s.hd, ", scale ", s.scale);
   c.bind = [=](Device& device) -> Bound {
     const auto q = std::make_shared<Guarded>(device, rows, d, 1, data->q), out = std::make_shared<Guarded>(device, rows, d, 9);
     const auto k = std::make_shared<Guarded>(device, keys, kv, 2, data->k), v = std::make_shared<Guarded>(device, keys, kv, 0, data->v);
@@ -107,7 +113,8 @@ inline Case attention_case(const AttentionShape& s) {
           for (int64_t n = 0; n < s.n[b]; n++) {
             double dot = 0, magnitude = 0;
             for (int64_t i = 0; i < s.hd; i++) {
-              const double term = double{data->q[static_cast<size_t>(r * d + h * s.hd + i)]} * data->k[static_cast<size_t>((key + n) * kv + column + i)];
+              const double term =
+                  double{data->q[static_cast<size_t>(r * d + h * s.hd + i)]} * data->k[static_cast<size_t>((key + n) * kv + column + i)];
               dot += term, magnitude += std::fabs(term);
             }
             score[static_cast<size_t>(n)] = dot / std::sqrt(static_cast<double>(s.hd));
@@ -171,8 +178,14 @@ inline std::vector<Case> row_cases() {
   std::vector<Case> all;
   for (const int64_t d : {1, 7, 16, 100, 2049}) all.push_back(norm_case(5, d, 1)), all.push_back(norm_case(17, d, 1e-3f));
   for (const int64_t hd : {2, 6, 32, 64, 80, 128}) all.push_back(rotary_case(13, 3, hd));
-  for (const AttentionShape& s : {AttentionShape{{1}, 1, 1, 1, 8, 1}, {{7}, 1, 2, 1, 40, 1}, {{64, 5}, 1, 2, 2, 64, 1}, {{511}, 40, 1, 1, 16, 1},
-                                  {{512, 513}, 29, 2, 1, 32, 4}, {{1100}, 90, 6, 2, 80, 1}, {{600}, 3, 1, 1, 128, 30}, {{70}, 1, 1, 1, 130, 1}})
+  for (const AttentionShape& s : {AttentionShape{{1}, 1, 1, 1, 8, 1},
+                                  {{7}, 1, 2, 1, 40, 1},
+                                  {{64, 5}, 1, 2, 2, 64, 1},
+                                  {{511}, 40, 1, 1, 16, 1},
+                                  {{512, 513}, 29, 2, 1, 32, 4},
+                                  {{1100}, 90, 6, 2, 80, 1},
+                                  {{600}, 3, 1, 1, 128, 30},
+                                  {{70}, 1, 1, 1, 130, 1}})
     all.push_back(attention_case(s));
   all.push_back(gather_case());
   for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0})

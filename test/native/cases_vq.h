@@ -34,11 +34,13 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
                                                 random_values(height * width * s.out, 18), Matrix(s.type, s.out, k, 19)});
   static constexpr const char* kSampling[] = {"same", "half", "twice"};
   Case c;
-  c.name = text("conv ", s.size, "x", s.size, " ", kSampling[static_cast<int>(s.sampling)], " ", type_info(s.type).name, " ", s.height, "x", s.width,
-                " ", s.in, " to ", s.out, residual == Residual::add ? " with residual" : "");
+  c.name = text("conv ", s.size, "x", s.size, " ", kSampling[static_cast<int>(s.sampling)], " ", type_info(s.type).name, " ", s.height, "x",
+                s.width, " ", s.in, " to ", s.out, residual == Residual::add ? " with residual" : "");
   c.bind = [=](Device& device) -> Bound {
-    const auto x = std::make_shared<Guarded>(device, s.height * s.width, s.in, 2, data->x), bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias);
-    const auto add = std::make_shared<Guarded>(device, height * width, s.out, 1, data->add), out = std::make_shared<Guarded>(device, height * width, s.out, 3);
+    const auto x = std::make_shared<Guarded>(device, s.height * s.width, s.in, 2, data->x),
+               bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias);
+    const auto add = std::make_shared<Guarded>(device, height * width, s.out, 1, data->add),
+               out = std::make_shared<Guarded>(device, height * width, s.out, 3);
     const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
     return {[=, &device] {
               device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(), s.sampling,
@@ -51,10 +53,12 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
     for (int64_t p = 0; p < height * width; p++)
       for (int64_t o = 0; o < s.out; o++) {
         double value = data->bias[static_cast<size_t>(o)], magnitude = std::fabs(value);
-        if (residual == Residual::add) value += data->add[static_cast<size_t>(p * s.out + o)], magnitude += std::fabs(data->add[static_cast<size_t>(p * s.out + o)]);
+        if (residual == Residual::add)
+          value += data->add[static_cast<size_t>(p * s.out + o)], magnitude += std::fabs(data->add[static_cast<size_t>(p * s.out + o)]);
         for (int64_t i = 0; i < k; i++) {
           const int64_t channel = i / (s.size * s.size), tap = i % (s.size * s.size);
-          const double term = conv_input(data->x, s, p / width, p % width, tap / s.size, tap % s.size, channel) * data->w.values[static_cast<size_t>(o * k + i)];
+          const double term = conv_input(data->x, s, p / width, p % width, tap / s.size, tap % s.size, channel) *
+                              data->w.values[static_cast<size_t>(o * k + i)];
           value += term, magnitude += std::fabs(term);
         }
         expected.push(value, sum_error(k) * magnitude);
@@ -68,13 +72,17 @@ inline Case group_norm_case(int64_t pixels, int64_t channels, int groups, float 
   auto values = random_values(pixels * channels, 20);
   for (float& v : values) v += offset;
   const auto x = std::make_shared<std::vector<float>>(std::move(values));
-  const auto weight = std::make_shared<std::vector<float>>(random_values(channels, 21)), bias = std::make_shared<std::vector<float>>(random_values(channels, 22));
+  const auto weight = std::make_shared<std::vector<float>>(random_values(channels, 21)),
+             bias = std::make_shared<std::vector<float>>(random_values(channels, 22));
   Case c;
   c.name = text("group_norm ", pixels, "x", channels, " in ", groups, act == Activation::silu ? " silu" : "", ", offset ", offset);
   c.bind = [=](Device& device) -> Bound {
-    const auto in = std::make_shared<Guarded>(device, pixels, channels, 1, *x), out = std::make_shared<Guarded>(device, pixels, channels, 2);
+    const auto in = std::make_shared<Guarded>(device, pixels, channels, 1, *x),
+               out = std::make_shared<Guarded>(device, pixels, channels, 2);
     const auto w = std::make_shared<Guarded>(device, 1, channels, 0, *weight), b = std::make_shared<Guarded>(device, 1, channels, 0, *bias);
-    return {[=, &device] { device.group_norm({in->tensor(), 1, pixels}, w->tensor(), b->tensor(), groups, 1e-6f, act, {out->tensor(), 1, pixels}); },
+    return {[=, &device] {
+              device.group_norm({in->tensor(), 1, pixels}, w->tensor(), b->tensor(), groups, 1e-6f, act, {out->tensor(), 1, pixels});
+            },
             [=] { return out->read(); }};
   };
   c.expected = [=](Compute) {
@@ -97,8 +105,10 @@ inline Case group_norm_case(int64_t pixels, int64_t channels, int groups, float 
         const double value = (v - mean[g]) * scale + (*bias)[static_cast<size_t>(i)];
         const double error = 4 * kUnit * (std::fabs(v * scale) + std::fabs(mean[g] * scale) + std::fabs((*bias)[static_cast<size_t>(i)]));
         const double silu = value / (1 + std::exp(-value));
-        if (act == Activation::silu) expected.push(silu, 1.1 * error + 8 * kUnit * std::fabs(silu));
-        else expected.push(value, error);
+        if (act == Activation::silu)
+          expected.push(silu, 1.1 * error + 8 * kUnit * std::fabs(silu));
+        else
+          expected.push(value, error);
       }
     return expected;
   };
@@ -125,7 +135,8 @@ inline Case nearest_case(int64_t points, int64_t entries, int64_t width) {
     const auto in = std::make_shared<Guarded>(device, points, width, 3, *x);
     const std::shared_ptr<Weight> weight = device.prepare(table->host(), Precision::f32);
     const auto found = std::make_shared<std::vector<int32_t>>(static_cast<size_t>(points), -1);
-    return {[=, &device] { device.nearest(in->tensor(), *weight, *found); }, [=] { return std::vector<float>(found->begin(), found->end()); }};
+    return {[=, &device] { device.nearest(in->tensor(), *weight, *found); },
+            [=] { return std::vector<float>(found->begin(), found->end()); }};
   };
   c.expected = [ids](Compute) {
     Expected expected;
@@ -138,9 +149,15 @@ inline Case nearest_case(int64_t points, int64_t entries, int64_t width) {
 inline std::vector<Case> vq_cases() {
   std::vector<Case> all;
   using enum Sampling;
-  for (const ConvShape& s : {ConvShape{1, 1, 1, 1, 3, same, DType::f32}, {2, 3, 3, 8, 3, same, DType::f32}, {5, 7, 8, 17, 3, same, DType::f16},
-                             {20, 11, 64, 70, 3, same, DType::f32}, {4, 4, 70, 3, 3, same, DType::f32}, {6, 5, 17, 33, 1, same, DType::f16},
-                             {8, 8, 9, 12, 3, half, DType::f32}, {2, 14, 16, 65, 3, half, DType::f16}, {3, 5, 7, 16, 3, twice, DType::f32},
+  for (const ConvShape& s : {ConvShape{1, 1, 1, 1, 3, same, DType::f32},
+                             {2, 3, 3, 8, 3, same, DType::f32},
+                             {5, 7, 8, 17, 3, same, DType::f16},
+                             {20, 11, 64, 70, 3, same, DType::f32},
+                             {4, 4, 70, 3, 3, same, DType::f32},
+                             {6, 5, 17, 33, 1, same, DType::f16},
+                             {8, 8, 9, 12, 3, half, DType::f32},
+                             {2, 14, 16, 65, 3, half, DType::f16},
+                             {3, 5, 7, 16, 3, twice, DType::f32},
                              {9, 12, 33, 64, 3, twice, DType::f16}})
     all.push_back(conv_case(s, Residual::none)), all.push_back(conv_case(s, Residual::add));
   for (const Activation act : {Activation::none, Activation::silu}) {

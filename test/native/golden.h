@@ -50,8 +50,8 @@ class Damaged : public Source {
       if (tensor.name != name) continue;
       copy_.assign(tensor.data, tensor.data + tensor.bytes);
       auto* top = reinterpret_cast<uint8_t*>(copy_.data()) + (index + 1) * type_info(tensor.type).bytes - 1;
-      *top ^= 0x80;                 // the sign
-      *(top - 1) ^= 0x40;           // and a bit of the fraction
+      *top ^= 0x80;        // the sign
+      *(top - 1) ^= 0x40;  // and a bit of the fraction
       tensor.data = copy_.data();
     }
     index_tensors();

@@ -57,7 +57,8 @@ TEST(forward_hidden_states) {
 TEST(forward_fails_with_one_weight_changed) {
   const auto source = Source::open(path("checkpoint"));
   const SafetensorsFile file(path("forward.safetensors"));
-  for (const char* name : {"blk.0.attn_q.weight", "blk.2.ffn_down.weight", "blk.1.attn_norm.weight", "output_norm.weight", "output.weight"}) {
+  for (const char* name :
+       {"blk.0.attn_q.weight", "blk.2.ffn_down.weight", "blk.1.attn_norm.weight", "output_norm.weight", "output.weight"}) {
     const Damaged damaged(*source, name, 5);
     if (worst_logits(damaged, file, "") <= kTolerance) check::failed(__FILE__, __LINE__, name, ": the change was not seen");
   }

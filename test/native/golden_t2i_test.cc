@@ -15,7 +15,8 @@ struct Trace {
   int64_t code_start, cells, columns, steps;
   float temperature;
 
-  Trace(const std::string& name, const Hyperparameters& hyper) : json(golden::json(name + ".json")), layout(std::make_shared<CanvasLayout>()) {
+  Trace(const std::string& name, const Hyperparameters& hyper)
+      : json(golden::json(name + ".json")), layout(std::make_shared<CanvasLayout>()) {
     const Json& params = *json.find("params");
     cells = params.int_or("seq_len", 0), columns = params.int_or("newline_every", 0), steps = params.int_or("timesteps", 0);
     code_start = params.int_or("code_start", 0);
@@ -38,7 +39,8 @@ struct Trace {
   Seat seat(Canvas& canvas) const { return {&canvas, layout.get(), guidance, temperature, nullptr, nullptr, {}, {}, {}, {}, 0}; }
 };
 
-const char* const kTraces[] = {"t2i_cfg0", "t2i_cfg4", "t2i_cfg4_square", "t2i_tiny_grid", "t2i_one_step", "t2i_cfg1p5_two_steps", "t2i_temp1", "t2i_temp0p5_cfg0"};
+const char* const kTraces[] = {"t2i_cfg0",  "t2i_cfg4",        "t2i_cfg4_square", "t2i_tiny_grid", "t2i_one_step", "t2i_cfg1p5_two_steps",
+                               "t2i_temp1", "t2i_temp0p5_cfg0"};
 
 void check_step(const Trace& trace, const Json& step, const Seat& seat, const Canvas& canvas, const std::vector<int32_t>& before) {
   const auto positions = list<int64_t>(*step.find("positions"));

@@ -107,9 +107,11 @@ TEST(cancelling_ends_a_long_product_promptly) {
     cancel.cancel();
   });
   const auto start = std::chrono::steady_clock::now();
-  CHECK_THROWS([&] {
-    for (int i = 0; i < 100000; i++) device->linear(Tensor(x.data(), 1024, 2048), *weight, Tensor(out.data(), 1024, 2048));
-  }(), Code::aborted, "aborted");
+  CHECK_THROWS(
+      [&] {
+        for (int i = 0; i < 100000; i++) device->linear(Tensor(x.data(), 1024, 2048), *weight, Tensor(out.data(), 1024, 2048));
+      }(),
+      Code::aborted, "aborted");
   later.join();
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));  // one product alone takes longer than a unit
   device->set_cancel(nullptr);

@@ -1,5 +1,6 @@
 // The cosine schedule in the original's fp32, from recorded counts, and the ways a schedule can be given.
 #include "diffusion/schedule.h"
+
 #include "test/native/golden.h"
 
 using namespace golden;

@@ -1,4 +1,6 @@
 // The pool: every task once, on any number of threads; errors and cancellation reach the caller; idle threads cost nothing.
+#include "base/thread_pool.h"
+
 #include <sched.h>
 #include <time.h>
 
@@ -7,7 +9,6 @@
 #include <numeric>
 #include <thread>
 
-#include "base/thread_pool.h"
 #include "test/native/check.h"
 
 using namespace dimoo;
@@ -81,11 +82,13 @@ TEST(errors_reach_the_caller_and_skip_what_is_left) {
   for (const int threads : {1, 2, 8}) {
     ThreadPool pool(threads);
     std::atomic<int> ran{0};
-    CHECK_THROWS(pool.run(1000, [&](int64_t index, int) {
-      ran++;
-      if (index == 10) fail(Code::internal, "task ten");
-      std::this_thread::sleep_for(100us);
-    }), Code::internal, "task ten");
+    CHECK_THROWS(pool.run(1000,
+                          [&](int64_t index, int) {
+                            ran++;
+                            if (index == 10) fail(Code::internal, "task ten");
+                            std::this_thread::sleep_for(100us);
+                          }),
+                 Code::internal, "task ten");
     CHECK(ran.load() < 1000);
     ran = 0;
     pool.run(50, [&](int64_t, int) { ran++; });
@@ -99,10 +102,12 @@ TEST(cancelling_skips_tasks_that_have_not_started) {
     CancelToken cancel;
     pool.set_cancel(&cancel);
     std::atomic<int> ran{0};
-    CHECK_THROWS(pool.run(1000, [&](int64_t, int) {
-      if (++ran == 5) cancel.cancel();
-      std::this_thread::sleep_for(100us);
-    }), Code::aborted, "aborted");
+    CHECK_THROWS(pool.run(1000,
+                          [&](int64_t, int) {
+                            if (++ran == 5) cancel.cancel();
+                            std::this_thread::sleep_for(100us);
+                          }),
+                 Code::aborted, "aborted");
     CHECK(ran.load() < 1000);
     CHECK_THROWS(pool.run(3, [&](int64_t, int) { ran = -1; }), Code::aborted, "aborted");
     CHECK(ran.load() >= 0);
@@ -133,7 +138,8 @@ TEST(usable_cpus_follows_the_affinity_mask) {
   int seen = 0;
   std::thread([&] {  // the mask belongs to the thread
     if (sched_setaffinity(0, sizeof one, &one) == 0) seen = usable_cpus();
-  }).join();
+  })
+      .join();
   CHECK_EQ(seen, 1);
 }
 

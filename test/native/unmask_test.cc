@@ -1,9 +1,10 @@
 // unmask against the original's recorded draws (golden README sections 5 and 13) and against a plain recomputation: guidance of
 // one to three branches, ties, extreme noise, our own random numbers, any number of threads, damaged logits.
+#include "cpu/unmask.h"
+
 #include <cmath>
 
 #include "base/random.h"
-#include "cpu/unmask.h"
 #include "test/native/golden.h"
 
 using namespace golden;
@@ -34,8 +35,7 @@ Result run(ThreadPool& pool, const std::vector<float>& logits, int64_t rows, int
 
 std::vector<float> noise_logits(int64_t count, float scale, uint64_t seed) {
   std::vector<float> values(static_cast<size_t>(count));
-  for (size_t i = 0; i < values.size(); i++)
-    values[i] = scale * (2 * uniform(seed, static_cast<uint32_t>(i), 0, 0, Stream::text) - 1);
+  for (size_t i = 0; i < values.size(); i++) values[i] = scale * (2 * uniform(seed, static_cast<uint32_t>(i), 0, 0, Stream::text) - 1);
   return values;
 }
 

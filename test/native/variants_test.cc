@@ -35,7 +35,8 @@ void check_variants(const std::vector<Case>& list) {
       Expected expected = c.expected(compute);
       const std::vector<float> actual = result_of(c, *device);
       check_close(variant.name + ": " + c.name, actual, expected);
-      if (!same_bits(actual, result_of(c, *bare))) check::failed(__FILE__, __LINE__, variant.name, ": ", c.name, ": panels or threads changed the result");
+      if (!same_bits(actual, result_of(c, *bare)))
+        check::failed(__FILE__, __LINE__, variant.name, ": ", c.name, ": panels or threads changed the result");
       if (compute != cpu::compute_for(c.type, c.precision, nullptr)) continue;
       const std::vector<float> truth = result_of(c, *oracle);
       expected.value.assign(truth.begin(), truth.end());
@@ -105,7 +106,8 @@ TEST(a_slice_of_a_matrix_gives_the_same_columns) {
       std::vector<float> in = x, whole(kRows * kN), part(kRows * 90);
       device->linear(Tensor(in.data(), kRows, kK), *all, Tensor(whole.data(), kRows, kN));
       device->linear(Tensor(in.data(), kRows, kK), *some, Tensor(part.data(), kRows, 90));
-      for (int64_t r = 0; r < kRows; r++) CHECK(std::memcmp(&part[static_cast<size_t>(r * 90)], &whole[static_cast<size_t>(r * kN + 37)], 90 * 4) == 0);
+      for (int64_t r = 0; r < kRows; r++)
+        CHECK(std::memcmp(&part[static_cast<size_t>(r * 90)], &whole[static_cast<size_t>(r * kN + 37)], 90 * 4) == 0);
     }
 }
 

@@ -46,7 +46,8 @@ describe("our GGUF in Hugging Face's reader", () => {
     for (const key of ['context_length', 'embedding_length', 'block_count', 'token.mask', 'image.code_offset', 'vq.block_out_channels']) {
       expect(keys).toContain(`lumina-dimoo.${key}`)
     }
-    expect(theirs.metadata['general.alignment'] ?? 32).toBe(32)
+    const { 'general.alignment': alignment = 32 }: Readonly<Record<string, unknown>> = { ...theirs.metadata }
+    expect(alignment).toBe(32)
   })
 })
 

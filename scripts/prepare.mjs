@@ -1,6 +1,6 @@
 // npm runs this after `npm install` in a checkout (never in an installed package): builds what is missing or stale.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -29,3 +29,5 @@ if (!existsSync(built) || changed(built) < Math.max(newest(path.join(root, 'lib'
   // What the compiler did not write again belongs to a source that is gone; the tarball must not carry it.
   for (const file of inside(path.join(root, 'dist'))) if (statSync(file).isFile() && changed(file) < started - 50) rmSync(file)
 }
+// npx runs the command from here, and tsc writes plain files.
+chmodSync(path.join(root, 'dist/cli/main.js'), 0o755)

@@ -1,6 +1,8 @@
 // The transformer against the original: hidden states and logits of both checkpoints, on every CPU variant of this machine.
 #include "cpu/dispatch.h"
+#include "engine/convert.h"
 #include "test/native/golden.h"
+#include "test/native/temporary.h"
 
 using namespace golden;
 
@@ -21,6 +23,21 @@ double worst_logits(const Source& source, const SafetensorsFile& file, const std
     worst = std::fmax(worst, largest_difference(logits, values<float>(file.at(prefix + ".logits"))));
   }
   return worst;
+}
+
+/// The golden checkpoint as a GGUF file of this type.
+std::unique_ptr<Source> converted(const TemporaryFolder& folder, const char* type) {
+  const std::string output = folder.at(text(type, ".gguf"));
+  Json options(Json::Object{});
+  options.set("source", path("checkpoint")).set("output", output).set("type", type);
+  convert(options, {}, {});
+  return Source::open(output);
+}
+
+double rms_error(const std::vector<float>& actual, const std::vector<float>& expected) {
+  double square = 0;
+  for (size_t i = 0; i < actual.size(); i++) square += (double{actual[i]} - expected[i]) * (double{actual[i]} - expected[i]);
+  return std::sqrt(square / static_cast<double>(actual.size()));
 }
 
 }  // namespace
@@ -107,12 +124,41 @@ TEST(fast_precision_stays_within_its_bound) {
     for (const char* name : kSequences) {
       const auto actual = bound.logits(values<int32_t>(file.at(text(name, ".ids"))));
       const auto expected = values<float>(file.at(text(name, ".logits")));
-      double square = 0;
-      for (size_t i = 0; i < actual.size(); i++) square += (double{actual[i]} - expected[i]) * (double{actual[i]} - expected[i]);
       const Json* entry = recorded.find("sequences") ? recorded.find("sequences")->find(name) : recorded.find(name);
       CHECK(entry != nullptr);
       const double bound_rms = 2 * entry->find("bf16_reference_rms_err")->as_double();
-      CHECK_NEAR(std::sqrt(square / static_cast<double>(actual.size())), 0, bound_rms);
+      CHECK_NEAR(rms_error(actual, expected), 0, bound_rms);
+    }
+  }
+}
+
+TEST(forward_logits_through_gguf) {
+  const TemporaryFolder folder;
+  const SafetensorsFile file(path("forward.safetensors"));
+  for (const char* type : {"f32", "bf16"}) {
+    const auto source = converted(folder, type);
+    CHECK_NEAR(worst_logits(*source, file, ""), 0, kTolerance);
+  }
+}
+
+TEST(int8_activations_stay_within_their_bound) {
+  // Of the error that the same quantised weights have with f32 activations, 1.5 times, plus what bf16 may have (design contract 4).
+  const TemporaryFolder folder;
+  const SafetensorsFile file(path("forward.safetensors"));
+  const Json recorded = json("forward.json");
+  for (const char* type : {"q8_0", "q4_0"}) {
+    const auto source = converted(folder, type);
+    Bound exact(*source);
+    for (const auto& variant : cpu::variants()) {
+      Bound bound(*source, variant.name, 2, Precision::fast);
+      for (const char* name : kSequences) {
+        const auto ids = values<int32_t>(file.at(text(name, ".ids")));
+        const auto expected = values<float>(file.at(text(name, ".logits")));
+        const double weights = rms_error(exact.logits(ids), expected), all = rms_error(bound.logits(ids), expected);
+        const double bf16 = 2 * recorded.find("sequences")->find(name)->find("bf16_reference_rms_err")->as_double();
+        CHECK_NEAR(all, 0, bf16 + 1.5 * weights);
+        CHECK(all > 0);
+      }
     }
   }
 }

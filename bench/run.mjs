@@ -38,5 +38,6 @@ const results = {
   memory: ['bf16', 'q8_0'].map((type) => json(process.execPath, ['bench/memory.mjs', model('0.5b', type), '256', '2'])),
 }
 for (const entry of results.forward) entry.model = path.basename(entry.model)
+mkdirSync(path.join(root, 'bench/results'), { recursive: true })
 writeFileSync(path.join(root, 'bench/results/cpu.json'), `${JSON.stringify(results, null, 2)}\n`)
 console.log(JSON.stringify(results, null, 2))

@@ -3,6 +3,7 @@
 import path from 'node:path'
 import type { WeightType } from './info.js'
 import { runJob, type JobOptions, type Progress } from './job.js'
+import { invalid } from './errors.js'
 import { resolveSource, type ModelSource } from './source.js'
 import * as validate from './validate.js'
 
@@ -42,6 +43,7 @@ export interface ConvertReport {
 /** Writes a folder or GGUF file as one GGUF file. Rejects with `model/*`, `output/failed`, or `signal.reason`. */
 export async function convert(source: ModelSource, output: string, options: ConvertOptions = {}): Promise<ConvertReport> {
   validate.checkOptions('convert', options, CONVERT_FIELDS)
+  checkOutput('convert', output)
   const { type = 'bf16', vqType, threads } = options
   return runJob('convert', { source: resolveSource(source), output: path.resolve(output), type, vqType, threads }, control(options))
 }
@@ -77,9 +79,15 @@ export interface SynthReport {
 
 /** Writes a random model: the right shapes and sizes, no meaning. Rejects with `output/failed` or `signal.reason`. */
 export async function synth(shape: SynthShape, output: string, options: SynthOptions = {}): Promise<SynthReport> {
+  validate.checkOptions('synth', options, SYNTH_FIELDS)
   validate.checkOptions('synth', { shape, ...options }, { shape: validate.oneOf(SHAPES), ...SYNTH_FIELDS })
+  checkOutput('synth', output)
   const { type = 'bf16', seed = 0, layout } = options
   return runJob('synth', { shape, output: path.resolve(output), type, seed: toJson(seed), layout }, control(options))
+}
+
+function checkOutput(where: string, output: unknown): void {
+  if (typeof output !== 'string' || output === '') throw invalid(`${where}: output must be a path, got ${validate.show(output)}`)
 }
 
 // JSON's numbers hold 53 bits.

@@ -1,7 +1,7 @@
 // What this process can compute on, which of it a load uses, and what a load and its runs would need in memory.
 // Asks the driver through the addon; never searches for files, never compiles, never prints.
 import { emitWarning } from 'node:process'
-import { DimooError } from './errors.js'
+import { DimooError, invalid } from './errors.js'
 import { runJob } from './job.js'
 import { resolveSource, type ModelSource } from './source.js'
 import * as validate from './validate.js'
@@ -133,6 +133,8 @@ export async function planMemory(
   options: PlanOptions = {},
 ): Promise<MemoryPlan> {
   validate.checkOptions('planMemory', options, PLAN_FIELDS)
+  const given: unknown = runs // callers without types may leave them out
+  if (!Array.isArray(given)) throw invalid(`planMemory: runs must be an array of runs, got ${validate.show(given)}`)
   runs.forEach((run, i) => validate.checkOptions(`planMemory: runs[${i}]`, run, RUN_FIELDS))
   const device = await resolveDevice({ device: options.device ?? 'auto', onDeviceUnavailable: undefined })
   const { precision = 'fast', memory = {} } = options

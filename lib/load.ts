@@ -67,7 +67,7 @@ export const LOAD_FIELDS = {
 
 /**
  * Loads a model; without a source, the miniature that comes with the package.
- * Rejects with `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (weights do not fit),
+ * Rejects with `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (the device's own copy of the weights does not fit; on a CPU they are mapped),
  * `request/invalid` for options, `binding/*` where no addon loads, and `signal.reason` when aborted.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<DimooModel> {

@@ -52,6 +52,9 @@ const CLOSE_FIELDS = {
   reason: { check: (value: unknown) => ({ value }) },
 } satisfies validate.Fields
 
+const DETOKENIZE_FIELDS = { skipSpecial: validate.boolean() } satisfies validate.Fields
+const GRID_FIELDS = { rows: validate.integer(1, 4096), columns: validate.integer(1, 4096) } satisfies validate.Fields
+
 export class DimooModel implements DimooRunner {
   readonly info: ModelInfo
   readonly #native: NativeModel
@@ -118,6 +121,7 @@ export class DimooModel implements DimooRunner {
   /** The text of ids. Ids that the tokenizer does not know (image codes) are skipped; special tokens are kept unless told otherwise. */
   async detokenize(ids: Int32Array, options: { readonly skipSpecial?: boolean } = {}): Promise<string> {
     this.#open()
+    validate.checkOptions('detokenize', options, DETOKENIZE_FIELDS)
     if (!(ids instanceof Int32Array)) throw invalid(`detokenize: ids must be an Int32Array, got ${validate.show(ids)}`)
     return this.#coder().decode(ids, options.skipSpecial ?? false)
   }
@@ -133,6 +137,7 @@ export class DimooModel implements DimooRunner {
   /** The picture of a grid of codes (0 to codebook size - 1). */
   async decodeVq(tokens: Int32Array, grid: Grid): Promise<RawImage> {
     this.#open()
+    validate.checkOptions('decodeVq: grid', grid, GRID_FIELDS)
     this.#checkCodes(tokens, grid)
     const data = await settle(() => this.#open().decodeVq(tokens, grid.rows, grid.columns))
     return { data, width: grid.columns * this.info.scale, height: grid.rows * this.info.scale, channels: 3 }

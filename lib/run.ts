@@ -195,6 +195,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     for (;;) {
       // After an abort the next step is the reason, even if steps were ready.
       if (!this.#reason) {
+        await breathe()
         const native = this.#native?.next()
         if (native) return this.#deliver(native)
         if (native === null || this.#outcome) break
@@ -277,4 +278,17 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 function ended(state: NativeOutcome['state']): NativeOutcome {
   const none = { queuedMs: 0, decodeMs: 0, vqMs: 0, totalMs: 0, steps: 0, forwardPasses: 0, forwardTokens: 0 }
   return { state, images: [], ...none }
+}
+
+const LONGEST_TURN_MS = 4
+let turnStarted = 0
+
+/** Steps that are ready follow each other without a pause; here the event loop gets its turn, whichever run they belong to. */
+async function breathe(): Promise<void> {
+  if (turnStarted === 0) {
+    turnStarted = performance.now()
+    setImmediate(() => (turnStarted = 0)).unref()
+  } else if (performance.now() - turnStarted > LONGEST_TURN_MS) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }

@@ -18,13 +18,13 @@ export function resolveSource(source: ModelSource | undefined): string {
   if (source === undefined) return embeddedModel
   if (source instanceof URL) {
     if (source.protocol !== 'file:') throw invalid(`source must be a path or a file: URL, got one of ${source.protocol}`)
-    return existing(fileURLToPath(source))
+    return existing(filePath(source))
   }
   if (typeof source !== 'string' || source === '') throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
   if (existsSync(source)) return path.resolve(source)
   if (/^[a-z][a-z+.-]+:\/\//i.test(source)) throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
   // 'org/name' that is no path is what people write for a model on the Hub.
-  if (/^[\w-][\w.-]*\/[\w.-]+$/.test(source) && !source.endsWith('.gguf')) {
+  if (/^[\w-][\w.-]*\/[\w.-]+$/.test(source) && !source.endsWith('.gguf') && !existsSync(path.dirname(source))) {
     throw invalid(`source must be a path: models are not fetched from the Hub in this release, got '${source}'; download it first`)
   }
   return existing(source)
@@ -33,4 +33,12 @@ export function resolveSource(source: ModelSource | undefined): string {
 function existing(source: string): string {
   if (existsSync(source)) return path.resolve(source)
   throw new DimooError('model/not-found', `source: expected a .gguf file or a folder with config.json, got nothing at ${source}`)
+}
+
+function filePath(url: URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch (error) {
+    throw invalid(`source must be a path or a file: URL of this machine, got ${url.href} (${(error as Error).message})`)
+  }
 }

@@ -16,7 +16,7 @@
 namespace dimoo {
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) fail(Code::model_not_found, path, ": cannot be opened: ", std::strerror(errno));
   struct stat status {};
   const bool known = ::fstat(file, &status) == 0;

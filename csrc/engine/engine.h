@@ -141,8 +141,8 @@ class Model {
   Device& device() const { return engine_->device(); }
   /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
   std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
-  std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, const CancelToken* cancel);
-  std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, const CancelToken* cancel);
+  std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel);
+  std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel);
   EngineStats stats() const;
   /// Cancels its runs and waits until none is in flight. Idempotent.
   void close();
@@ -152,12 +152,16 @@ class Model {
   /// The plan of a picture of this request, and the rows that a pass it shares may have; device/out-of-memory.
   MemoryPlan admit(const RunRequest& request, int64_t& budget) const;
   void check_open() const;
+  /// A task of this model on the engine's thread; closing the model cancels it, which is `disposed` then.
+  void perform(FunctionRef<void(Device&)> task, CancelToken* cancel);
 
   LoadOptions options_;
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<Weights> weights_;
   std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();
   std::atomic<bool> closed_{false};
+  std::mutex tasks_mutex_;
+  std::vector<CancelToken*> tasks_;  // of tasks that wait or run; guarded by tasks_mutex_
 };
 
 }  // namespace dimoo

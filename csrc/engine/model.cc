@@ -96,18 +96,18 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
   return run;
 }
 
-std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, const CancelToken* cancel) {
+std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel) {
   const int64_t scale = weights_->hyper.vq.scale();
   if (width < scale || height < scale || width % scale || height % scale || static_cast<int64_t>(rgb.size()) != width * height * 3)
     fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ",
          rgb.size(), " bytes");
   check_open();
   std::vector<int32_t> codes(static_cast<size_t>(width / scale * (height / scale)));
-  engine_->perform([&](Device&) { weights_->vq->encode(rgb, height, width, codes); }, cancel);
+  perform([&](Device&) { weights_->vq->encode(rgb, height, width, codes); }, cancel);
   return codes;
 }
 
-std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, const CancelToken* cancel) {
+std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel) {
   within("grid rows", rows, 1, 4096);
   within("grid columns", columns, 1, 4096);
   within("codes", static_cast<int64_t>(codes.size()), rows * columns, rows * columns);
@@ -115,7 +115,7 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
   check_open();
   const int64_t scale = weights_->hyper.vq.scale();
   std::vector<uint8_t> rgb(static_cast<size_t>(rows * columns * scale * scale * 3));
-  engine_->perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
+  perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
   return rgb;
 }
 
@@ -126,8 +126,35 @@ EngineStats Model::stats() const {
   return stats;
 }
 
+void Model::perform(FunctionRef<void(Device&)> task, CancelToken* cancel) {
+  CancelToken own;
+  CancelToken* token = cancel ? cancel : &own;
+  {
+    std::lock_guard lock(tasks_mutex_);
+    check_open();
+    tasks_.push_back(token);
+  }
+  std::exception_ptr error;
+  try {
+    engine_->perform(task, token);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  {
+    std::lock_guard lock(tasks_mutex_);
+    std::erase(tasks_, token);
+  }
+  if (!error) return;
+  if (closed_) check_open();
+  std::rethrow_exception(error);
+}
+
 void Model::close() {
-  closed_ = true;
+  {
+    std::lock_guard lock(tasks_mutex_);
+    closed_ = true;
+    for (CancelToken* token : tasks_) token->cancel();
+  }
   engine_->leave(*tally_);
 }
 

@@ -90,6 +90,38 @@ struct GgufWriter::Impl {
     put_bytes(out.data(), out.size());
     header_written = true;
   }
+  std::string folder() const {
+    const size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  }
+  /// Names the file beside its target. O_EXCL and link refuse a name that is taken: nobody else's file is ever written into.
+  template <class Make>
+  bool name_temporary(Make make) {
+    for (int attempt = 0; attempt < 1000; attempt++) {
+      temporary = text(path, ".part-", ::getpid(), "-", attempt);
+      if (make(temporary.c_str())) return true;
+      if (errno != EEXIST) break;
+    }
+    temporary.clear();
+    return false;
+  }
+  /// A file without a name where the file system has such, so that nothing stays behind even when the process is killed.
+  void open() {
+    file = ::open(folder().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+    if (file >= 0) return;
+    name_temporary([&](const char* name) {
+      file = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+      return file >= 0;
+    });
+    if (file < 0) failed("cannot be created");
+  }
+  /// Gives a nameless file its temporary name, for the rename to come.
+  void appear() {
+    if (!temporary.empty()) return;
+    const std::string self = text("/proc/self/fd/", file);
+    if (!name_temporary([&](const char* name) { return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0; }))
+      failed("cannot be named");
+  }
   /// Moves past tensors that are complete, writing their padding.
   void advance() {
     while (current < declared.size() && written == declared[current].bytes) {
@@ -103,20 +135,18 @@ struct GgufWriter::Impl {
 GgufWriter::GgufWriter(const std::string& path) : impl_(std::make_unique<Impl>()) {
   impl_->path = path;
   struct stat status {};
-  if (path.empty() || (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)))
-    fail(Code::output_failed, path, ": expected the name of a file, got ", path.empty() ? "nothing" : "a folder");
-  // O_EXCL: a file of another writer, or of a process that died, is never written into.
-  for (int attempt = 0; impl_->file < 0 && attempt < 1000; attempt++) {
-    impl_->temporary = text(path, ".part-", ::getpid(), "-", attempt);
-    impl_->file = ::open(impl_->temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (impl_->file < 0 && errno != EEXIST) break;
-  }
-  if (impl_->file < 0) impl_->failed("cannot be created");
+  const bool there = ::stat(path.c_str(), &status) == 0;
+  if (path.empty() || path.find('\0') != std::string::npos || (there && !S_ISREG(status.st_mode)))
+    fail(Code::output_failed, path.c_str(), ": expected the name of a file, got ",
+         path.empty() ? "nothing"
+         : there      ? "something that is no plain file"
+                      : "a name with a NUL in it");
+  impl_->open();
 }
 
 GgufWriter::~GgufWriter() {
   if (impl_->file >= 0) ::close(impl_->file);
-  if (!impl_->finished) ::unlink(impl_->temporary.c_str());
+  if (!impl_->finished && !impl_->temporary.empty()) ::unlink(impl_->temporary.c_str());
 }
 
 void GgufWriter::set_u32(std::string_view key, uint32_t value) {
@@ -172,7 +202,9 @@ void GgufWriter::finish() {
   impl_->advance();
   if (impl_->current != impl_->declared.size())
     fail(Code::internal, "gguf writer: ", impl_->declared[impl_->current].name, " is incomplete");
-  if (::fsync(impl_->file) != 0 || ::close(std::exchange(impl_->file, -1)) != 0) impl_->failed("cannot be written");
+  if (::fsync(impl_->file) != 0) impl_->failed("cannot be written");
+  impl_->appear();
+  if (::close(std::exchange(impl_->file, -1)) != 0) impl_->failed("cannot be written");
   if (::rename(impl_->temporary.c_str(), impl_->path.c_str()) != 0) impl_->failed("cannot be renamed into place");
   impl_->finished = true;
   impl_->sync_folder();

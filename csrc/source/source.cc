@@ -35,6 +35,7 @@ class GgufFile : public Source {
 
 std::unique_ptr<Source> Source::open(const std::string& path) {
   struct stat status {};
+  if (path.find('\0') != std::string::npos) fail(Code::model_not_found, path.c_str(), ": a path cannot hold a NUL");
   if (::stat(path.c_str(), &status) != 0) fail(Code::model_not_found, path, ": ", std::strerror(errno));
   if (!S_ISDIR(status.st_mode)) return std::make_unique<GgufFile>(path);
   if (::stat((path + "/config.json").c_str(), &status) != 0)

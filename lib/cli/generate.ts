@@ -1,4 +1,5 @@
 // `dimoo generate`: flags to a request, a run to a picture file. Every field of the request and of loading is a flag.
+import path from 'node:path'
 import { Command } from 'commander'
 import { invalid } from '../errors.js'
 import { encodeAnimation } from '../image/encode.js'
@@ -92,6 +93,9 @@ async function generate(prompt: string | undefined, flags: Flags, context: Conte
 async function checkOutputs({ output, animate }: Flags): Promise<void> {
   if (output !== undefined) formatOf(output)
   if (animate !== undefined && !/\.webp$/i.test(animate)) throw invalid(`--animate must end in .webp, got '${animate}'`)
+  if (output !== undefined && animate !== undefined && path.resolve(output) === path.resolve(animate)) {
+    throw invalid(`--output and --animate must name two files, got '${output}' twice`)
+  }
   await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkWritable))
 }
 

@@ -1,6 +1,6 @@
 // Files that appear complete or not at all: written beside their place, then renamed.
 import { randomBytes } from 'node:crypto'
-import { access, constants, rename, rm, writeFile } from 'node:fs/promises'
+import { access, constants, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { DimooError, invalid } from '../errors.js'
 import type { ImageFormat } from '../image/encode.js'
@@ -30,15 +30,19 @@ export function outputNames(file: string, count: number): string[] {
 export async function checkWritable(file: string): Promise<void> {
   const folder = path.dirname(path.resolve(file))
   await access(folder, constants.W_OK).catch((error: unknown) => fail(file, error as Error))
+  const there = await stat(file).catch(() => undefined)
+  if (there && !there.isFile()) fail(file, new Error('there is something that is no plain file'))
 }
 
 export async function writeOutput(file: string, bytes: Uint8Array): Promise<void> {
-  const part = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(4).toString('hex')}`)
+  // A link stays a link: its file is replaced.
+  const target = await realpath(file).catch(() => file)
+  const part = path.join(path.dirname(target), `.dimoo-${randomBytes(8).toString('hex')}`)
   try {
     await writeFile(part, bytes)
-    await rename(part, file)
+    await rename(part, target)
   } catch (error) {
-    await rm(part, { force: true })
+    await rm(part, { force: true }).catch(() => undefined)
     fail(file, error as Error)
   }
 }

@@ -43,7 +43,7 @@ export function toParameters(request: ResolvedImageRequest, seed: bigint, contex
   }
 }
 
-/** Reads what `toParameters` wrote. Throws `image/invalid` for anything else. */
+/** Reads what `toParameters` wrote. Throws `image/invalid` naming what is damaged. */
 export function parseParameters(text: string): ImageParameters {
   let found: Partial<ImageParameters> | null
   try {
@@ -51,6 +51,29 @@ export function parseParameters(text: string): ImageParameters {
   } catch {
     throw new DimooError('image/invalid', 'picture: its parameters are not JSON')
   }
-  if (found?.version === 1 && found.task === 'text-to-image') return found as ImageParameters
-  throw new DimooError('image/invalid', `picture: expected parameters of version 1, got version ${String(found?.version)}`)
+  if (found?.version !== 1 || found.task !== 'text-to-image') {
+    throw new DimooError('image/invalid', `picture: expected parameters of version 1, got version ${String(found?.version)}`)
+  }
+  const damaged = Object.keys(CHECKS).find((name) => !CHECKS[name as keyof typeof CHECKS](found[name as keyof ImageParameters]))
+  if (damaged !== undefined) throw new DimooError('image/invalid', `picture: its parameter ${damaged} is damaged`)
+  return found as ImageParameters
+}
+
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value)
+const isText = (value: unknown): boolean => typeof value === 'string'
+const CHECKS = {
+  prompt: isText,
+  width: isNumber,
+  height: isNumber,
+  steps: isNumber,
+  guidance: isNumber,
+  temperature: isNumber,
+  schedule: (value: unknown): boolean =>
+    value === 'cosine' || value === 'linear' || (Array.isArray(value) && value.length > 0 && value.every(isNumber)),
+  seed: (value: unknown): boolean => typeof value === 'string' && /^\d{1,20}$/.test(value),
+  precision: (value: unknown): boolean => value === 'fast' || value === 'f32',
+  model: (value: unknown): boolean => {
+    const { name, weights } = (value ?? {}) as Record<string, unknown>
+    return isText(name) && isText(weights)
+  },
 }

@@ -31,7 +31,7 @@ beforeAll(async () => {
   })
   const wanted = listed
     .split('\0')
-    .filter((file) => /^(csrc|cuda|cmake|scripts|models)\/|^[^/]+$/.test(file) && existsSync(path.join(root, file)))
+    .filter((file) => /^(csrc|cuda|cmake|scripts|models|docs|bench)\/|^[^/]+$/.test(file) && existsSync(path.join(root, file)))
   for (const file of wanted) cpSync(path.join(root, file), path.join(copy, file))
   cpSync(path.join(root, 'dist'), path.join(copy, 'dist'), { recursive: true })
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
@@ -74,7 +74,7 @@ test('holds the binary, the miniature and the sources, and stays small', () => {
   ]) {
     expect(existsSync(path.join(inside, name)), name).toBe(true)
   }
-  for (const name of ['test', 'bench', 'build']) expect(existsSync(path.join(inside, name)), name).toBe(false)
+  for (const name of ['test', 'bench/native', 'build']) expect(existsSync(path.join(inside, name)), name).toBe(false)
   expect(statSync(tarball).size).toBeLessThan(40 * 2 ** 20)
 })
 

@@ -34,3 +34,9 @@ export function processContext(): Context {
 export function writeJson(stream: NodeJS.WritableStream, value: object): void {
   stream.write(`${JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item))}\n`)
 }
+
+/** Text from a file as one line that cannot steer a terminal. */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

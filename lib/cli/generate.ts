@@ -9,7 +9,7 @@ import type { DimooModel } from '../model.js'
 import { checkImageRequest, IMAGE_REQUEST_FIELDS, type TextToImageRequest } from '../request.js'
 import type { ImageResult } from '../result.js'
 import type { ImageStep } from '../step.js'
-import type { Context } from './context.js'
+import { printable, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { difference, likeOf, toRequest } from './like.js'
 import { checkWritable, formatOf, outputNames, writeOutput } from './output.js'
@@ -83,7 +83,7 @@ async function generate(prompt: string | undefined, flags: Flags, context: Conte
   const model = await loadModel(flags.model, options)
   try {
     const warning = like && difference(like, model.info)
-    if (warning) context.stderr.write(`dimoo: ${warning}\n`)
+    if (warning) context.stderr.write(`dimoo: ${printable(warning)}\n`)
     await draw(model, request, flags, context, reporter)
   } finally {
     await model.close()

@@ -5,7 +5,7 @@ import { DimooError } from '../errors.js'
 import { readParameters } from '../image/read.js'
 import { inspectModel, type InspectReport } from '../inspect.js'
 import { group, integer } from '../validate.js'
-import { writeJson, type Context } from './context.js'
+import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { bytesText } from './job-report.js'
 import { parseSize, SIZE_HELP } from './size.js'
@@ -51,7 +51,7 @@ async function inspect(path: string | undefined, flags: Flags, { stdout, signal 
   const json = flags.json ?? false
   const print = (value: object, lines: () => string[]): void => {
     if (json) writeJson(stdout, value)
-    else stdout.write(`${lines().join('\n')}\n`)
+    else stdout.write(`${lines().map(printable).join('\n')}\n`)
   }
   if (path !== undefined && PICTURE.test(path)) {
     const found = await readParameters(path)

@@ -7,6 +7,7 @@ import sharp from 'sharp'
 import { afterAll, expect, test, vi } from 'vitest'
 import { encodeAnimation, encodeImage } from '../../lib/image/encode.js'
 import { vqPixels } from '../../lib/image/grid.js'
+import { parseParameters } from '../../lib/image/parameters.js'
 import { addPngText, readPngText } from '../../lib/image/png-text.js'
 import { readImage, readParameters } from '../../lib/image/read.js'
 import type { RawImage } from '../../lib/image/raw.js'
@@ -176,4 +177,26 @@ test('the image tokenizer gets multiples of its cell', async () => {
   expect(await vqPixels(solid(20, 31, [1, 2, 3]), 8)).toMatchObject({ width: 16, height: 24 })
   expect(asked.resized).toEqual([[20, 31, 16, 24, 'lanczos']])
   await expect(vqPixels(solid(7, 31, [1, 2, 3]), 8)).rejects.toThrow(/at least 8 x 8 pixels, got 7 x 31/)
+})
+
+test('damaged parameters are named', () => {
+  const good = {
+    version: 1,
+    task: 'text-to-image',
+    prompt: 'a',
+    width: 64,
+    height: 64,
+    steps: 4,
+    guidance: 1,
+    temperature: 0,
+    schedule: 'cosine',
+    seed: '7',
+    precision: 'fast',
+    model: { name: 'm', weights: 'bf16' },
+  }
+  expect(parseParameters(JSON.stringify(good))).toEqual(good)
+  const damage = { seed: 1.5, schedule: [], model: null, width: '64', prompt: 3, precision: 'x' }
+  for (const [name, value] of Object.entries(damage)) {
+    expect(() => parseParameters(JSON.stringify({ ...good, [name]: value }))).toThrow(`parameter ${name} is damaged`)
+  }
 })

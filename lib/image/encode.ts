@@ -34,12 +34,17 @@ export async function encodeImage(image: RawImage, format: ImageFormat, options:
   const { data, width, height, channels } = image
   const raw = (await sharp())(data, { raw: { width, height, channels } })
   if (format === 'png') {
-    const png = await raw.png().toBuffer()
+    const png = await raw.png().toBuffer().catch(unwritable)
     return metadata ? addPngText(png, metadata) : png
   }
   const described = metadata ? raw.withXmp(makeXmp(metadata)) : raw
   const encoded = format === 'jpeg' ? described.flatten({ background: 'white' }).jpeg({ quality }) : described.webp({ quality })
-  return encoded.toBuffer()
+  return encoded.toBuffer().catch(unwritable)
+}
+
+// WebP holds at most 16,383 pixels a side, JPEG 65,535.
+function unwritable(error: unknown): never {
+  throw new DimooError('image/invalid', `picture: cannot be encoded (${(error as Error).message.split('\n', 1)[0]})`)
 }
 
 /** RGB frames of one size, each shown for its delay in milliseconds, as a WebP that loops for ever. */

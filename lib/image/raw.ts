@@ -1,5 +1,6 @@
 // The one picture type inside and outside: tightly packed 8-bit pixels, row by row, sRGB. Checked here, once.
 import { DimooError } from '../errors.js'
+import { show } from '../validate.js'
 
 /** `data` holds height * width * channels bytes; 3: RGB, 4: RGBA. */
 export interface RawImage {
@@ -15,6 +16,7 @@ export function isRawImage(value: unknown): value is RawImage {
 
 /** Throws `image/invalid` where sizes and bytes disagree. */
 export function checkRawImage(image: RawImage): void {
+  if (!isRawImage(image)) throw new DimooError('image/invalid', `picture: expected {data, width, height, channels}, got ${show(image)}`)
   const { data, width, height } = image
   const channels: number = image.channels
   if (!isSide(width) || !isSide(height)) {

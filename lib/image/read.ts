@@ -58,6 +58,12 @@ async function decode(open: (open: Open) => ReturnType<Open>): Promise<RawImage 
 }
 
 async function readBytes(input: Exclude<ImageInput, RawImage>): Promise<Uint8Array> {
+  const bytes = await bytesOf(input)
+  if (bytes.length === 0) throw new DimooError('image/invalid', 'picture: expected a PNG, JPEG or WebP file, got 0 bytes')
+  return bytes
+}
+
+async function bytesOf(input: Exclude<ImageInput, RawImage>): Promise<Uint8Array> {
   if (input instanceof Uint8Array) return input
   if (input instanceof ArrayBuffer) return new Uint8Array(input)
   if (input instanceof Blob) return new Uint8Array(await input.arrayBuffer())

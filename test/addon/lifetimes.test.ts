@@ -277,3 +277,33 @@ test('memory stays flat over many runs, aborted and finished', async () => {
   for (let i = 0; i < 100; i++) await round()
   expect((await settle()) - before).toBeLessThan(24 * 2 ** 20)
 }, 120_000)
+
+test('misuse without types is named, with a code', async () => {
+  const untyped = model as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>
+  const { convert, planMemory, synth, encodeImage } = (await import('../../lib/index.js')) as unknown as typeof untyped
+  const calls: [() => unknown, RegExp][] = [
+    [() => untyped.decodeVq!(new Int32Array(4)), /decodeVq: grid/],
+    [() => untyped.decodeVq!(new Int32Array(4), { rows: 2.5, columns: 2 }), /rows must be/],
+    [() => untyped.detokenize!(new Int32Array(1), null), /detokenize/],
+    [() => untyped.encodeVq!(new Uint8Array(0)), /0 bytes/],
+    [() => planMemory!(), /runs must be an array/],
+    [() => convert!(), /output must be a path/],
+    [() => synth!('tiny', '/tmp/x', null), /object of options/],
+    [() => encodeImage!(null, 'png'), /expected \{data/],
+    [() => encodeImage!({ data: new Uint8Array(60_000), width: 20_000, height: 1, channels: 3 }, 'webp'), /too large/],
+  ]
+  for (const [call, words] of calls) {
+    const error = await Promise.resolve()
+      .then(call)
+      .catch((reason: unknown) => reason)
+    expect(DimooError.is(error), String(words)).toBe(true)
+    expect((error as DimooError).message).toMatch(words)
+  }
+})
+
+test('closing ends image tokenizer jobs as disposed', async () => {
+  const other = await loadModel()
+  const job = other.decodeVq(new Int32Array(128 * 128), { rows: 128, columns: 128 }).catch((error: unknown) => error)
+  await other.close()
+  expect(await job).toMatchObject({ code: 'disposed' })
+})

@@ -307,3 +307,13 @@ test('closing ends image tokenizer jobs as disposed', async () => {
   await other.close()
   expect(await job).toMatchObject({ code: 'disposed' })
 })
+
+test('prompts: an empty one draws something, 1 MB is refused, a long one can be aborted', async () => {
+  expect((await model.generate({ ...request, prompt: '' }).result()).tokens).toHaveLength(64)
+  expect(() => model.generate({ ...request, prompt: 'x'.repeat(2 ** 20) })).toThrow(
+    expect.objectContaining({ code: 'request/invalid', message: expect.stringMatching(/256 KB|262144|262,144/) as string }) as Error,
+  )
+  const run = model.generate({ ...request, prompt: 'a red circle and '.repeat(300) })
+  run.abort()
+  await expect(run.result()).rejects.toMatchObject({ name: 'AbortError' })
+})

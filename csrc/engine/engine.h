@@ -148,7 +148,7 @@ class Model {
   void close();
 
  private:
-  MemoryPlan plan(const RunShape& shape) const;
+  MemoryPlan plan(const RunShape& shape, int64_t available) const;
   /// The plan of a picture of this request, and the rows that a pass it shares may have; device/out-of-memory.
   MemoryPlan admit(const RunRequest& request, int64_t& budget) const;
   void check_open() const;

@@ -52,9 +52,8 @@ Model::Model(const LoadOptions& options, const Progress& progress, const CancelT
 
 Model::~Model() { close(); }
 
-MemoryPlan Model::plan(const RunShape& shape) const {
+MemoryPlan Model::plan(const RunShape& shape, int64_t available) const {
   const int64_t budget = options_.panel_bytes >= 0 ? options_.panel_bytes : default_panel_budget(*weights_->source);
-  const int64_t available = available_bytes(engine_->device(), options_.max_host_bytes);
   return plan_memory(engine_->device(), weights_->hyper, *weights_->source, weights_->precision, shape, budget, available);
 }
 
@@ -64,7 +63,8 @@ MemoryPlan Model::admit(const RunRequest& request, int64_t& budget) const {
   for (int64_t branch = 0; branch < layout.branches(); branch++) rows += layout.sequence(branch);
   const int64_t heads = layout.cells() * layout.branches();
   const auto images = static_cast<int64_t>(request.seeds.size());
-  const MemoryPlan one = plan({rows, heads, layout.rows, layout.columns});
+  const int64_t available = available_bytes(engine_->device(), options_.max_host_bytes);  // asks the system: once is enough
+  const MemoryPlan one = plan({rows, heads, layout.rows, layout.columns}, available);
   if (!one.fits())
     throw Error(Code::device_out_of_memory,
                 text("a picture of ", layout.columns, " x ", layout.rows, " cells needs ", one.needed(), " bytes, ", engine_->device().id(),
@@ -72,8 +72,8 @@ MemoryPlan Model::admit(const RunRequest& request, int64_t& budget) const {
                 one.needed(), one.available);
   budget = options_.max_rows_per_pass;
   // Mates fill a pass to its budget; where memory is short, fewer do.
-  while (budget > rows && !plan({budget, budget, layout.rows, layout.columns}).fits()) budget = std::max(rows, budget / 2);
-  return plan(run_shape(images, rows, heads, layout.rows, layout.columns, budget));
+  while (budget > rows && !plan({budget, budget, layout.rows, layout.columns}, available).fits()) budget = std::max(rows, budget / 2);
+  return plan(run_shape(images, rows, heads, layout.rows, layout.columns, budget), available);
 }
 
 void Model::check_open() const {

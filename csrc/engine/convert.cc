@@ -37,8 +37,8 @@ Plan make_plan(const Source& source, const Hyperparameters& hyper, const TypeRul
   std::vector<ExpectedTensor> wanted = expected_tensors(hyper);
   if (hyper.tied) wanted.push_back({"output.weight", {hyper.vocab, hyper.d_model}, true});
   for (const ExpectedTensor& tensor : wanted) {
-    const SourceTensor* from = source.find(tensor.name);
-    if (!from && hyper.tied) from = source.find("token_embd.weight");
+    const bool tied_head = hyper.tied && tensor.name == "output.weight";
+    const SourceTensor* from = source.find(tied_head ? "token_embd.weight" : tensor.name);
     if (!from) fail(Code::model_corrupt, source.path(), ": ", tensor.name, " is missing");
     const StoredType type = stored_type(tensor, rules);
     if (type.given != type.wanted)

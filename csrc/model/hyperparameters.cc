@@ -3,6 +3,7 @@
 #include "model/hyperparameters.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/sha256.h"
@@ -29,7 +30,9 @@ constexpr Role kRoles[] = {
     {&TokenRoles::answer_end, "answer_end", "</answer>"},
 };
 
-/// Limits that no checkpoint of this family comes near; they keep later arithmetic from overflowing.
+constexpr int64_t kMostRows = 1 << 24, kMostWidth = 1 << 17;
+
+/// Limits that no checkpoint of this family comes near. A number is bounded before anything is computed from it.
 int64_t bounded(const Source& source, const char* what, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) fail(Code::model_corrupt, source.path(), ": ", what, " must lie in ", low, "..", high, ", got ", value);
   return value;
@@ -66,20 +69,21 @@ struct TokenizerIds {
   }
 };
 
-TokenizerIds read_tokenizer(const Json& tokenizer) {
+TokenizerIds read_tokenizer(const Source& source, const Json& tokenizer) {
   TokenizerIds ids;
+  const auto checked = [&](const Json& id) { return bounded(source, "tokenizer.json: ids", id.as_int(), 0, INT32_MAX); };
   if (const Json* added = tokenizer.find("added_tokens"); added && added->is_array())
     for (const Json& token : added->as_array()) {
       const Json *content = token.find("content"), *id = token.find("id");
       if (!content || !content->is_string() || !id || !id->is_integer()) continue;
-      ids.added.emplace_back(content->as_string(), id->as_int());
-      ids.highest = std::max(ids.highest, id->as_int());
+      ids.added.emplace_back(content->as_string(), checked(*id));
+      ids.highest = std::max(ids.highest, ids.added.back().second);
     }
   const Json* model = tokenizer.find("model");
   if (const Json* vocabulary = model ? model->find("vocab") : nullptr; vocabulary && vocabulary->is_object()) {
     ids.vocabulary = vocabulary;
     for (const auto& [token, id] : vocabulary->as_object())
-      if (id.is_integer()) ids.highest = std::max(ids.highest, id.as_int());
+      if (id.is_integer()) ids.highest = std::max(ids.highest, checked(id));
   }
   return ids;
 }
@@ -92,7 +96,7 @@ void read_vq_config(const Source& source, const Json& config, VqHyperparameters&
   vq.latent_channels = config.int_or("latent_channels", 0);
   vq.embed_dim = config.int_or("vq_embed_dim", vq.latent_channels);
   vq.norm_groups = config.int_or("norm_num_groups", 32);
-  vq.codebook_size = config.int_or("num_vq_embeddings", 0);
+  vq.codebook_size = bounded(source, "codebook", config.int_or("num_vq_embeddings", 0), 1, kMostRows);
   if (config.bool_or("mid_block_add_attention", false) || config.string_or("act_fn", "silu") != "silu" ||
       config.string_or("norm_type", "group") != "group" || config.int_or("in_channels", 3) != 3 || config.int_or("out_channels", 3) != 3)
     fail(Code::model_unsupported, source.path(), ": vqvae/config.json: expected group norms, silu, 3 channels and no attention");
@@ -102,12 +106,14 @@ Hyperparameters read_folder(const Source& source) {
   const Json& config = *source.settings().find("config");
   refuse_unsupported(source, config);
   Hyperparameters hyper;
-  hyper.d_model = config.int_or("d_model", 0);
+  hyper.d_model = bounded(source, "width", config.int_or("d_model", 0), 8, kMostWidth);
   hyper.layers = config.int_or("n_layers", 0);
   hyper.heads = config.int_or("n_heads", 0);
   hyper.kv_heads = config.int_or("n_kv_heads", config.bool_or("multi_query_attention", false) ? 1 : hyper.heads);
-  hyper.mlp = config.int_or("mlp_hidden_size", config.int_or("mlp_ratio", 4) * hyper.d_model);
-  hyper.vocab = config.int_or("embedding_size", config.int_or("vocab_size", 0));
+  const Json* mlp = config.find("mlp_hidden_size");
+  const bool by_ratio = !mlp || mlp->is_null();
+  hyper.mlp = by_ratio ? bounded(source, "mlp_ratio", config.int_or("mlp_ratio", 4), 1, 1024) * hyper.d_model : mlp->as_int();
+  hyper.vocab = bounded(source, "vocabulary", config.int_or("embedding_size", config.int_or("vocab_size", 0)), 2, kMostRows);
   hyper.context_length = config.int_or("max_sequence_length", 0);
   hyper.rope_theta = static_cast<float>(config.double_or("rope_theta", 10000.0));
   hyper.rms_eps = static_cast<float>(config.double_or("rms_norm_eps", 1e-5));
@@ -115,7 +121,7 @@ Hyperparameters read_folder(const Source& source) {
   if (const Json* vq = source.settings().find("vq"); vq && !vq->is_null()) read_vq_config(source, *vq, hyper.vq);
   if (source.tokenizer_json().empty()) fail(Code::model_corrupt, source.path(), ": expected tokenizer.json");
   const Json tokenizer = Json::parse(source.tokenizer_json(), source.path() + "/tokenizer.json");
-  const TokenizerIds ids = read_tokenizer(tokenizer);
+  const TokenizerIds ids = read_tokenizer(source, tokenizer);
   for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(ids.find(role.text));
   hyper.code_offset = static_cast<int32_t>(hyper.vocab - hyper.vq.codebook_size);
   if (const int64_t mask = config.int_or("mask_token_id", hyper.tokens.mask); mask != hyper.tokens.mask)
@@ -141,10 +147,10 @@ Hyperparameters read_gguf(const Source& source) {
   };
   Hyperparameters hyper;
   hyper.context_length = keys.int_or(key("context_length"), 0);
-  hyper.d_model = number("embedding_length");
+  hyper.d_model = bounded(source, "width", number("embedding_length"), 8, kMostWidth);
   hyper.layers = number("block_count");
   hyper.mlp = number("feed_forward_length");
-  hyper.vocab = number("vocab_size");
+  hyper.vocab = bounded(source, "vocabulary", number("vocab_size"), 2, kMostRows);
   hyper.heads = number("attention.head_count");
   hyper.kv_heads = keys.int_or(key("attention.head_count_kv"), hyper.heads);
   hyper.head_dim = keys.int_or(key("attention.key_length"), hyper.heads > 0 ? hyper.d_model / hyper.heads : 0);
@@ -152,9 +158,9 @@ Hyperparameters read_gguf(const Source& source) {
   hyper.rope_theta = static_cast<float>(keys.double_or(key("rope.freq_base"), 10000.0));
   if (keys.bool_or(key("attention.causal"), false))
     fail(Code::model_unsupported, source.path(), ": ", key("attention.causal"), ": expected false, got true");
-  for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(keys.int_or(key("token.") + role.key, -1));
-  hyper.code_offset = static_cast<int32_t>(number("image.code_offset"));
-  hyper.vq.codebook_size = number("image.codebook_size");
+  for (const Role& role : kRoles)
+    hyper.tokens.*role.id = static_cast<int32_t>(std::clamp<int64_t>(keys.int_or(key("token.") + role.key, -1), -1, INT32_MAX));
+  hyper.vq.codebook_size = bounded(source, "codebook", number("image.codebook_size"), 1, kMostRows);
   const Json* channels = keys.find(key("vq.block_out_channels"));
   if (!channels || !channels->is_array()) fail(Code::model_corrupt, source.path(), ": expected the key ", key("vq.block_out_channels"));
   for (const Json& count : channels->as_array()) hyper.vq.channels.push_back(count.as_int());
@@ -162,19 +168,18 @@ Hyperparameters read_gguf(const Source& source) {
   hyper.vq.latent_channels = number("vq.latent_channels");
   hyper.vq.embed_dim = number("vq.embed_dim");
   hyper.vq.norm_groups = number("vq.norm_groups");
-  if (hyper.code_offset != hyper.vocab - hyper.vq.codebook_size)
-    fail(Code::model_unsupported, source.path(), ": image.code_offset: expected ", hyper.vocab - hyper.vq.codebook_size,
-         " (rows minus codebook), got ", hyper.code_offset);
+  hyper.code_offset = static_cast<int32_t>(hyper.vocab - hyper.vq.codebook_size);
+  if (const int64_t offset = number("image.code_offset"); offset != hyper.code_offset)
+    fail(Code::model_unsupported, source.path(), ": image.code_offset: expected ", hyper.code_offset, " (rows minus codebook), got ",
+         offset);
   return hyper;
 }
 
 void check_numbers(const Source& source, const Hyperparameters& hyper) {
-  bounded(source, "width", hyper.d_model, 8, 1 << 17);
   bounded(source, "layers", hyper.layers, 1, 1024);
   bounded(source, "heads", hyper.heads, 1, 1024);
   bounded(source, "key/value heads", hyper.kv_heads, 1, hyper.heads);
   bounded(source, "MLP width", hyper.mlp, 1, 1 << 19);
-  bounded(source, "vocabulary", hyper.vocab, 2, 1 << 24);
   bounded(source, "codebook", hyper.vq.codebook_size, 1, hyper.vocab - 1);
   bounded(source, "VQ levels", static_cast<int64_t>(hyper.vq.channels.size()), 1, 8);
   bounded(source, "VQ layers per block", hyper.vq.layers_per_block, 1, 16);
@@ -186,11 +191,12 @@ void check_numbers(const Source& source, const Hyperparameters& hyper) {
       fail(Code::model_corrupt, source.path(), ": VQ channels must be a multiple of the norm's groups ", hyper.vq.norm_groups, ", got ",
            channels);
   }
-  if (hyper.heads * hyper.head_dim != hyper.d_model || hyper.heads % hyper.kv_heads || hyper.head_dim % 2)
+  if (hyper.d_model % hyper.heads || hyper.head_dim != hyper.d_model / hyper.heads || hyper.heads % hyper.kv_heads || hyper.head_dim % 2)
     fail(Code::model_corrupt, source.path(), ": ", hyper.heads, " heads of ", hyper.head_dim, " with ", hyper.kv_heads,
          " key/value heads do not fit a width of ", hyper.d_model);
-  if (!(hyper.rope_theta > 0) || !(hyper.rms_eps >= 0))
-    fail(Code::model_corrupt, source.path(), ": rope base and epsilon must be positive");
+  if (!(hyper.rope_theta > 0) || !(hyper.rms_eps >= 0) || !std::isfinite(hyper.rope_theta) || !std::isfinite(hyper.rms_eps))
+    fail(Code::model_corrupt, source.path(), ": rope base and epsilon must be positive and finite, got ", hyper.rope_theta, " and ",
+         hyper.rms_eps);
   for (const Role& role : kRoles)
     if (const int32_t id = hyper.tokens.*role.id; id < 0 || id >= hyper.code_offset)
       fail(Code::model_unsupported, source.path(), ": token ", role.text, ": expected an id in 0..", hyper.code_offset - 1, ", got ",
@@ -269,8 +275,7 @@ Hyperparameters read_hyperparameters(const Source& source) {
     fail(error.code(), source.path(), ": settings: ", error.text());
   }
   check_numbers(source, hyper);
-  hyper.tied = source.find("output.weight") == nullptr && source.format() == Source::Format::safetensors &&
-               source.settings().find("config")->bool_or("weight_tying", false);
+  hyper.tied = source.format() == Source::Format::safetensors && source.settings().find("config")->bool_or("weight_tying", false);
   std::string wrong;
   for (const ExpectedTensor& expected : expected_tensors(hyper)) {
     const SourceTensor* tensor = source.find(expected.name);

@@ -212,7 +212,12 @@ void Vq::encode_latents(std::span<const float> rgb, int64_t height, int64_t widt
 void Vq::encode(std::span<const uint8_t> rgb, int64_t height, int64_t width, std::span<int32_t> codes) {
   std::vector<float> scaled(rgb.size());
   for (size_t i = 0; i < rgb.size(); i++) scaled[i] = static_cast<float>(rgb[i]) / 255.0f;
-  impl_->device.nearest(impl_->encode(scaled, height, width).pixels, *impl_->codebook, codes);
+  const Tensor latents = impl_->encode(scaled, height, width).pixels;
+  std::vector<float> values(static_cast<size_t>(latents.rows * latents.cols));
+  impl_->device.download(values.data(), latents);
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
+    fail(Code::model_corrupt, "vq: latents are not finite (damaged weights?)");
+  impl_->device.nearest(latents, *impl_->codebook, codes);
 }
 
 void Vq::decode_pixels(std::span<const int32_t> codes, int64_t rows, int64_t columns, std::span<float> rgb) {

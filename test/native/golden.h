@@ -38,10 +38,12 @@ std::vector<T> list(const Json& json) {
   return out;
 }
 
+enum class Damage { other_value, not_a_number };
+
 /// A source whose tensor of this name has one value changed, to see golden tests fail.
 class Damaged : public Source {
  public:
-  Damaged(const Source& from, const std::string& name, int64_t index) {
+  Damaged(const Source& from, const std::string& name, int64_t index, Damage damage = Damage::other_value) {
     path_ = from.path();
     tensors_ = from.tensors();
     settings_ = from.settings();
@@ -50,8 +52,12 @@ class Damaged : public Source {
       if (tensor.name != name) continue;
       copy_.assign(tensor.data, tensor.data + tensor.bytes);
       auto* top = reinterpret_cast<uint8_t*>(copy_.data()) + (index + 1) * type_info(tensor.type).bytes - 1;
-      *top ^= 0x80;        // the sign
-      *(top - 1) ^= 0x40;  // and a bit of the fraction
+      if (damage == Damage::other_value) {
+        *top ^= 0x80;        // the sign
+        *(top - 1) ^= 0x40;  // and a bit of the fraction
+      } else {
+        *top = 0x7f, *(top - 1) = 0xc0;  // of F32 and of BF16
+      }
       tensor.data = copy_.data();
     }
     index_tensors();

@@ -68,6 +68,21 @@ TEST(vq_fails_with_one_weight_changed) {
   }
 }
 
+TEST(weights_that_are_not_finite_give_an_error_and_no_picture) {
+  const auto source = Source::open(path("checkpoint"));
+  const std::vector<uint8_t> rgb(64 * 64 * 3, 100);
+  std::vector<uint8_t> decoded(rgb.size());
+  std::vector<int32_t> codes(16, 1);
+  for (const auto& variant : cpu::variants()) {
+    for (const char* weight : {"vq.encoder.conv_in.weight", "vq.quant_conv.bias"}) {
+      const Damaged damaged(*source, weight, 4, Damage::not_a_number);
+      CHECK_THROWS(Bound(damaged, variant.name).vq->encode(rgb, 64, 64, codes), Code::model_corrupt, "latents are not finite");
+    }
+    const Damaged damaged(*source, "vq.decoder.conv_out.weight", 4, Damage::not_a_number);
+    CHECK_THROWS(Bound(damaged, variant.name).vq->decode(codes, 4, 4, decoded), Code::model_corrupt, "pixels are not finite");
+  }
+}
+
 TEST(vq_threads_never_change_a_result) {
   const auto source = Source::open(path("checkpoint"));
   Bound one(*source, "", 1), three(*source, "", 3);

@@ -35,7 +35,6 @@ export interface NativeLoadOptions {
   readonly threads: number // 0: as many as this process may use
   readonly verify: 'sizes' | 'full'
   readonly maxHostBytes?: number
-  readonly maxDeviceBytes?: number
   readonly panelBytes?: number
   readonly maxRowsPerPass?: number
   readonly maxActive?: number

@@ -25,14 +25,12 @@ export interface DeviceReport {
 
 /** Budgets in bytes. */
 export interface MemoryOptions {
-  readonly maxDeviceBytes?: number
   readonly maxHostBytes?: number
   /** Bounds repacked copies of weights (CPU). Default: what is free after the plan, at most the weights' size. */
   readonly panelBytes?: number
 }
 
 export const MEMORY_FIELDS = {
-  maxDeviceBytes: validate.integer(0, Infinity, { help: 'most bytes of device memory', value: 'bytes' }),
   maxHostBytes: validate.integer(0, Infinity, { help: 'most bytes of main memory', value: 'bytes' }),
   panelBytes: validate.integer(0, Infinity, { help: 'most bytes of repacked weights (CPU)', value: 'bytes' }),
 } satisfies validate.Fields

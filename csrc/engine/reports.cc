@@ -153,8 +153,13 @@ Json plan_report(const Json& options) {
   const Json* runs = options.find("runs");
   const Json::Array one{Json(Json::Object{})};
   for (const Json& run : runs && runs->is_array() && !runs->as_array().empty() ? runs->as_array() : one) {
-    const int64_t columns = run.int_or("width", standard("width", 1024)) / scale,
-                  rows = run.int_or("height", standard("height", 1024)) / scale;
+    const auto cells = [&](const char* side) {
+      const int64_t pixels = run.int_or(side, standard(side, 1024));
+      if (pixels < scale || pixels % scale || pixels > (1 << 16))
+        fail(Code::request_invalid, "plan: ", side, " must be a multiple of ", scale, " up to 65536, got ", pixels);
+      return pixels / scale;
+    };
+    const int64_t columns = cells("width"), rows = cells("height");
     const int64_t branches = run.double_or("guidance", 1) > 0 ? 2 : 1;
     const int64_t picture = picture_rows(branches, run.int_or("promptTokens", 64), rows, columns);
     shape = together(shape, run_shape(run.int_or("images", 1), picture, branches * rows * columns, rows, columns, load.max_rows_per_pass),

@@ -287,6 +287,7 @@ test('misuse without types is named, with a code', async () => {
     [() => untyped.detokenize!(new Int32Array(1), null), /detokenize/],
     [() => untyped.encodeVq!(new Uint8Array(0)), /0 bytes/],
     [() => planMemory!(), /runs must be an array/],
+    [() => planMemory!(undefined, [{ width: 65 }]), /width must be a multiple of 8 up to 65536, got 65/],
     [() => convert!(), /output must be a path/],
     [() => synth!('tiny', '/tmp/x', null), /object of options/],
     [() => encodeImage!(null, 'png'), /expected \{data/],

@@ -66,7 +66,7 @@ describe('options', () => {
   test.each<[object, RegExp]>([
     [{ threads: 0 }, /loadModel: threads must be an integer from 1 to 1024, got 0/],
     [{ device: 'gpu' }, /device must be auto, cpu, cuda or cuda:N, got 'gpu'/],
-    [{ memory: { panels: 1 } }, /loadModel: memory: unknown option 'panels'; known are maxDeviceBytes/],
+    [{ memory: { panels: 1 } }, /loadModel: memory: unknown option 'panels'; known are maxHostBytes/],
     [{ memory: { panelBytes: -1 } }, /panelBytes must be an integer of at least 0, got -1/],
     [{ logger: {} }, /logger must be an object with the functions debug/],
     [{ compat: 'reference' }, /unknown option 'compat'/],

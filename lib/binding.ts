@@ -39,56 +39,97 @@ export interface NativeLoadOptions {
   readonly maxRowsPerPass?: number
   readonly maxActive?: number
   readonly maxQueue?: number
+  readonly policy?: 'fifo' | 'fair' | 'shortest-remaining'
+  readonly batchWindowMs?: number
   readonly variant?: string // forces a CPU variant by name (tests)
 }
 
-/** One request for pictures: `seeds.length` pictures of one grid, decoded as one batch. */
-export interface NativeImageRequest {
-  /** One token prefix per branch, `<answer><IMAGE>` included: conditional, then unconditional ones. 1 to 3. */
+/** What every request says. `seeds.length` pictures (or one answer) are decoded as one batch. */
+interface NativeRequestBase {
+  /** What stands before the target, one per branch (1 to 3), conditional first. For pictures it ends with `<answer><IMAGE>`. */
   readonly prefixes: readonly Int32Array[]
-  /** One weight per unconditional branch (prefixes.length - 1). guided = c + sum w_j (c - u_j). */
+  /** What stands after it, one per branch: `</IMAGE></answer>` or `</answer>`. */
+  readonly suffixes: readonly Int32Array[]
+  /** One weight per unconditional branch (prefixes.length - 1). Pictures: c + sum w_j (c - u_j). Text: u + (w + 1) (c - u). */
   readonly guidance: readonly number[]
-  /** After the last row end: `</IMAGE></answer>`. */
-  readonly suffix: Int32Array
+  readonly seeds: BigUint64Array
+  readonly steps: number
+  readonly temperature: number
+  readonly cache?: { readonly ratio: number; readonly warmup: number; readonly refresh: number }
+  readonly priority: number // larger goes first; 0 by default
+  readonly tenant: string // key of fair sharing
+  readonly delivery: 'latest' | 'all' | 'none'
+  readonly buffer: number
+}
+
+/** Pictures of one grid. */
+export interface NativeImageRequest extends NativeRequestBase {
+  readonly kind: 'image'
   readonly rows: number
   readonly columns: number
   /** rows * columns codes, -1 where masked. */
   readonly cells: Int32Array
-  readonly seeds: BigUint64Array
-  readonly steps: number
-  readonly temperature: number
   /** Cells that stay masked after each step, as a share of the masked cells at the start; `cosine` is computed in C++. */
   readonly schedule: 'cosine' | 'linear' | Float32Array
-  readonly delivery: 'latest' | 'all' | 'none'
-  readonly buffer: number
   /** Test hook: recorded uniforms in place of Philox, per step: (masked, codebook) and (masked). */
   readonly noise?: readonly { readonly sample: Float32Array; readonly cut: Float32Array }[]
 }
+
+/** One answer, decoded block by block. */
+export interface NativeTextRequest extends NativeRequestBase {
+  readonly kind: 'text'
+  readonly length: number // tokens; a multiple of block
+  readonly block: number
+  readonly remasking: 'confidence' | 'random'
+  /** Fixes whatever is surer than this, and at least what `steps` asks for. */
+  readonly threshold?: number
+  readonly reuse: 'none' | 'prefix'
+  /** Ids that end the answer. */
+  readonly ends: Int32Array
+  /** Reference: steps without a token to fix are run all the same; decoding stops after a block once the first of `ends` is anywhere in the sequence. */
+  readonly compat: 'none' | 'reference'
+  /** Nothing is decoded: one pass, and the probabilities of these ids at the first token (`NativeOutcome.probabilities`). */
+  readonly probe?: Int32Array
+  /** Test hook: recorded uniforms per step: (candidates, vocabulary). */
+  readonly noise?: readonly { readonly sample: Float64Array }[]
+}
+
+export type NativeRequest = NativeImageRequest | NativeTextRequest
 
 export interface NativeStep {
   readonly image: number
   readonly step: number // 0-based index of the step that was just done
   readonly steps: number
   readonly skipped: number
-  readonly masked: number // cells still masked
-  readonly rows: number // rows computed for this run in this pass
+  readonly masked: number // cells or tokens still masked
+  readonly rows: number // rows computed for this picture or answer in this pass
   readonly pass: 'full' | 'cached' | 'text'
   readonly elapsedMs: number // since the run started
-  readonly tokens: Int32Array // rows * columns codes, -1 = masked
-  readonly guess: Int32Array // as tokens, but with the model's present guess where masked
+  readonly tokens: Int32Array // codes on the grid, or vocabulary ids of the answer; -1 = masked
+  readonly guess: Int32Array // as tokens, but with the model's present guess where masked (-1: none yet)
   readonly changed: Uint32Array // cells fixed since the last step delivered for this image
   readonly confidence: Float32Array // one per changed cell
+  readonly block: number // text: the block of this step, of `blocks`; pictures 0 of 1
+  readonly blocks: number
 }
 
 export interface NativeOutcome {
   readonly state: 'done' | 'failed' | 'aborted'
   readonly error?: NativeError
+  /** Of a request for pictures. */
   readonly images: readonly {
     readonly tokens: Int32Array
     readonly pixels: Uint8Array
     readonly width: number
     readonly height: number
   }[]
+  /** Of a request for text: ids up to where it ends (exclusive), and why it ended: an end token, or all tokens used. */
+  readonly answer?: Int32Array
+  readonly finish?: 'stop' | 'length'
+  /** Of a probe: softmax probabilities of the ids asked for, over the whole vocabulary. */
+  readonly probabilities?: Float64Array
+  /** What `remask` did. */
+  readonly remasked: readonly { readonly image: number; readonly step: number; readonly cells: number }[]
   readonly queuedMs: number
   readonly decodeMs: number
   readonly vqMs: number
@@ -105,6 +146,13 @@ export interface NativeRun {
   outcome(): NativeOutcome | undefined
   state(): 'queued' | 'running' | 'done' | 'failed' | 'aborted'
   cancel(): void
+  /** Cells that become masked again at the next step boundary. Throws `request/invalid` once that picture's last step is done. */
+  remask(image: number, cells: Uint32Array): void
+  /**
+   * The state at the next step boundary, for `NativeModel.run(request, wake, state)` with the same request. undefined: not yet, `wake` will
+   * be called; ask again. Throws `request/invalid` once the run has ended.
+   */
+  snapshot(): Uint8Array | undefined
 }
 
 export interface NativeModel {
@@ -112,12 +160,15 @@ export interface NativeModel {
   info(): string
   /** The checkpoint's tokenizer.json, '' if it has none. */
   tokenizerJson(): string
-  run(request: NativeImageRequest, wake: () => void): NativeRun
+  /** `state`: of a snapshot of the same request, to go on from. Throws `request/invalid` for one that does not fit. */
+  run(request: NativeRequest, wake: () => void, state?: Uint8Array): NativeRun
   /** RGB bytes whose sides are multiples of the VQ's scale -> codes, row by row. */
   encodeVq(pixels: Uint8Array, width: number, height: number): NativeJob<Int32Array>
   /** Codes -> RGB bytes of (columns * scale) x (rows * scale). */
   decodeVq(tokens: Int32Array, rows: number, columns: number): NativeJob<Uint8Array>
-  /** JSON: {running, queued, completed, aborted, failed, forwardPasses, meanRowsPerPass, stepsPerSecond, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}. */
+  /** Drafts: 4 x 4 RGB bytes per code, (codebook, 4, 4, 3); from the file, or made at low priority and kept. */
+  previewTable(): NativeJob<Uint8Array>
+  /** JSON: {running, queued, completed, aborted, failed, forwardPasses, meanRowsPerPass, reusedRowRatio, stepsPerSecond, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}. */
   stats(): string
   /** Cancels what runs, waits for it on a thread of its own, frees the device. Idempotent. */
   close(): NativeJob<void>
@@ -139,6 +190,19 @@ export interface Binding {
     toHeight: number,
     filter: 'box' | 'bicubic' | 'lanczos',
   ): NativeJob<Uint8Array>
+  /**
+   * The original's crop of RGB pixels to the best of its list of sizes for `patches` patches of 32 (golden README section 11).
+   * `offset`: 'centre', or the seed of a random one (stream `crop` of the counter, index 0: left, 1: top).
+   */
+  crop(pixels: Uint8Array, width: number, height: number, patches: number, offset: 'centre' | bigint): NativeJob<NativePixels>
+  /** Edges of a picture as OpenCV's Canny draws them (3x3 Sobel, L1 norm) on grey of the RGB pixels; 0 or 255 per pixel. */
+  canny(pixels: Uint8Array, width: number, height: number, low: number, high: number): NativeJob<Uint8Array>
+}
+
+export interface NativePixels {
+  readonly pixels: Uint8Array
+  readonly width: number
+  readonly height: number
 }
 
 // The package root, from dist/ and from lib/ (tests run the sources) alike.

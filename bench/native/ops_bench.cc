@@ -101,10 +101,12 @@ void unmask(Bench& b, int64_t rows, int64_t codes) {
   for (size_t i = 0; i < cells.size(); i++) cells[i] = static_cast<int32_t>(i);
   for (const float temperature : {0.0f, 1.0f}) {
     UnmaskJob job;
-    job.rows = rows, job.branches = 2, job.logits_row[1] = rows, job.guidance[0] = 4, job.temperature = temperature, job.keep = rows / 2;
+    job.rows = rows, job.branches = 2, job.guidance[0] = 4, job.temperature = temperature, job.keep = rows / 2;
+    const Tensor all(logits.data(), 2 * rows, codes);
+    job.logits[0].tensor = all.slice(0, rows), job.logits[1].tensor = all.slice(rows, rows);
     job.cells = cells.data(), job.codes = chosen.data(), job.confidence = confidence.data(), job.stays = stays.data();
     b.report(text("unmask ", rows, "x", codes, " temperature ", temperature), Kind::f32, 8.0 * static_cast<double>(rows * codes), [&] {
-      b.device->unmask(Tensor(logits.data(), 2 * rows, codes), {&job, 1});
+      b.device->unmask({&job, 1});
     });
   }
 }

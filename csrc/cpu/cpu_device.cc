@@ -184,7 +184,20 @@ void CpuDevice::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
             [&](int64_t r) { std::memcpy(out.f32_row(r), x.f32_row(rows[static_cast<size_t>(r)]), static_cast<size_t>(x.cols) * 4); });
 }
 
-void CpuDevice::unmask(Tensor logits, std::span<const UnmaskJob> jobs) { cpu::unmask(pool_, logits, jobs); }
+void CpuDevice::scatter(Tensor x, std::span<const int32_t> rows, Tensor out) {
+  for (const int32_t row : rows)
+    if (row < 0 || row >= out.rows) fail(Code::internal, "scatter: rows must lie in 0..", out.rows - 1, ", got ", row);
+  each_rows(pool_, x.rows, kRowPiece,
+            [&](int64_t r) { std::memcpy(out.f32_row(rows[static_cast<size_t>(r)]), x.f32_row(r), static_cast<size_t>(x.cols) * 4); });
+}
+
+void CpuDevice::row_max(Tensor x, Tensor out) {
+  each_rows(pool_, x.rows, kRowPiece, [&](int64_t r) { *out.f32_row(r) = *std::max_element(x.f32_row(r), x.f32_row(r) + x.cols); });
+}
+
+void CpuDevice::unmask(std::span<const UnmaskJob> jobs) { cpu::unmask(pool_, jobs); }
+
+void CpuDevice::unmask_text(std::span<const TextUnmaskJob> jobs) { cpu::unmask_text(pool_, jobs); }
 
 void CpuDevice::conv(Image x, const Weight& weight, Tensor bias, Sampling sampling, Image residual, Image out) {
   const CpuWeight& kernel = use(weight);

@@ -39,7 +39,10 @@ class CpuDevice : public Device {
   void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
   void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
   void gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
-  void unmask(Tensor logits, std::span<const UnmaskJob> jobs) override;
+  void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void row_max(Tensor x, Tensor out) override;
+  void unmask(std::span<const UnmaskJob> jobs) override;
+  void unmask_text(std::span<const TextUnmaskJob> jobs) override;
   void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
   void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) override;
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;

@@ -16,18 +16,17 @@ constexpr float kMostNoise = 46.06f;        // gumbel(1) = -log(1e-20), the larg
 constexpr float kMostPhiloxNoise = 16.64f;  // of our own uniforms, which end at 1 - 2^-24
 
 /// Guided logits of one row: c, (1 + s) c - s u, or c + s (c - t) + z (c - i).
-void guide(const UnmaskJob& job, Tensor logits, int64_t row, float* out) {
-  const int64_t v = logits.cols;
-  const float* c = logits.f32_row(job.logits_row[0] + row);
+void guide(const UnmaskJob& job, int64_t row, int64_t v, float* out) {
+  const float* c = job.logits[0].row(row);
   if (job.branches == 1) {
     std::copy(c, c + v, out);
   } else if (job.branches == 2) {
-    const float* u = logits.f32_row(job.logits_row[1] + row);
+    const float* u = job.logits[1].row(row);
     const float s = job.guidance[0], plus = 1.0f + s;
     for (int64_t i = 0; i < v; i++) out[i] = plus * c[i] - s * u[i];
   } else {
-    const float* t = logits.f32_row(job.logits_row[1] + row);
-    const float* z = logits.f32_row(job.logits_row[2] + row);
+    const float* t = job.logits[1].row(row);
+    const float* z = job.logits[2].row(row);
     const float s0 = job.guidance[0], s1 = job.guidance[1];
     for (int64_t i = 0; i < v; i++) out[i] = c[i] + s0 * (c[i] - t[i]) + s1 * (c[i] - z[i]);
   }
@@ -56,9 +55,9 @@ int64_t sample(const UnmaskJob& job, const float* l, int64_t v, int64_t row, int
   return best;
 }
 
-void decide_row(const UnmaskJob& job, Tensor logits, int64_t row, float* guided) {
-  const int64_t v = logits.cols;
-  guide(job, logits, row, guided);
+void decide_row(const UnmaskJob& job, int64_t row, float* guided) {
+  const int64_t v = job.logits[0].tensor.cols;
+  guide(job, row, v, guided);
   float top = -INFINITY;
   int64_t best = 0;
   bool finite = true;
@@ -72,6 +71,69 @@ void decide_row(const UnmaskJob& job, Tensor logits, int64_t row, float* guided)
   for (int64_t i = 0; i < v; i++) sum += std::exp(guided[i] - top);
   job.codes[row] = static_cast<int32_t>(best);
   job.confidence[row] = std::exp(guided[best] - top) / sum;
+}
+
+/// u + (s + 1) (c - u), in f32 as the original.
+void guide_text(const TextUnmaskJob& job, int64_t row, int64_t v, float* out) {
+  const float* c = job.logits[0].row(row);
+  if (job.branches == 1) {
+    std::copy(c, c + v, out);
+    return;
+  }
+  const float* u = job.logits[1].row(row);
+  const float plus = job.guidance + 1.0f;
+  for (int64_t i = 0; i < v; i++) out[i] = u[i] + plus * (c[i] - u[i]);
+}
+
+/// Index of the largest exp(l) / (-ln u)^temperature, compared as l - temperature ln(-ln u), which neither overflows nor needs an
+/// exponential; the lowest one of equals.
+int64_t sample_token(const TextUnmaskJob& job, const float* l, int64_t v, int64_t row) {
+  const auto token = static_cast<uint32_t>(job.tokens[row]);
+  int64_t best = 0;
+  double top = -INFINITY;
+  for (int64_t i = 0; i < v; i++) {
+    const double u = job.noise ? job.noise[row * v + i] : uniform_f64(job.seed, static_cast<uint32_t>(i), token, job.step, Stream::text);
+    const double score = l[i] - job.temperature * std::log(-std::log(u));
+    if (score > top) top = score, best = i;
+  }
+  return best;
+}
+
+void decide_token(const TextUnmaskJob& job, int64_t row, float* guided) {
+  const int64_t v = job.logits[0].tensor.cols;
+  guide_text(job, row, v, guided);
+  int64_t best = 0;
+  bool finite = true;
+  for (int64_t i = 0; i < v; i++) {
+    finite = finite && std::isfinite(guided[i]);
+    if (guided[i] > guided[best]) best = i;
+  }
+  if (!finite) fail(Code::model_corrupt, "unmask_text: logits of token ", job.tokens[row], " are not finite");
+  const double top = guided[best];
+  if (job.temperature > 0) best = sample_token(job, guided, v, row);
+  double sum = 0;
+  for (int64_t i = 0; i < v; i++) sum += std::exp(guided[i] - top);
+  job.ids[row] = static_cast<int32_t>(best);
+  job.confidence[row] = std::exp(guided[best] - top) / sum;
+}
+
+/// Calls `decide(job, row, guided)` for every row, with room for one row of guided logits.
+template <class Job, class Decide>
+void each_row(ThreadPool& pool, std::span<const Job> jobs, Decide decide) {
+  struct Task {
+    const Job* job;
+    int64_t first;
+  };
+  std::vector<Task> tasks;
+  for (const Job& job : jobs)
+    for (int64_t row = 0; row < job.rows; row += kRows) tasks.push_back({&job, row});
+  std::vector<std::vector<float>> guided(static_cast<size_t>(pool.threads()));
+  pool.run(static_cast<int64_t>(tasks.size()), [&](int64_t index, int worker) {
+    const Task& task = tasks[static_cast<size_t>(index)];
+    auto& room = guided[static_cast<size_t>(worker)];
+    room.resize(static_cast<size_t>(task.job->logits[0].tensor.cols));
+    for (int64_t i = task.first; i < std::min(task.job->rows, task.first + kRows); i++) decide(*task.job, i, room.data());
+  });
 }
 
 }  // namespace
@@ -91,23 +153,12 @@ void cut(const UnmaskJob& job) {
   for (int64_t i = 0; i < job.rows; i++) job.stays[i] = score[static_cast<size_t>(i)] < sorted[static_cast<size_t>(k)];
 }
 
-void unmask(ThreadPool& pool, Tensor logits, std::span<const UnmaskJob> jobs) {
-  struct Task {
-    const UnmaskJob* job;
-    int64_t first;
-  };
-  std::vector<Task> tasks;
-  for (const UnmaskJob& job : jobs)
-    for (int64_t row = 0; row < job.rows; row += kRows) tasks.push_back({&job, row});
-  std::vector<std::vector<float>> guided(static_cast<size_t>(pool.threads()));
-  pool.run(static_cast<int64_t>(tasks.size()), [&](int64_t index, int worker) {
-    auto& row = guided[static_cast<size_t>(worker)];
-    row.resize(static_cast<size_t>(logits.cols));
-    const Task& task = tasks[static_cast<size_t>(index)];
-    for (int64_t i = task.first; i < std::min(task.job->rows, task.first + kRows); i++) decide_row(*task.job, logits, i, row.data());
-  });
+void unmask(ThreadPool& pool, std::span<const UnmaskJob> jobs) {
+  each_row(pool, jobs, decide_row);
   for (const UnmaskJob& job : jobs)
     if (job.rows > 0) cut(job);
 }
+
+void unmask_text(ThreadPool& pool, std::span<const TextUnmaskJob> jobs) { each_row(pool, jobs, decide_token); }
 
 }  // namespace dimoo::cpu

@@ -8,7 +8,8 @@
 
 namespace dimoo::cpu {
 
-void unmask(ThreadPool& pool, Tensor logits, std::span<const UnmaskJob> jobs);
+void unmask(ThreadPool& pool, std::span<const UnmaskJob> jobs);
+void unmask_text(ThreadPool& pool, std::span<const TextUnmaskJob> jobs);
 
 /// Noise of a uniform u, in f32 as the original: -log(-log(u + 1e-20) + 1e-20).
 float gumbel(float u);

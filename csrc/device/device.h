@@ -57,12 +57,19 @@ struct AttentionSpan {
   Tensor k, v;        // (n, kv_heads * head_dim), keys after rotary
 };
 
+/// Where one branch's logits of a job lie: row i is `tensor` row `rows[i]`, or row i where `rows` is null.
+struct LogitRows {
+  Tensor tensor;  // (*, v)
+  const int32_t* rows = nullptr;
+  const float* row(int64_t i) const { return tensor.f32_row(rows ? rows[i] : i); }
+};
+
 /// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13).
 struct UnmaskJob {
-  int64_t rows = 0;            // cells masked now
-  int branches = 1;            // 1 to 3
-  int64_t logits_row[3] = {};  // first row of each branch in the logits; branch 0 is conditional
-  float guidance[2] = {};      // weight of each unconditional branch
+  int64_t rows = 0;         // cells masked now
+  int branches = 1;         // 1 to 3
+  LogitRows logits[3];      // branch 0 is conditional
+  float guidance[2] = {};   // weight of each unconditional branch
   float temperature = 0;
   uint64_t seed = 0;
   uint32_t step = 0;
@@ -74,6 +81,23 @@ struct UnmaskJob {
   int32_t* codes = nullptr;
   float* confidence = nullptr;  // softmax probability of the code, temperature 1, over the guided logits
   uint8_t* stays = nullptr;     // 1 = masked again
+};
+
+/// One answer's share of a text unmask: guidance, Gumbel and confidence in f64 (golden README sections 8 and 13). Which tokens are
+/// fixed is the caller's choice.
+struct TextUnmaskJob {
+  int64_t rows = 0;     // candidates
+  int branches = 1;     // 1 or 2
+  LogitRows logits[2];  // branch 0 is conditional
+  float guidance = 0;   // u + (guidance + 1) (c - u), in f32
+  double temperature = 0;
+  uint64_t seed = 0;
+  uint32_t step = 0;
+  const int32_t* tokens = nullptr;  // (rows) index of each candidate in the answer: its position in the random counter
+  const double* noise = nullptr;    // (rows, v) recorded uniforms in place of Philox (tests)
+  // Results, (rows) each, in host memory.
+  int32_t* ids = nullptr;
+  double* confidence = nullptr;  // softmax probability of the id, temperature 1, over the guided logits
 };
 
 struct VariantReport {
@@ -137,9 +161,15 @@ class Device {
   virtual void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) = 0;
   /// out row i = x row rows[i].
   virtual void gather(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
-  /// Guidance, softmax, Gumbel, arg-max, confidence and the cut, for every job, over logits (*, v). model/corrupt naming
-  /// the job when logits are not finite.
-  virtual void unmask(Tensor logits, std::span<const UnmaskJob> jobs) = 0;
+  /// out row rows[i] = x row i; the rows are distinct.
+  virtual void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
+  /// out (r, 1) = the largest value of each row of x.
+  virtual void row_max(Tensor x, Tensor out) = 0;
+  /// Guidance, softmax, Gumbel, arg-max, confidence and the cut, for every job. model/corrupt naming the cell when logits are not
+  /// finite.
+  virtual void unmask(std::span<const UnmaskJob> jobs) = 0;
+  /// The same for text, without the cut. model/corrupt naming the token when logits are not finite.
+  virtual void unmask_text(std::span<const TextUnmaskJob> jobs) = 0;
 
   // Image tokenizer (always f32) -------------------------------------------------------------------------------------
   /// out = act((x - mean) / sqrt(var + eps) * weight + bias), statistics per group of channels over the picture.

@@ -21,7 +21,7 @@ void pack(Seat& seat, Packed& packed) {
     seat.canvas->append(branch, packed.tokens, packed.positions);
     packed.branches.push_back({first, static_cast<int64_t>(packed.tokens.size()) - first});
     seat.rows += packed.branches.back().count;
-    job.logits_row[branch] = static_cast<int64_t>(packed.head_rows.size());
+    job.logits[branch].tensor.rows = static_cast<int64_t>(packed.head_rows.size());  // first row, for now
     if (branch > 0) job.guidance[branch - 1] = seat.guidance[static_cast<size_t>(branch - 1)];
     for (const int32_t cell : seat.canvas->masked())
       packed.head_rows.push_back(static_cast<int32_t>(first + seat.layout->position(branch, cell)));
@@ -54,7 +54,9 @@ void Pass::run(std::span<Seat> seats) {
   }
   const Tensor logits(static_cast<float*>(logits_.data()), o, hyper_.vq.codebook_size);
   backbone_.forward({packed.tokens, packed.positions, packed.branches, packed.head_rows}, Slice::codes, logits);
-  device_.unmask(logits, packed.jobs);
+  for (UnmaskJob& job : packed.jobs)
+    for (int b = 0; b < job.branches; b++) job.logits[b].tensor = logits.slice(job.logits[b].tensor.rows, job.rows);
+  device_.unmask(packed.jobs);
   for (Seat& seat : seats) seat.fixed = seat.canvas->apply(seat.codes, seat.confidence, seat.stays);
 }
 

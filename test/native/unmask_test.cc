@@ -25,11 +25,12 @@ Result run(ThreadPool& pool, const std::vector<float>& logits, int64_t rows, int
   for (size_t i = 0; i < cells.size(); i++) cells[i] = static_cast<int32_t>(i * 3 + 1);
   result.codes.resize(cells.size()), result.confidence.resize(cells.size()), result.stays.resize(cells.size());
   job.rows = rows;
-  for (int b = 1; b < job.branches; b++) job.logits_row[b] = b * rows;
   job.cells = cells.data();
   job.codes = result.codes.data(), job.confidence = result.confidence.data(), job.stays = result.stays.data();
   std::vector<float> copy = logits;
-  cpu::unmask(pool, Tensor(copy.data(), rows * job.branches, v), {&job, 1});
+  const Tensor all(copy.data(), rows * job.branches, v);
+  for (int b = 0; b < job.branches; b++) job.logits[b].tensor = all.slice(b * rows, rows);
+  cpu::unmask(pool, {&job, 1});
   return result;
 }
 

@@ -67,7 +67,8 @@ int main(int argc, char** argv) {
   std::vector<float> logits(static_cast<size_t>(rows * hyper.vq.codebook_size));
   const auto pass = [&] {
     const auto start = Clock::now();
-    backbone.forward({tokens, positions, {&branch, 1}, heads}, Slice::codes, Tensor(logits.data(), rows, hyper.vq.codebook_size));
+    backbone.head(backbone.forward({tokens, positions, {&branch, 1}, heads}), Slice::codes,
+                  Tensor(logits.data(), rows, hyper.vq.codebook_size));
     return seconds_since(start);
   };
   pass();  // packs the panels

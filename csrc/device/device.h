@@ -66,10 +66,10 @@ struct LogitRows {
 
 /// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13).
 struct UnmaskJob {
-  int64_t rows = 0;         // cells masked now
-  int branches = 1;         // 1 to 3
-  LogitRows logits[3];      // branch 0 is conditional
-  float guidance[2] = {};   // weight of each unconditional branch
+  int64_t rows = 0;        // cells masked now
+  int branches = 1;        // 1 to 3
+  LogitRows logits[3];     // branch 0 is conditional
+  float guidance[2] = {};  // weight of each unconditional branch
   float temperature = 0;
   uint64_t seed = 0;
   uint32_t step = 0;

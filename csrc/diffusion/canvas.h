@@ -1,60 +1,78 @@
-// One picture being decoded: which cells are fixed, what goes into the network next, what comes out of a step. Pure logic.
-// A sequence is prefix + rows of cells, each closed by the row-end token, + suffix (golden README section 5); branches differ
-// only in their prefix.
+// One picture or answer being decoded: which cells are fixed, what the next step computes and reads, what comes out of it. Pure
+// logic, no memory of a device. What a step computes follows from the state alone, so a state written down goes on as it would have.
 #pragma once
-#include <cstdint>
 #include <memory>
-#include <vector>
+#include <optional>
 
-#include "diffusion/schedule.h"
+#include "diffusion/bytes.h"
+#include "diffusion/layout.h"
+#include "diffusion/reuse.h"
 
 namespace dimoo {
 
-/// What all pictures of a run share.
-struct CanvasLayout {
-  std::vector<std::vector<int32_t>> prefixes;  // one per branch, conditional first
-  std::vector<int32_t> suffix;
-  int64_t rows = 0, columns = 0;
-  int32_t mask_token = 0, row_end_token = 0, code_offset = 0;
+/// The cells that a step fixed, ascending, and how sure the model was of each.
+struct Fixed {
+  std::vector<uint32_t> cells;
+  std::vector<float> confidence;
+};
 
-  int64_t cells() const { return rows * columns; }
-  int64_t branches() const { return static_cast<int64_t>(prefixes.size()); }
-  int64_t sequence(int64_t branch) const;  // tokens of that branch
-  /// Index of a cell within the sequence of a branch.
-  int64_t position(int64_t branch, int64_t cell) const;
+/// Vectors in the order of `wanted()`: the value sampled and its softmax probability.
+struct Sampled {
+  std::vector<int32_t> values;
+  std::vector<double> confidence;
+  std::vector<uint8_t> stays;  // pictures: 1 where the cut masks the cell again
 };
 
 class Canvas {
  public:
-  /// `cells`: codes, -1 where masked.
-  Canvas(std::shared_ptr<const CanvasLayout> layout, std::vector<int32_t> cells, Schedule schedule, int64_t steps, uint64_t seed);
-
-  bool done() const { return masked_.empty() || step_ >= steps_; }
-  int64_t step() const { return step_; }
-  int64_t steps() const { return steps_; }
+  virtual ~Canvas() = default;
+  const Layout& layout() const { return *layout_; }
+  const ReusePolicy& reuse() const { return reuse_; }
   uint64_t seed() const { return seed_; }
-  const std::vector<int32_t>& cells() const { return cells_; }    // codes, -1 = masked
-  const std::vector<int32_t>& guess() const { return guess_; }    // codes; the model's present guess where masked
+  int64_t step() const { return step_; }
+  const std::vector<int32_t>& cells() const { return cells_; }    // values, -1 = masked
+  const std::vector<int32_t>& guess() const { return guess_; }    // values; the model's present guess where masked
   const std::vector<int32_t>& masked() const { return masked_; }  // masked cells, ascending
-  /// Cells that stay masked after the step to come.
-  int64_t keep() const;
-  /// Appends one branch's tokens with their positions to a pass.
-  void append(int64_t branch, std::vector<int32_t>& tokens, std::vector<int32_t>& positions) const;
 
-  /// Takes a step's outcome, in the order of masked(): code, confidence and whether the cell stays masked. Returns the
-  /// cells fixed by it, ascending, with their confidence.
-  struct Fixed {
-    std::vector<uint32_t> cells;
-    std::vector<float> confidence;
-  };
-  Fixed apply(const std::vector<int32_t>& codes, const std::vector<float>& confidence, const std::vector<uint8_t>& stays);
+  virtual int64_t steps() const = 0;
+  virtual bool done() const = 0;
+  /// The step to come.
+  virtual StepPlan plan() const = 0;
+  /// Cells whose logits it reads, ascending.
+  virtual const std::vector<int32_t>& wanted() const = 0;
+  /// Cells whose rows a `text` pass computes, ascending.
+  virtual std::vector<int32_t> fresh() const { return {}; }
+  /// Pictures: cells to stay masked after it.
+  virtual int64_t keep() const { return 0; }
+  virtual int64_t block() const { return 0; }
+  virtual int64_t blocks() const { return 1; }
+  /// Takes its outcome.
+  virtual Fixed apply(const Sampled& sampled) = 0;
+
+  /// What `restore` needs for the same end: the present state, or that before the last full step where kept values are in use.
+  void save(ByteWriter& out) const;
+  /// Into a canvas of the same request that has taken no step. request/invalid for a state that does not fit.
+  void restore(ByteReader& in, int32_t largest_value);
+
+ protected:
+  Canvas(std::shared_ptr<const Layout> layout, std::vector<int32_t> cells, ReusePolicy reuse, uint64_t seed);
+  /// Sets a cell; false where the value is the mask itself.
+  bool fix(int32_t cell, int32_t value);
+  void find_masked();
+  virtual void save_rest(ByteWriter& out) const = 0;
+  virtual void restore_rest(ByteReader& in) = 0;
+  /// To be called as the outcome of a step arrives, before anything changes.
+  void mark();
+
+  std::shared_ptr<const Layout> layout_;
+  ReusePolicy reuse_;
+  std::vector<int32_t> cells_, guess_, masked_;
+  int64_t step_ = 0;
+  uint64_t seed_ = 0;
 
  private:
-  std::shared_ptr<const CanvasLayout> layout_;
-  std::vector<int32_t> cells_, guess_, masked_;
-  Schedule schedule_;
-  int64_t steps_ = 0, step_ = 0, masked_at_start_ = 0;
-  uint64_t seed_ = 0;
+  std::vector<uint8_t> write_state() const;
+  std::vector<uint8_t> before_full_;  // the state before the last full step whose values were kept
 };
 
 }  // namespace dimoo

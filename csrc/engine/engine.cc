@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/thread_pool.h"
@@ -84,7 +85,7 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelTo
       [&](Device& device) {
         weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision);
         weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
-        weights->pass = std::make_unique<Pass>(device, *weights->backbone, weights->hyper);
+        weights->pass = std::make_unique<Pass>(device, *weights->backbone);
       },
       cancel);
   std::lock_guard lock(mutex_);
@@ -115,6 +116,9 @@ void Engine::submit(Entry entry, int64_t panels) {
   };
   std::lock_guard lock(mutex_);
   entry.weights->panel_budget = std::min(entry.weights->panel_budget, panels);
+  entry.arrival = ++arrivals_;
+  entry.model = text(entry.tally.get());
+  entry.tenant = text(entry.model, ' ', entry.run->request().tenant);
   runs_.push_back(std::move(entry));
   wake_.notify_all();
 }
@@ -127,7 +131,6 @@ void Engine::leave(const Tally& tally) {
   lock.unlock();
   for (const auto& run : mine) run->cancel();
   lock.lock();
-  drop_ended();
   wake_.notify_all();
   changed_.wait(lock, [&] {
     const bool under_way = std::any_of(in_flight_.begin(), in_flight_.end(),
@@ -147,44 +150,100 @@ void Engine::nudge() {
 void Engine::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    settle_runs();
     drop_ended();
     start_waiting();
+    look_again_ = {};
     if (take_turn(lock)) continue;
     if (stop_) return;
-    wake_.wait(lock);
+    if (look_again_ == std::chrono::steady_clock::time_point{})
+      wake_.wait(lock);
+    else
+      wake_.wait_until(lock, look_again_);
   }
+}
+
+/// Between two steps of whatever is under way.
+void Engine::settle_runs() {
+  for (Entry& entry : runs_) entry.run->settle();
 }
 
 void Engine::drop_ended() {
-  std::erase_if(runs_, [](const Entry& entry) { return entry.run->ended(); });
+  std::set<std::string> models, tenants;
+  std::erase_if(runs_, [&](const Entry& entry) {
+    if (!entry.run->ended()) {
+      models.insert(entry.model), tenants.insert(entry.tenant);
+      return false;
+    }
+    for (Run::Desk& desk : entry.run->desks()) desk.memo.reset();
+    return true;
+  });
+  models_.keep(models), tenants_.keep(tenants);
 }
 
-/// Runs wait in order of arrival; those under way move to the back as they are served, which keeps that order.
+Rank Engine::rank(const Entry& entry) {
+  Rank rank;
+  rank.priority = -entry.run->request().priority;
+  rank.model = models_.of(entry.model);
+  rank.arrival = entry.arrival;
+  if (entry.policy == Policy::shortest) rank.policy = entry.run->rows_left();
+  if (entry.policy == Policy::fair) rank.policy = tenants_.of(entry.tenant), rank.turn = entry.turn;
+  return rank;
+}
+
+void Engine::charge(const Entry& entry, int64_t rows) {
+  models_.charge(entry.model, rows);
+  tenants_.charge(entry.tenant, rows);
+}
+
+/// Queued runs start by rank while there is a place and room for what they keep. A tenant without a run under way always has a place,
+/// so that nobody's long runs keep another's out.
 void Engine::start_waiting() {
   std::map<const Tally*, int64_t> active;
-  for (const Entry& entry : runs_) active[entry.tally.get()] += entry.run->state() == RunState::running;
-  for (const Entry& entry : runs_) {
-    int64_t& running = active[entry.tally.get()];
-    if (entry.run->state() == RunState::queued && running < entry.max_active) entry.run->start(), running++;
+  std::map<std::string, int64_t> active_of;
+  std::vector<std::pair<Rank, Entry*>> waiting;
+  int64_t held = 0;
+  for (Entry& entry : runs_) {
+    const bool running = entry.run->state() == RunState::running;
+    active[entry.tally.get()] += running, active_of[entry.tenant] += running;
+    if (running) held += entry.held;
+    if (entry.run->state() == RunState::queued) waiting.emplace_back(rank(entry), &entry);
   }
+  std::sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  bool room = true;
+  for (const auto& [rank, entry] : waiting) {
+    int64_t &of_model = active[entry->tally.get()], &of_tenant = active_of[entry->tenant];
+    if (of_model >= entry->max_active && (of_tenant > 0 || entry->policy != Policy::fair)) continue;
+    if (entry->held > 0) room = room && (held == 0 || held + entry->held <= entry->room);
+    if (entry->held > 0 && !room) continue;
+    entry->run->start();
+    of_model++, of_tenant++, held += entry->held;
+  }
+}
+
+std::optional<size_t> Engine::first_in_turn() {
+  std::optional<size_t> first;
+  Rank best;
+  for (size_t i = 0; i < runs_.size(); i++) {
+    const Run& run = *runs_[i].run;
+    if (!run.ready() && !(run.decoded() && run.state() == RunState::running)) continue;
+    const Rank here = rank(runs_[i]);
+    if (!first || here < best) first = i, best = here;
+  }
+  return first;
 }
 
 bool Engine::take_turn(std::unique_lock<std::mutex>& lock) {
-  size_t first = 0;
-  while (first < runs_.size()) {
-    const Run& run = *runs_[first].run;
-    if (run.ready() || (run.decoded() && run.state() == RunState::running)) break;
-    first++;
-  }
-  const bool work = first < runs_.size();
-  if (!tasks_.empty() && (task_turn_ || !work)) {
+  const std::optional<size_t> first = first_in_turn();
+  if (!tasks_.empty() && (task_turn_ || !first)) {
     task_turn_ = false;
     run_task(lock);
     return true;
   }
-  if (!work) return false;
+  if (!first) return false;
   task_turn_ = true;
-  runs_[first].run->decoded() ? decode_picture(lock, first) : run_pass(lock, first);
+  if (!runs_[*first].run->decoded()) return run_pass(lock, *first);
+  finish_decoded(lock, *first);
   return true;
 }
 

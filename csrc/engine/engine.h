@@ -14,6 +14,7 @@
 #include "engine/plan.h"
 #include "engine/progress.h"
 #include "engine/run.h"
+#include "engine/shares.h"
 #include "model/vq.h"
 
 namespace dimoo {
@@ -26,6 +27,8 @@ struct LoadOptions {
   int64_t max_host_bytes = -1, panel_bytes = -1;
   int64_t max_rows_per_pass = 2048;  // about where a CPU's throughput has saturated
   int64_t max_active = 64, max_queue = 1024;
+  Policy policy = Policy::fair;
+  int64_t batch_window_ms = 0;
 };
 
 /// A checkpoint bound to an engine's device; models of the same files and precision share one.
@@ -37,11 +40,14 @@ struct Weights {
   std::unique_ptr<Backbone> backbone;
   std::unique_ptr<Vq> vq;
   std::unique_ptr<Pass> pass;
-  int64_t panel_budget = 0;  // guarded by the engine's lock; lowered where a run's plan leaves less
+  std::mutex preview_mutex;
+  std::vector<uint8_t> preview;  // guarded by preview_mutex
+  int64_t panel_budget = 0;      // guarded by the engine's lock; lowered where a run's plan leaves less
 };
 
 struct EngineStats {
   int64_t running = 0, queued = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
+  int64_t reused_rows = 0;  // rows of branches that were not computed
   double busy_ms = 0;
 };
 
@@ -52,7 +58,7 @@ class Tally {
   /// One more run; queue/full with the wait to expect (ms) when there are `limit` already.
   void admit(int64_t limit);
   void count(RunState state);
-  void count_pass(int64_t rows, int64_t steps, double ms);
+  void count_pass(int64_t rows, int64_t reused, int64_t steps, double ms);
 
  private:
   mutable std::mutex mutex_;
@@ -66,7 +72,13 @@ struct Entry {
   std::shared_ptr<Tally> tally;
   int64_t budget = 0;      // rows of a pass it may share
   int64_t max_active = 0;  // runs of its model that are under way at once
-  bool alone = false;      // shares no pass: one that it shared has failed
+  int64_t held = 0;        // bytes that reuse keeps while it is under way
+  int64_t room = 0;        // bytes that all such runs may keep together
+  Policy policy = Policy::fair;
+  std::chrono::steady_clock::time_point ready_at{};  // not before, unless a pass is full
+  std::string model, tenant;                         // names that rows are charged to; set by the engine
+  int64_t arrival = 0, turn = 0;                     // its number among all runs; the last turn it had
+  bool alone = false;                                // shares no pass: one that it shared has failed
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -96,7 +108,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Who sits in a pass: seats[i] is picture `image` of `entry`'s run.
   struct Part {
     Entry entry;
-    int64_t image;
+    size_t image;
+    int64_t full_rows;  // what it would have been without reuse
   };
   struct Seating {
     std::shared_ptr<Weights> weights;
@@ -105,24 +118,34 @@ class Engine : public std::enable_shared_from_this<Engine> {
     int64_t rows = 0, budget = 0;
   };
 
+  void settle_runs();
   void drop_ended();
   void start_waiting();
+  Rank rank(const Entry& entry);
+  void charge(const Entry& entry, int64_t rows);
+  std::optional<size_t> first_in_turn();
   void nudge();
   void loop();
   int64_t panel_budget();
   bool take_turn(std::unique_lock<std::mutex>& lock);
   void run_task(std::unique_lock<std::mutex>& lock);
-  void run_pass(std::unique_lock<std::mutex>& lock, size_t first);
-  void decode_picture(std::unique_lock<std::mutex>& lock, size_t index);
+  bool run_pass(std::unique_lock<std::mutex>& lock, size_t first);
+  void finish_decoded(std::unique_lock<std::mutex>& lock, size_t index);
+  bool fills_no_pass(size_t first) const;
   Seating seat_ready(size_t first);
-  static void seat_run(const Entry& entry, Seating& seating);
+  void seat_run(Entry& entry, Seating& seating);
+  void fly_pass(Seating& seating, std::span<const std::shared_ptr<Run>> runs);
   std::exception_ptr fly(std::unique_lock<std::mutex>& lock, std::vector<std::shared_ptr<Run>> runs, FunctionRef<void()> work);
 
   std::unique_ptr<Device> device_;
   std::mutex mutex_;
   std::condition_variable wake_, changed_;
   std::deque<Task*> tasks_;
-  std::deque<Entry> runs_;  // in turn: whoever was served goes to the back
+  std::deque<Entry> runs_;  // in order of arrival
+  Shares models_, tenants_;
+  int64_t arrivals_ = 0, turns_ = 0;
+  double rows_per_ms_ = 0;                              // of passes so far
+  std::chrono::steady_clock::time_point look_again_{};  // a pass is held back until then; none at the clock's start
   std::vector<std::shared_ptr<Run>> in_flight_;
   CancelToken* pass_cancel_ = nullptr;  // of the pass under way
   bool task_turn_ = false, stop_ = false;
@@ -141,6 +164,8 @@ class Model {
   Device& device() const { return engine_->device(); }
   /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
   std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
+  /// 4 x 4 RGB bytes per code, (codebook, 48): from the file, or made in turns of its own at first use.
+  std::vector<uint8_t> preview_table(CancelToken* cancel);
   std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel);
   std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel);
   EngineStats stats() const;
@@ -149,8 +174,8 @@ class Model {
 
  private:
   MemoryPlan plan(const RunShape& shape, int64_t available) const;
-  /// The plan of a picture of this request, and the rows that a pass it shares may have; device/out-of-memory.
-  MemoryPlan admit(const RunRequest& request, int64_t& budget) const;
+  /// The plan of this request; sets the entry's budget and bytes. device/out-of-memory.
+  MemoryPlan admit(const RunRequest& request, Entry& entry) const;
   void check_open() const;
   /// A task of this model on the engine's thread; closing the model cancels it, which is `disposed` then.
   void perform(FunctionRef<void(Device&)> task, CancelToken* cancel);

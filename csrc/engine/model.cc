@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/engine.h"
+#include "engine/previews.h"
 #include "engine/verify.h"
 
 namespace dimoo {
@@ -17,30 +18,67 @@ void within(const char* what, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) bad(what, low, high, value);
 }
 
-void check(const RunRequest& request, const Hyperparameters& hyper) {
-  const CanvasLayout& layout = *request.layout;
+void check_picture(const PictureRequest& request, const Layout& layout, const Hyperparameters& hyper) {
+  within("cells", static_cast<int64_t>(request.cells.size()), layout.cells(), layout.cells());
+  for (const int32_t code : request.cells) within("code", code, -1, hyper.vq.codebook_size - 1);
+  if (request.schedule.kind == Schedule::Kind::table)
+    within("values of the schedule", static_cast<int64_t>(request.schedule.table.size()), request.steps, request.steps);
+}
+
+void check_answer(const AnswerRequest& request, const Layout& layout, const Hyperparameters& hyper) {
+  within("length", request.length, layout.cells(), layout.cells());
+  within("block", request.block, 1, request.length);
+  if (request.length % request.block != 0)
+    fail(Code::request_invalid, "length must be a multiple of block ", request.block, ", got ", request.length);
+  const int64_t blocks = request.length / request.block;
+  if (request.steps % blocks != 0) fail(Code::request_invalid, "steps must be a multiple of the ", blocks, " blocks, got ", request.steps);
+  for (const int32_t id : request.ends) within("end token", id, 0, hyper.vocab - 1);
+  if (request.threshold && !(*request.threshold >= 0 && *request.threshold <= 1))
+    fail(Code::request_invalid, "threshold must lie in 0..1, got ", *request.threshold);
+}
+
+void check_reuse(const RunRequest& request) {
+  const ReusePolicy& reuse = request.reuse;
+  if (reuse.kind == ReusePolicy::Kind::prefix && request.picture()) fail(Code::request_invalid, "reuse: prefix is for answers only");
+  if (reuse.kind != ReusePolicy::Kind::ml_cache) return;
+  within("cache refresh", reuse.refresh, 1, 4096);
+  if (!(reuse.ratio >= 0 && reuse.ratio <= 1)) fail(Code::request_invalid, "cache ratio must lie in 0..1, got ", reuse.ratio);
+  if (!(reuse.warmup >= 0 && reuse.warmup <= 1)) fail(Code::request_invalid, "cache warmup must lie in 0..1, got ", reuse.warmup);
+}
+
+void check_layout(const Layout& layout, const Hyperparameters& hyper) {
   within("grid rows", layout.rows, 1, 4096);
-  within("grid columns", layout.columns, 1, 4096);
+  within("grid columns", layout.columns, 1, 1 << 20);
   within("grid cells", layout.cells(), 1, 1 << 20);
   within("branches", layout.branches(), 1, 3);
-  within("guidance weights", static_cast<int64_t>(request.guidance.size()), layout.branches() - 1, layout.branches() - 1);
-  within("cells", static_cast<int64_t>(request.cells.size()), layout.cells(), layout.cells());
-  within("pictures", static_cast<int64_t>(request.seeds.size()), 1, 64);
-  within("steps", request.steps, 1, 4096);
-  within("buffer", request.buffer, 1, 1 << 20);
+  within("suffixes", static_cast<int64_t>(layout.suffixes.size()), layout.branches(), layout.branches());
   for (const auto& prefix : layout.prefixes) {
     within("tokens of a prefix", static_cast<int64_t>(prefix.size()), 1, 1 << 20);
     for (const int32_t id : prefix) within("token id", id, 0, hyper.vocab - 1);
   }
-  for (const int32_t id : layout.suffix) within("token id", id, 0, hyper.vocab - 1);
-  for (const int32_t code : request.cells) within("code", code, -1, hyper.vq.codebook_size - 1);
-  if (request.schedule.kind == Schedule::Kind::table)
-    within("values of the schedule", static_cast<int64_t>(request.schedule.table.size()), request.steps, request.steps);
+  for (const auto& suffix : layout.suffixes)
+    for (const int32_t id : suffix) within("token id", id, 0, hyper.vocab - 1);
+}
+
+void check(const RunRequest& request, const Hyperparameters& hyper) {
+  const Layout& layout = *request.layout;
+  check_layout(layout, hyper);
+  const auto weights = static_cast<int64_t>(request.guidance.size());
+  within("guidance weights", weights, layout.branches() - 1, layout.branches() - 1);
+  within("pictures", static_cast<int64_t>(request.seeds.size()), 1, request.picture() ? 64 : 1);
+  within("steps", request.steps(), 1, 4096);
+  within("buffer", request.buffer, 1, 1 << 20);
+  if (request.picture()) check_picture(*request.picture(), layout, hyper);
+  if (request.answer()) {
+    within("branches", layout.branches(), 1, 2);
+    check_answer(*request.answer(), layout, hyper);
+  }
+  check_reuse(request);
+  for (const int32_t id : request.probe) within("probe", id, 0, hyper.vocab - 1);
   if (!(request.temperature >= 0) || !std::isfinite(request.temperature))
     fail(Code::request_invalid, "temperature must not be negative, got ", request.temperature);
   for (const float weight : request.guidance)
     if (!std::isfinite(weight)) fail(Code::request_invalid, "guidance must be finite, got ", weight);
-  if (!request.noise.empty()) within("steps of noise", static_cast<int64_t>(request.noise.size()), request.steps, request.steps);
 }
 
 }  // namespace
@@ -57,23 +95,34 @@ MemoryPlan Model::plan(const RunShape& shape, int64_t available) const {
   return plan_memory(engine_->device(), weights_->hyper, *weights_->source, weights_->precision, shape, budget, available);
 }
 
-MemoryPlan Model::admit(const RunRequest& request, int64_t& budget) const {
-  const CanvasLayout& layout = *request.layout;
-  int64_t rows = 0;
-  for (int64_t branch = 0; branch < layout.branches(); branch++) rows += layout.sequence(branch);
-  const int64_t heads = layout.cells() * layout.branches();
+MemoryPlan Model::admit(const RunRequest& request, Entry& entry) const {
   const auto images = static_cast<int64_t>(request.seeds.size());
+  const RunShape one = canvas_shape(weights_->hyper, request);
   const int64_t available = available_bytes(engine_->device(), options_.max_host_bytes);  // asks the system: once is enough
-  const MemoryPlan one = plan({rows, heads, layout.rows, layout.columns}, available);
-  if (!one.fits())
-    throw Error(Code::device_out_of_memory,
-                text("a picture of ", layout.columns, " x ", layout.rows, " cells needs ", one.needed(), " bytes, ", engine_->device().id(),
-                     " has ", one.available),
-                one.needed(), one.available);
-  budget = options_.max_rows_per_pass;
+  entry.budget = options_.max_rows_per_pass;
   // Mates fill a pass to its budget; where memory is short, fewer do.
-  while (budget > rows && !plan({budget, budget, layout.rows, layout.columns}, available).fits()) budget = std::max(rows, budget / 2);
-  return plan(run_shape(images, rows, heads, layout.rows, layout.columns, budget), available);
+  const auto shape = [&] {
+    RunShape all = times(one, images, 1);
+    if (entry.budget <= one.pass_rows) return all;
+    // Of a text pass with reuse every row may be read, of any other no larger a share than of one run.
+    const auto share = [&](int64_t rows) {
+      return rows == 0 || request.reuse.kind == ReusePolicy::Kind::none ? (entry.budget * rows + one.pass_rows - 1) / one.pass_rows
+                                                                        : entry.budget;
+    };
+    all.pass_rows = entry.budget, all.code_rows = share(one.code_rows), all.text_rows = share(one.text_rows);
+    return all;
+  };
+  while (entry.budget > one.pass_rows && !plan(shape(), available).fits()) entry.budget = std::max(one.pass_rows, entry.budget / 2);
+  const MemoryPlan least = plan(times(one, images, 1), available);
+  if (!least.fits())
+    throw Error(Code::device_out_of_memory,
+                text(request.picture() ? "a picture of " : "an answer of ", request.layout->columns, " x ", request.layout->rows,
+                     request.picture() ? " cells" : " tokens", images > 1 ? text(" (", images, " of them)") : std::string(), " needs ",
+                     least.needed(), " bytes, ", engine_->device().id(), " has ", least.available),
+                least.needed(), least.available);
+  entry.held = one.held_kv * images + one.held_logits * images;
+  entry.room = available - (least.needed() - least.panels - entry.held);
+  return plan(times(one, images, entry.budget), available);
 }
 
 void Model::check_open() const {
@@ -84,8 +133,10 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
   check_open();
   check(request, weights_->hyper);
   Entry entry;
-  const MemoryPlan plan = admit(request, entry.budget);
-  entry.run = std::make_shared<Run>(std::move(request), std::move(doorbell));
+  const MemoryPlan plan = admit(request, entry);
+  entry.run = std::make_shared<Run>(std::move(request), weights_->hyper, std::move(doorbell));
+  entry.policy = options_.policy;
+  if (options_.batch_window_ms > 0) entry.ready_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.batch_window_ms);
   entry.weights = weights_;
   entry.tally = tally_;
   entry.max_active = options_.max_active;
@@ -117,6 +168,17 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
   std::vector<uint8_t> rgb(static_cast<size_t>(rows * columns * scale * scale * 3));
   perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
   return rgb;
+}
+
+std::vector<uint8_t> Model::preview_table(CancelToken* cancel) {
+  check_open();
+  std::lock_guard lock(weights_->preview_mutex);
+  if (weights_->preview.empty()) weights_->preview = stored_preview_table(*weights_->source, weights_->hyper.vq);
+  if (weights_->preview.empty())
+    weights_->preview = make_preview_table(weights_->hyper.vq, [&](auto codes, int64_t rows, int64_t columns, auto rgb) {
+      perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
+    });
+  return weights_->preview;
 }
 
 EngineStats Model::stats() const {
@@ -183,10 +245,11 @@ void Tally::count(RunState state) {
     stats_.failed++;
 }
 
-void Tally::count_pass(int64_t rows, int64_t steps, double ms) {
+void Tally::count_pass(int64_t rows, int64_t reused, int64_t steps, double ms) {
   std::lock_guard lock(mutex_);
   stats_.forward_passes++;
   stats_.rows += rows;
+  stats_.reused_rows += reused;
   stats_.steps += steps;
   stats_.busy_ms += ms;
 }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "model/backbone.h"
+#include "engine/pass.h"
 #include "model/vq.h"
 
 namespace dimoo {
@@ -16,19 +16,33 @@ int64_t weight_bytes(const Source& source) {
 
 int64_t default_panel_budget(const Source& source) { return std::max<int64_t>(weight_bytes(source), int64_t{64} << 20); }
 
-int64_t picture_rows(int64_t branches, int64_t prompt_tokens, int64_t rows, int64_t columns) {
-  return branches * (prompt_tokens + 4 + rows * (columns + 1));
+RunShape canvas_shape(const Hyperparameters& hyper, const RunRequest& request) {
+  const Layout& layout = *request.layout;
+  const bool picture = request.picture() != nullptr, ml_cache = request.reuse.kind == ReusePolicy::Kind::ml_cache;
+  const int64_t wanted = picture ? layout.cells() : request.answer()->block;
+  RunShape shape;
+  shape.pass_rows = layout.all_rows();
+  (picture ? shape.code_rows : shape.text_rows) = layout.branches() * wanted;
+  if (request.reuse.kind != ReusePolicy::Kind::none) shape.held_kv = Memo::kv_bytes(hyper, layout);
+  if (ml_cache) shape.held_logits = Memo::logits_bytes(layout, wanted, picture ? hyper.vq.codebook_size : hyper.vocab);
+  if (picture) shape.grid_rows = layout.rows, shape.grid_columns = layout.columns;
+  return shape;
 }
 
-RunShape run_shape(int64_t images, int64_t picture_rows, int64_t heads, int64_t rows, int64_t columns, int64_t budget) {
-  const int64_t at_once = std::clamp<int64_t>(budget / picture_rows, 1, images);
-  return {at_once * picture_rows, at_once * heads, rows, columns};
+RunShape times(const RunShape& one, int64_t images, int64_t budget) {
+  RunShape all = one;
+  const int64_t at_once = std::clamp<int64_t>(budget / one.pass_rows, 1, images);
+  all.pass_rows *= at_once, all.code_rows *= at_once, all.text_rows *= at_once;
+  all.held_kv *= images, all.held_logits *= images;
+  return all;
 }
 
 RunShape together(const RunShape& a, const RunShape& b, int64_t budget) {
   RunShape both = a.grid_rows * a.grid_columns < b.grid_rows * b.grid_columns ? b : a;
   both.pass_rows = std::max({a.pass_rows, b.pass_rows, std::min(a.pass_rows + b.pass_rows, budget)});
-  both.head_rows = std::min(a.head_rows + b.head_rows, both.pass_rows);
+  both.code_rows = std::min(a.code_rows + b.code_rows, both.pass_rows);
+  both.text_rows = std::min(a.text_rows + b.text_rows, both.pass_rows);
+  both.held_kv = a.held_kv + b.held_kv, both.held_logits = a.held_logits + b.held_logits;
   return both;
 }
 
@@ -42,13 +56,15 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
   plan.weights = weight_bytes(source);
-  plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows);
-  plan.logits = Backbone::logits_bytes(hyper, shape.head_rows, Slice::codes);
+  plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows) + shape.held_kv;
+  plan.logits = Backbone::logits_bytes(hyper, shape.code_rows, Slice::codes) +
+                Backbone::logits_bytes(hyper, shape.text_rows, Slice::vocabulary) + shape.held_logits +
+                (shape.held_logits > 0 ? Pass::kPieces : 0);
   plan.activations = Backbone::activation_bytes(hyper, shape.pass_rows) + device.scratch_bytes(shape.pass_rows, hyper.d_model, hyper.mlp);
-  plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
+  if (shape.grid_rows > 0) plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
-  if (panel_budget < all) plan.vq += Vq::largest_panel_bytes(device, source);
+  if (shape.grid_rows > 0 && panel_budget < all) plan.vq += Vq::largest_panel_bytes(device, source);
   plan.panels = std::clamp<int64_t>(available - plan.needed(), 0, std::min(panel_budget, all));
   return plan;
 }

@@ -1,13 +1,15 @@
 // Memory is planned before a run starts (design.md, contract 5): what does not fit is refused with both numbers.
 #pragma once
-#include "device/device.h"
-#include "model/hyperparameters.h"
+#include "engine/run.h"
 
 namespace dimoo {
 
-/// What a run needs at once: rows of its largest pass, and the grid of one picture.
+/// What a run needs at once.
 struct RunShape {
-  int64_t pass_rows = 0, head_rows = 0, grid_rows = 0, grid_columns = 0;
+  int64_t pass_rows = 0;                    // rows of its largest pass
+  int64_t code_rows = 0, text_rows = 0;     // of those, rows whose logits over codes or over the vocabulary lie in memory together
+  int64_t held_kv = 0, held_logits = 0;     // bytes that reuse keeps between steps
+  int64_t grid_rows = 0, grid_columns = 0;  // of one picture
 };
 
 struct MemoryPlan {
@@ -23,17 +25,15 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available);
 
-/// A run of `images` pictures of `rows` x `columns` cells, `picture_rows` rows each of which `heads` are masked: as many at once as the
-/// budget of a pass holds, at least one.
-RunShape run_shape(int64_t images, int64_t picture_rows, int64_t heads, int64_t rows, int64_t columns, int64_t budget);
+/// One canvas of a request.
+RunShape canvas_shape(const Hyperparameters& hyper, const RunRequest& request);
+/// `images` of them: as many at once as the budget of a pass holds, at least one; what reuse keeps is kept for all.
+RunShape times(const RunShape& one, int64_t images, int64_t budget);
 /// Both at once: they share passes up to the budget.
 RunShape together(const RunShape& a, const RunShape& b, int64_t budget);
 
 /// What the device may hold in all: what is free and what it has already, at most `limit` unless that is negative.
 int64_t available_bytes(const Device& device, int64_t limit);
-
-/// Rows of one picture's pass: all its branches.
-int64_t picture_rows(int64_t branches, int64_t prompt_tokens, int64_t rows, int64_t columns);
 
 int64_t weight_bytes(const Source& source);
 

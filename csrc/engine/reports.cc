@@ -112,6 +112,13 @@ Precision parse_precision(const std::string& name) {
   fail(Code::request_invalid, "precision: expected fast or f32, got ", name);
 }
 
+Policy parse_policy(const std::string& name) {
+  if (name == "fair") return Policy::fair;
+  if (name == "fifo") return Policy::fifo;
+  if (name == "shortest-remaining") return Policy::shortest;
+  fail(Code::request_invalid, "policy: expected fair, fifo or shortest-remaining, got ", name);
+}
+
 }  // namespace
 
 Json devices_report() {
@@ -133,6 +140,8 @@ LoadOptions parse_load_options(const Json& options) {
   load.max_rows_per_pass = options.int_or("maxRowsPerPass", load.max_rows_per_pass);
   load.max_active = options.int_or("maxActive", load.max_active);
   load.max_queue = options.int_or("maxQueue", load.max_queue);
+  load.policy = parse_policy(options.string_or("policy", "fair"));
+  load.batch_window_ms = options.int_or("batchWindowMs", 0);
   return load;
 }
 
@@ -160,10 +169,18 @@ Json plan_report(const Json& options) {
       return pixels / scale;
     };
     const int64_t columns = cells("width"), rows = cells("height");
-    const int64_t branches = run.double_or("guidance", 1) > 0 ? 2 : 1;
-    const int64_t picture = picture_rows(branches, run.int_or("promptTokens", 64), rows, columns);
-    shape = together(shape, run_shape(run.int_or("images", 1), picture, branches * rows * columns, rows, columns, load.max_rows_per_pass),
-                     load.max_rows_per_pass);
+    const size_t branches = run.double_or("guidance", 1) > 0 ? 2 : 1, prompt = static_cast<size_t>(run.int_or("promptTokens", 64)) + 4;
+    const int64_t text_tokens = run.int_or("textTokens", 0);
+    auto layout = std::make_shared<Layout>();
+    layout->prefixes.assign(branches, std::vector<int32_t>(prompt)), layout->suffixes.resize(branches);
+    layout->row_ends = text_tokens == 0;
+    layout->rows = text_tokens ? 1 : rows, layout->columns = text_tokens ? text_tokens : columns;
+    RunRequest request;
+    request.target = PictureRequest{};
+    if (text_tokens) request.target = AnswerRequest{text_tokens, text_tokens, text_tokens, {}, {}, {}, {}};
+    request.layout = layout;
+    if (run.bool_or("cache", false)) request.reuse.kind = ReusePolicy::Kind::ml_cache;
+    shape = together(shape, times(canvas_shape(hyper, request), run.int_or("images", 1), load.max_rows_per_pass), load.max_rows_per_pass);
   }
   const int64_t panels = load.panel_bytes >= 0 ? load.panel_bytes : default_panel_budget(*source);
   return plan_json(plan_memory(*device, hyper, *source, load.precision, shape, panels, available_bytes(*device, load.max_host_bytes)));
@@ -238,6 +255,8 @@ Json stats_report(const Model& model) {
   json.set("failed", stats.failed).set("forwardPasses", stats.forward_passes);
   json.set("meanRowsPerPass", stats.forward_passes ? static_cast<double>(stats.rows) / static_cast<double>(stats.forward_passes) : 0.0);
   json.set("stepsPerSecond", seconds > 0 ? static_cast<double>(stats.steps) / seconds : 0.0);
+  const int64_t all_rows = stats.rows + stats.reused_rows;
+  json.set("reusedRowRatio", all_rows ? static_cast<double>(stats.reused_rows) / static_cast<double>(all_rows) : 0.0);
   json.set("deviceBytesUsed", memory.used).set("deviceBytesFree", memory.free);
   const double mean = stats.completed ? stats.busy_ms / static_cast<double>(stats.completed) : 0.0;
   return json.set("estimatedWaitMs", mean * static_cast<double>(stats.queued));

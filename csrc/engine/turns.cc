@@ -2,6 +2,7 @@
 // runs may come, be read and be cancelled.
 #include <algorithm>
 #include <new>
+#include <set>
 
 #include "engine/engine.h"
 
@@ -10,13 +11,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+constexpr double kSmoothing = 0.9;  // share of what was known of the speed before the last pass
 
-int64_t rows_of(const CanvasLayout& layout) {
-  int64_t rows = 0;
-  for (int64_t branch = 0; branch < layout.branches(); branch++) rows += layout.sequence(branch);
-  return rows;
-}
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
 
 Error as_error(const std::exception_ptr& thrown) {
   try {
@@ -31,12 +28,18 @@ Error as_error(const std::exception_ptr& thrown) {
 }
 
 /// Recorded uniforms must be as many as the step reads.
-void take_noise(const StepNoise& noise, int64_t codebook, Seat& seat) {
-  const size_t masked = seat.canvas->masked().size(), samples = masked * static_cast<size_t>(codebook);
-  if (noise.cut.size() != masked || noise.sample.size() != samples)
-    fail(Code::request_invalid, "noise of step ", seat.canvas->step(), ": expected ", samples, " and ", masked, " values, got ",
-         noise.sample.size(), " and ", noise.cut.size());
-  seat.sample_noise = noise.sample.data(), seat.cut_noise = noise.cut.data();
+void take_noise(const RunRequest& request, int64_t values, Seat& seat) {
+  if (request.noise.empty()) return;
+  const auto step = static_cast<size_t>(seat.canvas->step());
+  if (step >= request.noise.size()) fail(Code::request_invalid, "noise: expected more than ", step, " steps, got ", request.noise.size());
+  const StepNoise& noise = request.noise[step];
+  const size_t rows = seat.canvas->wanted().size(), samples = rows * static_cast<size_t>(values);
+  const bool picture = request.picture() != nullptr;
+  const size_t found = picture ? noise.sample.size() : noise.text.size();
+  if (found != samples || (picture && noise.cut.size() != rows))
+    fail(Code::request_invalid, "noise of step ", step, ": expected ", samples, " and ", rows, " values, got ", found, " and ",
+         noise.cut.size());
+  seat.sample_noise = noise.sample.data(), seat.cut_noise = noise.cut.data(), seat.text_noise = noise.text.data();
 }
 
 }  // namespace
@@ -63,96 +66,149 @@ std::exception_ptr Engine::fly(std::unique_lock<std::mutex>& lock, std::vector<s
   return error;
 }
 
-void Engine::decode_picture(std::unique_lock<std::mutex>& lock, size_t index) {
-  const Entry entry = runs_[index];
-  const auto at = runs_.begin() + static_cast<std::ptrdiff_t>(index);
-  std::rotate(at, at + 1, runs_.end());
+/// Nothing is left to decide: a picture's pixels are due, counted like the rows that the device could have done meanwhile.
+void Engine::finish_decoded(std::unique_lock<std::mutex>& lock, size_t index) {
+  Entry& entry = runs_[index];
+  const std::shared_ptr<Run> run = entry.run;
+  if (run->request().answer()) return run->record_answer();
+  const std::shared_ptr<Weights> weights = entry.weights;
+  const int64_t arrival = entry.arrival;
+  entry.turn = ++turns_;
   const auto start = Clock::now();
-  const auto error = fly(lock, {entry.run}, [&] {
-    const CanvasLayout& layout = *entry.run->request().layout;
-    const int64_t scale = entry.weights->hyper.vq.scale();
-    Picture picture;
-    picture.tokens = entry.run->canvases()[static_cast<size_t>(entry.run->next_picture())].cells();
+  const auto error = fly(lock, {run}, [&] {
+    const Layout& layout = *run->request().layout;
+    const int64_t scale = weights->hyper.vq.scale();
+    DecodedPicture picture;
+    picture.tokens = run->desks()[static_cast<size_t>(run->next_picture())].canvas->cells();
     picture.width = layout.columns * scale;
     picture.height = layout.rows * scale;
     picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * 3));
-    entry.weights->vq->decode(picture.tokens, layout.rows, layout.columns, picture.pixels);
-    entry.run->record_picture(std::move(picture), ms_since(start));
+    weights->vq->decode(picture.tokens, layout.rows, layout.columns, picture.pixels);
+    run->record_picture(std::move(picture), ms_since(start));
   });
-  if (error) entry.run->fail(as_error(error));
+  for (const Entry& known : runs_)
+    if (known.arrival == arrival) charge(known, static_cast<int64_t>(ms_since(start) * rows_per_ms_));
+  if (error) run->fail(as_error(error));
 }
 
-/// Seats those pictures of a run that are furthest behind, as far as the budget goes; an empty pass takes at least one.
-void Engine::seat_run(const Entry& entry, Seating& s) {
-  Run& run = *entry.run;
-  const RunRequest& request = run.request();
-  const int64_t need = rows_of(*request.layout), budget = std::min(s.budget, entry.budget);
+/// Seats those canvases of a run that are furthest behind, as far as the budget goes; an empty pass takes at least one.
+void Engine::seat_run(Entry& entry, Seating& s) {
+  const RunRequest& request = entry.run->request();
+  const Slice slice = request.picture() ? Slice::codes : Slice::vocabulary;
+  const int64_t budget = std::min(s.budget, entry.budget);
   int64_t step = INT64_MAX;
-  for (const Canvas& canvas : run.canvases())
-    if (!canvas.done()) step = std::min(step, canvas.step());
-  for (size_t image = 0; image < run.canvases().size(); image++) {
-    Canvas& canvas = run.canvases()[image];
-    if (canvas.done() || canvas.step() != step || (s.rows > 0 && s.rows + need > budget)) continue;
+  for (const Run::Desk& desk : entry.run->desks())
+    if (!desk.canvas->done()) step = std::min(step, desk.canvas->step());
+  for (size_t image = 0; image < entry.run->desks().size(); image++) {
+    Run::Desk& desk = entry.run->desks()[image];
+    if (desk.canvas->done() || desk.canvas->step() != step) continue;
+    const int64_t need = rows_to_compute(*desk.canvas, desk.memo.get());
+    if (s.rows > 0 && s.rows + need > budget) continue;
     Seat seat;
-    seat.canvas = &canvas;
-    seat.layout = request.layout.get();
+    seat.canvas = desk.canvas.get();
+    seat.memo = desk.memo.get();
+    seat.slice = slice;
     seat.guidance = request.guidance;
     seat.temperature = request.temperature;
-    if (!request.noise.empty()) take_noise(request.noise[static_cast<size_t>(canvas.step())], s.weights->hyper.vq.codebook_size, seat);
+    seat.probe = request.probe;
+    take_noise(request, s.weights->backbone->slice_width(slice), seat);
     s.rows += need;
     s.budget = budget;
     s.seats.push_back(std::move(seat));
-    s.parts.push_back({entry, static_cast<int64_t>(image)});
+    s.parts.push_back({entry, image, request.layout->all_rows()});
+    charge(entry, need);
+    entry.turn = turns_;
   }
 }
 
-/// Whoever is ready among the runs on these weights, in turn. Those served go to the back of the queue.
+/// `first`, then whoever is ready among the runs on its weights, always the one whose turn it is.
 Engine::Seating Engine::seat_ready(size_t first) {
   Seating s;
   s.weights = runs_[first].weights;
   s.budget = runs_[first].budget;
+  turns_++;
   const bool alone = runs_[first].alone;
-  std::deque<Entry> served, left;
-  for (size_t i = 0; i < runs_.size(); i++) {
-    Entry& entry = runs_[i];
-    const size_t before = s.parts.size();
-    const bool may = i == first || (!alone && !entry.alone);
+  std::set<size_t> left;
+  for (size_t i = 0; i < runs_.size(); i++)
+    if (i == first || (!alone && !runs_[i].alone && runs_[i].weights == s.weights && runs_[i].run->ready())) left.insert(i);
+  for (size_t next = first;;) {
+    left.erase(next);
     try {
-      if (may && entry.weights == s.weights && entry.run->ready()) seat_run(entry, s);
+      seat_run(runs_[next], s);
     } catch (const Error& error) {
-      entry.run->fail(error);
+      runs_[next].run->fail(error);
     }
-    const bool seated = s.parts.size() > before;
-    if (seated) entry.alone = false;
-    (seated ? served : left).push_back(std::move(entry));
+    if (left.empty() || s.rows >= s.budget) break;
+    next = *std::min_element(left.begin(), left.end(), [this](size_t a, size_t b) { return rank(runs_[a]) < rank(runs_[b]); });
   }
-  runs_ = std::move(left);
-  for (Entry& entry : served) runs_.push_back(std::move(entry));
+  for (const Part& part : s.parts)
+    for (Entry& entry : runs_)
+      if (entry.run == part.entry.run) entry.alone = false;
   return s;
 }
 
-/// A pass that fails is taken apart: each of its runs goes alone next time, so that only the cause's own run fails.
-void Engine::run_pass(std::unique_lock<std::mutex>& lock, size_t first) {
-  Seating s = seat_ready(first);
-  if (s.parts.empty()) return;  // cancelled just now
-  std::vector<std::shared_ptr<Run>> runs;
-  std::map<std::shared_ptr<Tally>, int64_t> steps;
-  for (const Part& part : s.parts) {
-    if (runs.empty() || runs.back() != part.entry.run) runs.push_back(part.entry.run);
-    steps[part.entry.tally]++;
-  }
-  device_->set_panel_budget(panel_budget());
+/// What a pass does while the lock is free.
+void Engine::fly_pass(Seating& s, std::span<const std::shared_ptr<Run>> runs) {
   const auto start = Clock::now();
-  const auto error = fly(lock, runs, [&] {
-    s.weights->pass->run(s.seats);
-    const double ms = ms_since(start);
-    for (const auto& run : runs) run->record_pass(ms);
-    for (size_t i = 0; i < s.parts.size(); i++) s.parts[i].entry.run->record(s.parts[i].image, s.seats[i].rows, s.seats[i].fixed);
-    for (const auto& [tally, count] : steps) tally->count_pass(s.rows, count, ms);
-  });
-  if (!error) return;
-  if (runs.size() == 1) return runs.front()->fail(as_error(error));
+  for (size_t i = 0; i < s.seats.size(); i++) {
+    Run::Desk& desk = s.parts[i].entry.run->desks()[s.parts[i].image];
+    if (!desk.memo && desk.canvas->plan().keeps) desk.memo = std::make_unique<Memo>(*device_, s.weights->hyper, desk.canvas->layout());
+    s.seats[i].memo = desk.memo.get();
+  }
+  s.weights->pass->run(s.seats);
+  const double ms = ms_since(start);
+  std::map<Tally*, int64_t> steps, reused;
+  for (const auto& run : runs) run->record_pass(ms);
+  for (size_t i = 0; i < s.parts.size(); i++) {
+    const Part& part = s.parts[i];
+    Seat& seat = s.seats[i];
+    Run& run = *part.entry.run;
+    if (!seat.probe.empty()) run.record_probe(std::move(seat.probabilities));
+    run.record(static_cast<int64_t>(part.image), seat.pass, seat.block, seat.rows, seat.fixed);
+    steps[part.entry.tally.get()]++, reused[part.entry.tally.get()] += part.full_rows - seat.rows;
+    if (run.request().answer() && seat.canvas->done()) run.record_answer();
+    if (seat.canvas->done()) run.desks()[part.image].memo.reset();
+  }
+  for (const auto& [tally, count] : steps) tally->count_pass(s.rows, reused[tally], count, ms);
+  rows_per_ms_ = rows_per_ms_ == 0 ? static_cast<double>(s.rows) / ms
+                                   : kSmoothing * rows_per_ms_ + (1 - kSmoothing) * static_cast<double>(s.rows) / ms;
+}
+
+/// A pass that fails is taken apart: each of its runs goes alone next time, so that only the cause's own run fails. False: it is held
+/// back for more runs to come.
+bool Engine::run_pass(std::unique_lock<std::mutex>& lock, size_t first) {
+  const auto ready_at = runs_[first].ready_at;
+  if (Clock::now() < ready_at && !stop_ && fills_no_pass(first)) {
+    look_again_ = ready_at;
+    return false;
+  }
+  Seating s = seat_ready(first);
+  if (s.parts.empty()) return true;  // cancelled just now
+  std::vector<std::shared_ptr<Run>> runs;
+  for (const Part& part : s.parts)
+    if (std::find(runs.begin(), runs.end(), part.entry.run) == runs.end()) runs.push_back(part.entry.run);
+  device_->set_panel_budget(panel_budget());
+  const auto error = fly(lock, runs, [&] { fly_pass(s, runs); });
+  if (!error) return true;
+  if (runs.size() == 1) {
+    runs.front()->fail(as_error(error));
+    return true;
+  }
   for (Entry& entry : runs_) entry.alone |= std::find(runs.begin(), runs.end(), entry.run) != runs.end();
+  return true;
+}
+
+/// Whether the runs that are ready leave a pass with room; only runs that have taken no step are held back.
+bool Engine::fills_no_pass(size_t first) const {
+  int64_t rows = 0;
+  for (const Entry& entry : runs_)
+    if (entry.run->ready() && entry.weights == runs_[first].weights)
+      rows += static_cast<int64_t>(entry.run->desks().size()) * entry.run->request().layout->all_rows();
+  const bool begun = std::any_of(runs_.begin(), runs_.end(), [](const Entry& entry) {
+    return entry.run->ready() &&
+           std::any_of(entry.run->desks().begin(), entry.run->desks().end(), [](const Run::Desk& desk) { return desk.canvas->step() > 0; });
+  });
+  return !begun && rows < runs_[first].budget;
 }
 
 int64_t Engine::panel_budget() {

@@ -97,11 +97,30 @@ void Backbone::reserve_positions(int64_t positions) {
   rotary_positions_ = count;
 }
 
+/// Where a branch has a cache, the rows' keys and values go there.
+void Backbone::keep(const Batch& batch, int64_t layer, const Workspace& w) {
+  for (const BranchRows& b : batch.branches) {
+    if (!b.cache) continue;
+    const auto rows = batch.positions.subspan(static_cast<size_t>(b.first), static_cast<size_t>(b.count));
+    device_.scatter(w.k.slice(b.first, b.count), rows, b.cache->keys(layer));
+    device_.scatter(w.v.slice(b.first, b.count), rows, b.cache->values(layer));
+  }
+}
+
+/// All packed rows of each branch as queries.
+std::vector<AttentionSpan> Backbone::spans(const Batch& batch, int64_t layer, const Workspace& w) const {
+  std::vector<AttentionSpan> spans;
+  for (const BranchRows& b : batch.branches) {
+    const bool kept = b.cache != nullptr;
+    spans.push_back({b.first, b.count, kept ? b.cache->keys(layer) : w.k.slice(b.first, b.count),
+                     kept ? b.cache->values(layer) : w.v.slice(b.first, b.count)});
+  }
+  return spans;
+}
+
 void Backbone::run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer) {
   const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
   const float eps = hyper_.rms_eps;
-  std::vector<AttentionSpan> spans;
-  for (const BranchRows& b : batch.branches) spans.push_back({b.first, b.count, w.k.slice(b.first, b.count), w.v.slice(b.first, b.count)});
   const int64_t whole = hyper_.layers - (observer ? 0 : 1);  // the last block is cut down to what the head reads
   for (int64_t i = 0; i < whole; i++) {
     const Block& block = blocks_[static_cast<size_t>(i)];
@@ -111,7 +130,8 @@ void Backbone::run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const
     device_.linear(w.h, *block.v, w.v);
     device_.rotary(w.q, batch.positions, rotary, heads);
     device_.rotary(w.k, batch.positions, rotary, kv_heads);
-    device_.attention(w.q, spans, heads, kv_heads, w.a);
+    keep(batch, i, w);
+    device_.attention(w.q, spans(batch, i, w), heads, kv_heads, w.a);
     device_.linear_add(w.a, *block.o, w.x);
     device_.norm(w.x, block.ffn_norm, eps, w.h);
     device_.gated(w.h, *block.gate, *block.up, w.m);
@@ -126,22 +146,25 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
   const Block& block = blocks_.back();
   const auto o = static_cast<int64_t>(batch.head_rows.size());
   const Tensor q = w.q.slice(0, o), a = w.a.slice(0, o), s = w.s.slice(0, o), h = w.h.slice(0, o), m = w.m.slice(0, o);
-  std::vector<int32_t> positions;
-  std::vector<AttentionSpan> spans;
-  for (const int32_t row : batch.head_rows) positions.push_back(batch.positions[static_cast<size_t>(row)]);
-  for (const BranchRows& b : batch.branches) {
-    const auto from = std::lower_bound(batch.head_rows.begin(), batch.head_rows.end(), b.first);
-    const auto to = std::lower_bound(from, batch.head_rows.end(), b.first + b.count);
-    if (from != to) spans.push_back({from - batch.head_rows.begin(), to - from, w.k.slice(b.first, b.count), w.v.slice(b.first, b.count)});
-  }
   device_.norm(w.x, block.attn_norm, eps, w.h);
   device_.linear(w.h, *block.k, w.k);
   device_.linear(w.h, *block.v, w.v);
   device_.rotary(w.k, batch.positions, rotary, kv_heads);
+  keep(batch, hyper_.layers - 1, w);
+  if (o == 0) return;
+  std::vector<int32_t> positions;
+  for (const int32_t row : batch.head_rows) positions.push_back(batch.positions[static_cast<size_t>(row)]);
+  std::vector<AttentionSpan> read = spans(batch, hyper_.layers - 1, w);
+  for (AttentionSpan& span : read) {
+    const auto from = std::lower_bound(batch.head_rows.begin(), batch.head_rows.end(), span.first);
+    const auto to = std::lower_bound(from, batch.head_rows.end(), span.first + span.count);
+    span.first = from - batch.head_rows.begin(), span.count = to - from;
+  }
+  std::erase_if(read, [](const AttentionSpan& span) { return span.count == 0; });
   device_.gather(w.h, batch.head_rows, a);
   device_.linear(a, *block.q, q);
   device_.rotary(q, positions, rotary, heads);
-  device_.attention(q, spans, heads, kv_heads, a);
+  device_.attention(q, read, heads, kv_heads, a);
   device_.gather(w.x, batch.head_rows, s);
   device_.linear_add(a, *block.o, s);
   device_.norm(s, block.ffn_norm, eps, h);
@@ -150,7 +173,7 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
   device_.norm(s, out_norm_, eps, h);
 }
 
-void Backbone::forward(const Batch& batch, Slice slice, Tensor logits, const Observer& observer) {
+Tensor Backbone::forward(const Batch& batch, const Observer& observer) {
   const auto r = static_cast<int64_t>(batch.tokens.size()), o = static_cast<int64_t>(batch.head_rows.size());
   reserve(r);
   reserve_positions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
@@ -163,12 +186,15 @@ void Backbone::forward(const Batch& batch, Slice slice, Tensor logits, const Obs
     device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
     observer("ln_f", w.h);
     device_.gather(w.h, batch.head_rows, w.a.slice(0, o));
-    device_.linear(w.a.slice(0, o), slice == Slice::codes ? *head_codes_ : *head_, logits);
-    return;
+    return w.a.slice(0, o);
   }
   run_last_block(batch, w, rotary);
-  if (!all_finite(w.h.slice(0, o))) name_first_bad_layer(batch, slice, logits);
-  device_.linear(w.h.slice(0, o), slice == Slice::codes ? *head_codes_ : *head_, logits);
+  if (!all_finite(w.h.slice(0, o))) name_first_bad_layer(batch);
+  return w.h.slice(0, o);
+}
+
+void Backbone::head(Tensor rows, Slice slice, Tensor logits) {
+  device_.linear(rows, slice == Slice::codes ? *head_codes_ : *head_, logits);
 }
 
 bool Backbone::all_finite(Tensor x) {
@@ -177,8 +203,8 @@ bool Backbone::all_finite(Tensor x) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
-void Backbone::name_first_bad_layer(const Batch& batch, Slice slice, Tensor logits) {
-  forward(batch, slice, logits, [this](std::string_view name, Tensor value) {
+void Backbone::name_first_bad_layer(const Batch& batch) {
+  forward(batch, [this](std::string_view name, Tensor value) {
     if (!all_finite(value)) fail(Code::model_corrupt, name, ": values are not finite (damaged weights?)");
   });
   fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");

@@ -1,6 +1,6 @@
 // The transformer (golden README section 4): bidirectional, pre-norm, rotary, gated MLP. Knows rows of branches, not requests.
-// A pass computes the packed rows it is given; each branch attends to all of its own rows. The head is applied only to the
-// listed rows and the image codes, and the last layer's queries and MLP are computed only there.
+// A pass computes the packed rows it is given; each branch attends to all of its own rows, those that are not computed by their kept
+// keys and values. The last layer's queries and MLP are computed only for the rows that the head will read.
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,11 +10,13 @@
 
 #include "device/device.h"
 #include "model/hyperparameters.h"
+#include "model/kv_cache.h"
 
 namespace dimoo {
 
 struct BranchRows {
-  int64_t first = 0, count = 0;  // packed rows of one branch
+  int64_t first = 0, count = 0;    // packed rows of one branch; all of it unless there is a cache
+  const KvCache* cache = nullptr;  // holds the branch's keys and values; the packed rows' are written to it at their positions
 };
 
 /// Packed rows of all branches of all runs of a pass.
@@ -22,7 +24,7 @@ struct Batch {
   std::span<const int32_t> tokens;     // (r) vocabulary ids
   std::span<const int32_t> positions;  // (r) index within the branch
   std::span<const BranchRows> branches;
-  std::span<const int32_t> head_rows;  // (o) packed rows to get logits for, ascending
+  std::span<const int32_t> head_rows;  // (o) packed rows that the head will read, ascending
 };
 
 /// Which rows of the output matrix the head computes.
@@ -36,9 +38,12 @@ class Backbone {
   /// Binds every tensor; `source` must outlive this.
   Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
 
-  /// logits (o, v) of the slice. With an observer every layer computes all rows. Throws model/corrupt naming the layer where values
-  /// stop being finite.
-  void forward(const Batch& batch, Slice slice, Tensor logits, const Observer& observer = {});
+  /// The rows `head_rows` (o, d) after the final norm, valid until the next call. With an observer every layer computes all rows.
+  /// Throws model/corrupt naming the layer where values stop being finite.
+  Tensor forward(const Batch& batch, const Observer& observer = {});
+  /// logits (r, v) of the slice from rows that `forward` returned.
+  void head(Tensor rows, Slice slice, Tensor logits);
+  int64_t slice_width(Slice slice) const { return slice == Slice::codes ? hyper_.vq.codebook_size : hyper_.vocab; }
 
   /// Device bytes of one pass: activations and one layer of K/V for `rows` rows; logits for `head_rows`.
   static int64_t activation_bytes(const Hyperparameters& hyper, int64_t rows);
@@ -55,8 +60,10 @@ class Backbone {
   struct Workspace;
   void run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer);
   void run_last_block(const Batch& batch, Workspace& w, Tensor rotary);
+  void keep(const Batch& batch, int64_t layer, const Workspace& w);
+  std::vector<AttentionSpan> spans(const Batch& batch, int64_t layer, const Workspace& w) const;
   bool all_finite(Tensor x);
-  [[noreturn]] void name_first_bad_layer(const Batch& batch, Slice slice, Tensor logits);
+  [[noreturn]] void name_first_bad_layer(const Batch& batch);
   void reserve(int64_t rows);
   void reserve_positions(int64_t positions);
 

@@ -5,6 +5,7 @@
 
 #include "engine/reports.h"
 #include "napi/job.h"
+#include "napi/request.h"
 #include "napi/run_object.h"
 #include "napi/values.h"
 
@@ -19,8 +20,8 @@ Napi::Function ModelObject::define(Napi::Env env) {
   return DefineClass(env, "NativeModel",
                      {InstanceMethod<&ModelObject::info>("info"), InstanceMethod<&ModelObject::tokenizer_json>("tokenizerJson"),
                       InstanceMethod<&ModelObject::run>("run"), InstanceMethod<&ModelObject::encode_vq>("encodeVq"),
-                      InstanceMethod<&ModelObject::decode_vq>("decodeVq"), InstanceMethod<&ModelObject::stats>("stats"),
-                      InstanceMethod<&ModelObject::close>("close")});
+                      InstanceMethod<&ModelObject::decode_vq>("decodeVq"), InstanceMethod<&ModelObject::preview_table>("previewTable"),
+                      InstanceMethod<&ModelObject::stats>("stats"), InstanceMethod<&ModelObject::close>("close")});
 }
 
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
@@ -63,8 +64,22 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsFunction()) fail(Code::request_invalid, "run: expected (request, wake)");
     Model& model = *open();
-    return RunObject::start(info.Env(), model, parse_request(info[0].As<Napi::Object>(), model.weights().hyper),
-                            info[1].As<Napi::Function>());
+    RunRequest request = parse_request(info[0].As<Napi::Object>(), model.weights().hyper);
+    if (info.Length() > 2 && !info[2].IsUndefined()) {
+      const auto state = bytes_of(info[2], "state");
+      if (state.empty()) fail(Code::request_invalid, "state: expected bytes, got none");
+      request.state.assign(state.begin(), state.end());
+    }
+    return RunObject::start(info.Env(), model, std::move(request), info[1].As<Napi::Function>());
+  });
+}
+
+Napi::Value ModelObject::preview_table(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return start_job(info.Env(), info.Env().Undefined(), [model = open()](auto&, auto& cancel) {
+      return
+          [table = model->preview_table(cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Uint8Array>(env, table); };
+    });
   });
 }
 

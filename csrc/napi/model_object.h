@@ -17,6 +17,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value encode_vq(const Napi::CallbackInfo& info);
   Napi::Value decode_vq(const Napi::CallbackInfo& info);
+  Napi::Value preview_table(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   const std::shared_ptr<Model>& open() const;

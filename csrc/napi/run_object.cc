@@ -18,12 +18,26 @@ Napi::Object step_object(Napi::Env env, const StepEvent& event) {
   put("masked", static_cast<double>(event.masked));
   put("rows", static_cast<double>(event.rows));
   put("elapsedMs", event.elapsed_ms);
-  step.Set("pass", "full");
+  put("block", static_cast<double>(event.block));
+  put("blocks", static_cast<double>(event.blocks));
+  step.Set("pass", pass_name(event.pass));
   step.Set("tokens", typed_array<Napi::Int32Array>(env, event.tokens));
   step.Set("guess", typed_array<Napi::Int32Array>(env, event.guess));
   step.Set("changed", typed_array<Napi::Uint32Array>(env, event.changed));
   step.Set("confidence", typed_array<Napi::Float32Array>(env, event.confidence));
   return step;
+}
+
+Napi::Array remasked_array(Napi::Env env, const std::vector<Remasked>& remasked) {
+  Napi::Array list = Napi::Array::New(env, remasked.size());
+  for (size_t i = 0; i < remasked.size(); i++) {
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("image", static_cast<double>(remasked[i].image));
+    one.Set("step", static_cast<double>(remasked[i].step));
+    one.Set("cells", static_cast<double>(remasked[i].cells));
+    list.Set(static_cast<uint32_t>(i), one);
+  }
+  return list;
 }
 
 Napi::Object outcome_object(Napi::Env env, const Outcome& outcome) {
@@ -32,7 +46,7 @@ Napi::Object outcome_object(Napi::Env env, const Outcome& outcome) {
   if (outcome.error) object.Set("error", to_js(env, *outcome.error).Value());
   Napi::Array images = Napi::Array::New(env, outcome.pictures.size());
   for (size_t i = 0; i < outcome.pictures.size(); i++) {
-    const Picture& picture = outcome.pictures[i];
+    const DecodedPicture& picture = outcome.pictures[i];
     Napi::Object image = Napi::Object::New(env);
     image.Set("tokens", typed_array<Napi::Int32Array>(env, picture.tokens));
     image.Set("pixels", typed_array<Napi::Uint8Array>(env, picture.pixels));
@@ -41,6 +55,12 @@ Napi::Object outcome_object(Napi::Env env, const Outcome& outcome) {
     images.Set(static_cast<uint32_t>(i), image);
   }
   object.Set("images", images);
+  if (outcome.finish) {
+    object.Set("answer", typed_array<Napi::Int32Array>(env, outcome.answer));
+    object.Set("finish", *outcome.finish == Finish::stop ? "stop" : "length");
+  }
+  if (!outcome.probabilities.empty()) object.Set("probabilities", typed_array<Napi::Float64Array>(env, outcome.probabilities));
+  object.Set("remasked", remasked_array(env, outcome.remasked));
   const auto put = [&](const char* name, double value) { object.Set(name, value); };
   put("queuedMs", outcome.queued_ms);
   put("decodeMs", outcome.decode_ms);
@@ -52,71 +72,7 @@ Napi::Object outcome_object(Napi::Env env, const Outcome& outcome) {
   return object;
 }
 
-Schedule parse_schedule(const Napi::Value& value) {
-  Schedule schedule;
-  if (value.IsString()) {
-    const std::string kind = value.As<Napi::String>();
-    if (kind != "cosine" && kind != "linear")
-      fail(Code::request_invalid, "schedule: expected cosine, linear or a Float32Array, got ", kind);
-    schedule.kind = kind == "linear" ? Schedule::Kind::linear : Schedule::Kind::cosine;
-  } else {
-    schedule.kind = Schedule::Kind::table;
-    schedule.table = floats_of(value, "schedule");
-  }
-  return schedule;
-}
-
-Delivery parse_delivery(const std::string& name) {
-  if (name == "latest") return Delivery::latest;
-  if (name == "all") return Delivery::all;
-  if (name == "none") return Delivery::none;
-  fail(Code::request_invalid, "delivery: expected latest, all or none, got ", name);
-}
-
-std::vector<StepNoise> parse_noise(const Napi::Value& value) {
-  std::vector<StepNoise> noise;
-  if (value.IsUndefined()) return noise;
-  if (!value.IsArray()) fail(Code::request_invalid, "noise: expected an array");
-  const auto list = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < list.Length(); i++) {
-    if (!list.Get(i).IsObject()) fail(Code::request_invalid, "noise: expected objects");
-    const auto step = list.Get(i).As<Napi::Object>();
-    noise.push_back({floats_of(field(step, "sample"), "noise.sample"), floats_of(field(step, "cut"), "noise.cut")});
-  }
-  return noise;
-}
-
 }  // namespace
-
-RunRequest parse_request(const Napi::Object& object, const Hyperparameters& hyper) {
-  RunRequest request;
-  auto layout = std::make_shared<CanvasLayout>();
-  const Napi::Value prefixes = field(object, "prefixes"), guidance = field(object, "guidance"), seeds = field(object, "seeds");
-  if (!prefixes.IsArray() || !guidance.IsArray()) fail(Code::request_invalid, "prefixes, guidance: expected arrays");
-  for (uint32_t i = 0; i < prefixes.As<Napi::Array>().Length(); i++)
-    layout->prefixes.push_back(ints_of(prefixes.As<Napi::Array>().Get(i), "prefixes"));
-  for (uint32_t i = 0; i < guidance.As<Napi::Array>().Length(); i++)
-    request.guidance.push_back(guidance.As<Napi::Array>().Get(i).ToNumber().FloatValue());
-  layout->suffix = ints_of(field(object, "suffix"), "suffix");
-  layout->rows = int_field(object, "rows");
-  layout->columns = int_field(object, "columns");
-  layout->mask_token = hyper.tokens.mask;
-  layout->row_end_token = hyper.tokens.row_end;
-  layout->code_offset = hyper.code_offset;
-  request.cells = ints_of(field(object, "cells"), "cells");
-  if (!seeds.IsTypedArray() || seeds.As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array)
-    fail(Code::request_invalid, "seeds: expected a BigUint64Array");
-  const auto list = seeds.As<Napi::BigUint64Array>();
-  request.seeds.assign(list.Data(), list.Data() + list.ElementLength());
-  request.steps = int_field(object, "steps");
-  request.temperature = static_cast<float>(number_field(object, "temperature"));
-  request.schedule = parse_schedule(field(object, "schedule"));
-  request.delivery = parse_delivery(string_field(object, "delivery"));
-  request.buffer = int_field(object, "buffer");
-  request.noise = parse_noise(object.Get("noise"));
-  request.layout = std::move(layout);
-  return request;
-}
 
 struct RunObject::Link {
   RunObject* object = nullptr;  // environment's thread only
@@ -125,7 +81,8 @@ struct RunObject::Link {
 Napi::Function RunObject::define(Napi::Env env) {
   return DefineClass(env, "NativeRun",
                      {InstanceMethod<&RunObject::next>("next"), InstanceMethod<&RunObject::outcome>("outcome"),
-                      InstanceMethod<&RunObject::state>("state"), InstanceMethod<&RunObject::cancel>("cancel")});
+                      InstanceMethod<&RunObject::state>("state"), InstanceMethod<&RunObject::cancel>("cancel"),
+                      InstanceMethod<&RunObject::remask>("remask"), InstanceMethod<&RunObject::snapshot>("snapshot")});
 }
 
 RunObject::RunObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RunObject>(info), link_(std::make_shared<Link>()) {
@@ -190,6 +147,22 @@ Napi::Value RunObject::state(const Napi::CallbackInfo& info) { return Napi::Stri
 Napi::Value RunObject::cancel(const Napi::CallbackInfo& info) {
   run_->cancel();
   return info.Env().Undefined();
+}
+
+Napi::Value RunObject::remask(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    if (!info[0].IsNumber()) fail(Code::request_invalid, "remask: expected (image, cells)");
+    run_->remask(info[0].As<Napi::Number>().Int64Value(), uints_of(info[1], "cells"));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value RunObject::snapshot(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (const auto state = run_->snapshot()) return typed_array<Napi::Uint8Array>(info.Env(), *state);
+    wait(info.Env());
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace dimoo::napi

@@ -18,6 +18,8 @@ class RunObject : public Napi::ObjectWrap<RunObject> {
   Napi::Value outcome(const Napi::CallbackInfo& info);
   Napi::Value state(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value remask(const Napi::CallbackInfo& info);
+  Napi::Value snapshot(const Napi::CallbackInfo& info);
   void wait(Napi::Env env);
   void woken(Napi::Env env);
 
@@ -27,7 +29,5 @@ class RunObject : public Napi::ObjectWrap<RunObject> {
   Napi::FunctionReference wake_;
   bool waiting_ = false;
 };
-
-RunRequest parse_request(const Napi::Object& object, const Hyperparameters& hyper);
 
 }  // namespace dimoo::napi

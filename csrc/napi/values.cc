@@ -77,6 +77,29 @@ std::vector<float> floats_of(const Napi::Value& value, const char* name) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
+std::vector<double> doubles_of(const Napi::Value& value, const char* name) {
+  const auto array = array_of<Napi::Float64Array>(value, name, napi_float64_array, "a Float64Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+std::vector<uint32_t> uints_of(const Napi::Value& value, const char* name) {
+  const auto array = array_of<Napi::Uint32Array>(value, name, napi_uint32_array, "a Uint32Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+std::vector<uint64_t> bigints_of(const Napi::Value& value, const char* name) {
+  const auto array = array_of<Napi::BigUint64Array>(value, name, napi_biguint64_array, "a BigUint64Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+std::vector<Napi::Value> list_of(const Napi::Value& value, const char* name) {
+  if (!value.IsArray()) mismatch(name, "an array");
+  const auto array = value.As<Napi::Array>();
+  std::vector<Napi::Value> list;
+  for (uint32_t i = 0; i < array.Length(); i++) list.push_back(array.Get(i));
+  return list;
+}
+
 std::span<const uint8_t> bytes_of(const Napi::Value& value, const char* name) {
   const auto array = array_of<Napi::Uint8Array>(value, name, napi_uint8_array, "a Uint8Array");
   return {array.Data(), array.ElementLength()};

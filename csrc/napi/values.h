@@ -32,6 +32,11 @@ int64_t int_field(const Napi::Object& object, const char* name);
 std::string string_field(const Napi::Object& object, const char* name);
 std::vector<int32_t> ints_of(const Napi::Value& value, const char* name);
 std::vector<float> floats_of(const Napi::Value& value, const char* name);
+std::vector<double> doubles_of(const Napi::Value& value, const char* name);
+std::vector<uint32_t> uints_of(const Napi::Value& value, const char* name);
+std::vector<uint64_t> bigints_of(const Napi::Value& value, const char* name);
+/// The elements of a JavaScript array.
+std::vector<Napi::Value> list_of(const Napi::Value& value, const char* name);
 std::span<const uint8_t> bytes_of(const Napi::Value& value, const char* name);
 
 template <class Array, class T>

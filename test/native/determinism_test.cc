@@ -3,6 +3,7 @@
 #include <set>
 
 #include "cpu/dispatch.h"
+#include "diffusion/picture.h"
 #include "engine/convert.h"
 #include "test/native/golden.h"
 #include "test/native/temporary.h"
@@ -27,7 +28,8 @@ std::vector<float> logits_among(Bound& bound, const std::vector<int32_t>& ids, i
   std::vector<BranchRows> branches{{first, n}};
   if (rest > 0) branches.insert(place == Place::front ? branches.end() : branches.begin(), {mate, rest});
   std::vector<float> logits(static_cast<size_t>(n * bound.hyper.vocab));
-  bound.backbone->forward({tokens, positions, branches, rows}, Slice::vocabulary, Tensor(logits.data(), n, bound.hyper.vocab));
+  bound.backbone->head(bound.backbone->forward({tokens, positions, branches, rows}), Slice::vocabulary,
+                       Tensor(logits.data(), n, bound.hyper.vocab));
   return logits;
 }
 
@@ -42,17 +44,17 @@ std::unique_ptr<Source> checkpoint(const TemporaryFolder& folder, const std::str
 /// A picture of 4 x 4 cells at temperature 1, guided, in six steps.
 std::vector<int32_t> picture(Bound& bound, uint64_t seed) {
   const TokenRoles& tokens = bound.hyper.tokens;
-  auto layout = std::make_shared<CanvasLayout>();
+  auto layout = std::make_shared<Layout>();
   layout->rows = layout->columns = 4;
-  layout->mask_token = tokens.mask, layout->row_end_token = tokens.row_end, layout->code_offset = bound.hyper.code_offset;
+  layout->mask_token = tokens.mask, layout->row_end_token = tokens.row_end, layout->offset = bound.hyper.code_offset;
   layout->prefixes = {{40, 41, 42, tokens.answer_begin, tokens.image_begin}, {tokens.uncondition, tokens.answer_begin, tokens.image_begin}};
-  layout->suffix = {tokens.image_end, tokens.answer_end};
-  Canvas canvas(layout, std::vector<int32_t>(16, -1), Schedule{}, 6, seed);
-  Pass pass(*bound.device, *bound.backbone, bound.hyper);
+  layout->suffixes.assign(2, {tokens.image_end, tokens.answer_end});
+  Picture canvas(layout, {std::vector<int32_t>(16, -1), 6, {}}, {}, seed);
+  Pass pass(*bound.device, *bound.backbone);
   const float guidance[] = {3};
   while (!canvas.done()) {
     Seat seat;
-    seat.canvas = &canvas, seat.layout = layout.get(), seat.guidance = guidance, seat.temperature = 1;
+    seat.canvas = &canvas, seat.guidance = guidance, seat.temperature = 1;
     pass.run({&seat, 1});
   }
   return canvas.cells();

@@ -21,22 +21,23 @@ inline LoadOptions options_for(const std::string& source = golden::path("checkpo
 
 inline RunRequest request_for(const Model& model, uint64_t seed, int64_t steps = 4) {
   const Hyperparameters& hyper = model.weights().hyper;
-  auto layout = std::make_shared<CanvasLayout>();
+  auto layout = std::make_shared<Layout>();
   layout->rows = layout->columns = kSide;
-  layout->mask_token = hyper.tokens.mask, layout->row_end_token = hyper.tokens.row_end, layout->code_offset = hyper.code_offset;
+  layout->mask_token = hyper.tokens.mask, layout->row_end_token = hyper.tokens.row_end, layout->offset = hyper.code_offset;
   layout->prefixes = {{5, 6, 7, 8, hyper.tokens.image_begin}, {9, hyper.tokens.image_begin}};
-  layout->suffix = {hyper.tokens.image_end, hyper.tokens.answer_end};
+  layout->suffixes.assign(2, {hyper.tokens.image_end, hyper.tokens.answer_end});
   RunRequest request;
   request.layout = std::move(layout);
   request.guidance = {2.0f};
-  request.cells.assign(kSide * kSide, -1);
+  request.target = PictureRequest{std::vector<int32_t>(kSide * kSide, -1), steps, {}};
   request.seeds = {seed};
-  request.steps = steps;
   request.temperature = 1;
   return request;
 }
 
-inline int64_t rows_for(const RunRequest& request) { return request.layout->sequence(0) + request.layout->sequence(1); }
+inline PictureRequest& picture_of(RunRequest& request) { return std::get<PictureRequest>(request.target); }
+
+inline int64_t rows_for(const RunRequest& request) { return request.layout->all_rows(); }
 
 /// A run of many passes and pictures: a canvas itself takes no more steps than it has cells.
 inline RunRequest long_request_for(const Model& model, uint64_t seed) {

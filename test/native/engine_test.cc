@@ -38,7 +38,7 @@ TEST(a_run_costs_what_its_plan_says) {
   CHECK_EQ(outcome.steps, 4);
   CHECK_EQ(outcome.forward_passes, 4);
   CHECK_EQ(outcome.forward_tokens, 4 * rows);
-  const Picture& picture = outcome.pictures.at(0);
+  const DecodedPicture& picture = outcome.pictures.at(0);
   CHECK_EQ(picture.width, kSide * model.weights().hyper.vq.scale());
   CHECK_EQ(static_cast<int64_t>(picture.pixels.size()), picture.width * picture.height * 3);
   CHECK(picture.pixels == model.decode(picture.tokens, kSide, kSide, nullptr));
@@ -188,7 +188,7 @@ TEST(short_memory_gives_smaller_passes) {
   LoadOptions options = options_for();
   options.panel_bytes = 0;
   const Model probe(options);
-  const RunShape picture{rows_for(request_for(probe, 1)), 2 * kSide * kSide, kSide, kSide};
+  const RunShape picture = canvas_shape(probe.weights().hyper, request_for(probe, 1));
   const Weights& weights = probe.weights();
   options.max_host_bytes = plan_memory(probe.device(), weights.hyper, *weights.source, Precision::f32, picture, 0, INT64_MAX).needed();
   Model tight(options);
@@ -201,13 +201,20 @@ TEST(short_memory_gives_smaller_passes) {
 }
 
 TEST(plans_of_several_runs) {
-  const RunShape one = run_shape(3, 100, 60, 6, 5, 250);
+  RunShape small, large;
+  small.pass_rows = 100, small.code_rows = 60, small.held_kv = 7, small.held_logits = 5, small.grid_rows = 6, small.grid_columns = 5;
+  large.pass_rows = 400, large.code_rows = 300, large.text_rows = 9, large.grid_rows = 20, large.grid_columns = 10;
+  const RunShape one = times(small, 3, 250);
   CHECK_EQ(one.pass_rows, 200);
-  CHECK_EQ(one.head_rows, 120);
-  CHECK_EQ(run_shape(3, 100, 60, 6, 5, 10).pass_rows, 100);
-  const RunShape both = together(one, run_shape(1, 400, 300, 20, 10, 250), 250);
+  CHECK_EQ(one.code_rows, 120);
+  CHECK_EQ(one.held_kv, 21);
+  CHECK_EQ(one.held_logits, 15);
+  CHECK_EQ(times(small, 3, 10).pass_rows, 100);
+  const RunShape both = together(one, times(large, 1, 250), 250);
   CHECK_EQ(both.pass_rows, 400);
-  CHECK_EQ(both.head_rows, 400);
+  CHECK_EQ(both.code_rows, 400);
+  CHECK_EQ(both.text_rows, 9);
+  CHECK_EQ(both.held_kv, 21);
   CHECK_EQ(both.grid_rows, 20);
   CHECK_EQ(together(one, one, 250).pass_rows, 250);
 }
@@ -216,27 +223,28 @@ TEST(bad_requests_are_named) {
   Model model(options_for());
   const auto refused = [&](const char* part, const auto& change) {
     RunRequest request = request_for(model, 1);
-    auto layout = std::make_shared<CanvasLayout>(*request.layout);
+    auto layout = std::make_shared<Layout>(*request.layout);
     change(request, *layout);
     request.layout = layout;
     CHECK_THROWS(model.start(std::move(request), [] {}), Code::request_invalid, part);
   };
-  refused("token id", [](RunRequest&, CanvasLayout& layout) { layout.prefixes[0][0] = -1; });
-  refused("token id", [&](RunRequest&, CanvasLayout& layout) { layout.suffix = {static_cast<int32_t>(model.weights().hyper.vocab)}; });
-  refused("tokens of a prefix", [](RunRequest&, CanvasLayout& layout) { layout.prefixes[1].clear(); });
-  refused("branches", [](RunRequest&, CanvasLayout& layout) { layout.prefixes.resize(4, {1}); });
-  refused("guidance weights", [](RunRequest& request, CanvasLayout&) { request.guidance.clear(); });
-  refused("guidance must be finite", [](RunRequest& request, CanvasLayout&) { request.guidance = {NAN}; });
-  refused("cells", [](RunRequest& request, CanvasLayout&) { request.cells.pop_back(); });
-  refused("code",
-          [&](RunRequest& request, CanvasLayout&) { request.cells[3] = static_cast<int32_t>(model.weights().hyper.vq.codebook_size); });
-  refused("steps", [](RunRequest& request, CanvasLayout&) { request.steps = 0; });
-  refused("steps", [](RunRequest& request, CanvasLayout&) { request.steps = 4097; });
-  refused("pictures", [](RunRequest& request, CanvasLayout&) { request.seeds.clear(); });
-  refused("buffer", [](RunRequest& request, CanvasLayout&) { request.buffer = 0; });
-  refused("temperature", [](RunRequest& request, CanvasLayout&) { request.temperature = NAN; });
-  refused("grid rows", [](RunRequest&, CanvasLayout& layout) { layout.rows = 5000; });
-  refused("schedule", [](RunRequest& request, CanvasLayout&) { request.schedule.kind = Schedule::Kind::table; });
+  refused("token id", [](RunRequest&, Layout& layout) { layout.prefixes[0][0] = -1; });
+  refused("token id", [&](RunRequest&, Layout& layout) { layout.suffixes[1] = {static_cast<int32_t>(model.weights().hyper.vocab)}; });
+  refused("tokens of a prefix", [](RunRequest&, Layout& layout) { layout.prefixes[1].clear(); });
+  refused("branches", [](RunRequest&, Layout& layout) { layout.prefixes.resize(4, {1}); });
+  refused("guidance weights", [](RunRequest& request, Layout&) { request.guidance.clear(); });
+  refused("guidance must be finite", [](RunRequest& request, Layout&) { request.guidance = {NAN}; });
+  refused("cells", [](RunRequest& request, Layout&) { picture_of(request).cells.pop_back(); });
+  refused("code", [&](RunRequest& request, Layout&) {
+    picture_of(request).cells[3] = static_cast<int32_t>(model.weights().hyper.vq.codebook_size);
+  });
+  refused("steps", [](RunRequest& request, Layout&) { picture_of(request).steps = 0; });
+  refused("steps", [](RunRequest& request, Layout&) { picture_of(request).steps = 4097; });
+  refused("pictures", [](RunRequest& request, Layout&) { request.seeds.clear(); });
+  refused("buffer", [](RunRequest& request, Layout&) { request.buffer = 0; });
+  refused("temperature", [](RunRequest& request, Layout&) { request.temperature = NAN; });
+  refused("grid rows", [](RunRequest&, Layout& layout) { layout.rows = 5000; });
+  refused("schedule", [](RunRequest& request, Layout&) { picture_of(request).schedule.kind = Schedule::Kind::table; });
   RunRequest short_noise = request_for(model, 1);
   short_noise.noise.assign(4, {});
   Reader reader(model, std::move(short_noise));

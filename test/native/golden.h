@@ -108,7 +108,8 @@ struct Bound {
     const auto n = static_cast<int64_t>(ids.size());
     const BranchRows branch{0, n};
     std::vector<float> out(static_cast<size_t>(n * hyper.vocab));
-    backbone->forward({ids, positions, {&branch, 1}, positions}, Slice::vocabulary, Tensor(out.data(), n, hyper.vocab), observer);
+    backbone->head(backbone->forward({ids, positions, {&branch, 1}, positions}, observer), Slice::vocabulary,
+                   Tensor(out.data(), n, hyper.vocab));
     return out;
   }
 };

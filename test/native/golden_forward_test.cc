@@ -107,7 +107,7 @@ TEST(last_block_on_some_rows_equals_the_whole) {
   const BranchRows branch{0, 130};
   const int64_t codes = bound.hyper.vq.codebook_size;
   std::vector<float> some(rows.size() * static_cast<size_t>(codes));
-  bound.backbone->forward({ids, positions, {&branch, 1}, rows}, Slice::codes, Tensor(some.data(), 5, codes));
+  bound.backbone->head(bound.backbone->forward({ids, positions, {&branch, 1}, rows}), Slice::codes, Tensor(some.data(), 5, codes));
   for (size_t i = 0; i < rows.size(); i++)
     for (int64_t c = 0; c < codes; c++) {
       const size_t at = static_cast<size_t>(rows[i] * bound.hyper.vocab + bound.hyper.code_offset + c);

@@ -1,6 +1,5 @@
 // The cosine schedule in the original's fp32, from recorded counts, and the ways a schedule can be given.
-#include "diffusion/schedule.h"
-
+#include "diffusion/picture.h"
 #include "test/native/golden.h"
 
 using namespace golden;
@@ -49,22 +48,21 @@ TEST(linear_and_table_schedules_end_at_zero_and_keep_one_until_then) {
 }
 
 TEST(a_canvas_with_given_cells_touches_only_masked_ones) {
-  auto layout = std::make_shared<CanvasLayout>();
+  auto layout = std::make_shared<Layout>();
   layout->prefixes = {{1, 2, 3}, {4}};
-  layout->suffix = {9};
+  layout->suffixes = {{9}, {9}};
   layout->rows = 2, layout->columns = 3;
-  layout->mask_token = 7, layout->row_end_token = 8, layout->code_offset = 100;
-  Canvas canvas(layout, {5, -1, 0, -1, -1, 2}, Schedule{}, 2, 1);
+  layout->mask_token = 7, layout->row_end_token = 8, layout->offset = 100;
+  Picture canvas(layout, {{5, -1, 0, -1, -1, 2}, 2, {}}, {}, 1);
   CHECK(canvas.masked() == (std::vector<int32_t>{1, 3, 4}));
-  std::vector<int32_t> tokens, positions;
-  canvas.append(1, tokens, positions);
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < layout->sequence(1); i++) tokens.push_back(layout->token(1, i, canvas.cells()));
   CHECK(tokens == (std::vector<int32_t>{4, 105, 7, 100, 8, 7, 7, 102, 8, 9}));
-  CHECK_EQ(positions.back(), 9);
   CHECK_EQ(layout->position(0, 4), 8);
-  const auto fixed = canvas.apply({11, 12, 13}, {0.5f, 0.9f, 0.1f}, {1, 0, 1});
+  const auto fixed = canvas.apply({{11, 12, 13}, {0.5, 0.9, 0.1}, {1, 0, 1}});
   CHECK(fixed.cells == (std::vector<uint32_t>{3}));
   CHECK(canvas.cells() == (std::vector<int32_t>{5, -1, 0, 12, -1, 2}));
   CHECK(canvas.guess() == (std::vector<int32_t>{5, 11, 0, 12, 13, 2}));
-  canvas.apply({21, 23}, {1, 1}, {0, 0});
+  canvas.apply({{21, 23}, {1, 1}, {0, 0}});
   CHECK(canvas.done());
 }

@@ -1,0 +1,49 @@
+#include "engine/memo.h"
+
+#include <utility>
+
+namespace dimoo {
+
+Memo::Memo(Device& device, const Hyperparameters& hyper, const Layout& layout) : device_(device) {
+  for (int64_t branch = 0; branch < layout.branches(); branch++)
+    branches_.push_back({KvCache(device, hyper, layout.sequence(branch)), {}, {}});
+}
+
+int64_t Memo::kv_bytes(const Hyperparameters& hyper, const Layout& layout) { return KvCache::bytes(hyper, layout.all_rows()); }
+
+int64_t Memo::logits_bytes(const Layout& layout, int64_t wanted, int64_t width) { return layout.branches() * wanted * width * 4; }
+
+void Memo::begin(const Canvas& canvas, int64_t width) {
+  const std::vector<int32_t>& wanted = canvas.wanted();
+  wanted_ = static_cast<int64_t>(wanted.size());
+  width_ = width;
+  slot_.assign(static_cast<size_t>(canvas.layout().cells()), -1);
+  for (size_t i = 0; i < wanted.size(); i++) slot_[static_cast<size_t>(wanted[i])] = static_cast<int32_t>(i);
+  const int64_t bytes = logits_bytes(canvas.layout(), wanted_, width);
+  if (static_cast<int64_t>(logits_.bytes()) >= bytes) return;
+  logits_ = Buffer();
+  logits_ = device_.allocate(bytes);
+}
+
+std::vector<int32_t> Memo::slots(const std::vector<int32_t>& cells) const {
+  std::vector<int32_t> slots;
+  for (const int32_t cell : cells) slots.push_back(slot_[static_cast<size_t>(cell)]);
+  return slots;
+}
+
+Tensor Memo::logits(int64_t branch) const { return {static_cast<float*>(logits_.data()) + branch * wanted_ * width_, wanted_, width_}; }
+
+void Memo::survey(int64_t branch, const std::vector<int32_t>& rows, std::vector<float> maxima) {
+  std::vector<float>& all = branches_[static_cast<size_t>(branch)].maxima;
+  if (rows.empty()) {
+    all = std::move(maxima);
+    return;
+  }
+  for (size_t i = 0; i < rows.size(); i++) all[static_cast<size_t>(rows[i])] = maxima[i];
+}
+
+void Memo::choose(const Canvas& canvas) {
+  for (Branch& branch : branches_) branch.rows = least_sure(branch.maxima, canvas.reuse().ratio);
+}
+
+}  // namespace dimoo

@@ -1,0 +1,46 @@
+// What reuse keeps of one canvas between steps (design.md, contract 5): per branch the keys and values of all rows; for ML-Cache also
+// the largest logit of every row, the logits of the cells still masked, and the rows that the next cached step computes.
+#pragma once
+#include <memory>
+
+#include "diffusion/canvas.h"
+#include "model/kv_cache.h"
+
+namespace dimoo {
+
+class Memo {
+ public:
+  /// Memory for the keys and values of every branch.
+  Memo(Device& device, const Hyperparameters& hyper, const Layout& layout);
+
+  static int64_t kv_bytes(const Hyperparameters& hyper, const Layout& layout);
+  /// `wanted` cells of which logits of `width` values are kept, for every branch.
+  static int64_t logits_bytes(const Layout& layout, int64_t wanted, int64_t width);
+
+  const KvCache& kv(int64_t branch) const { return branches_[static_cast<size_t>(branch)].kv; }
+  /// Rows that the next cached step computes.
+  const std::vector<int32_t>& rows(int64_t branch) const { return branches_[static_cast<size_t>(branch)].rows; }
+  /// A full step begins: room for the logits of the cells it wants.
+  void begin(const Canvas& canvas, int64_t width);
+  /// Rows of `logits(branch)` that belong to these cells.
+  std::vector<int32_t> slots(const std::vector<int32_t>& cells) const;
+  Tensor logits(int64_t branch) const;
+  /// The outcome of a survey: the largest logits of these rows (all rows where none are named); seen by the next `choose`.
+  void survey(int64_t branch, const std::vector<int32_t>& rows, std::vector<float> maxima);
+  /// Once the step is done: the rows of the next cached step.
+  void choose(const Canvas& canvas);
+
+ private:
+  struct Branch {
+    KvCache kv;
+    std::vector<float> maxima;
+    std::vector<int32_t> rows;
+  };
+  Device& device_;
+  std::vector<Branch> branches_;
+  Buffer logits_;
+  std::vector<int32_t> slot_;  // per cell its row, -1 = none
+  int64_t wanted_ = 0, width_ = 0;
+};
+
+}  // namespace dimoo

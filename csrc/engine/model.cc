@@ -17,7 +17,12 @@ void within(const char* what, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) bad(what, low, high, value);
 }
 
+void need_images(const Hyperparameters& hyper) {
+  if (!hyper.has_images()) fail(Code::model_unsupported, "expected a model with image codes, got one that answers in text only");
+}
+
 void check(const RunRequest& request, const Hyperparameters& hyper) {
+  need_images(hyper);
   const CanvasLayout& layout = *request.layout;
   within("grid rows", layout.rows, 1, 4096);
   within("grid columns", layout.columns, 1, 4096);
@@ -97,6 +102,7 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
 }
 
 std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel) {
+  need_images(weights_->hyper);
   const int64_t scale = weights_->hyper.vq.scale();
   if (width < scale || height < scale || width % scale || height % scale || static_cast<int64_t>(rgb.size()) != width * height * 3)
     fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ",
@@ -108,6 +114,7 @@ std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, 
 }
 
 std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel) {
+  need_images(weights_->hyper);
   within("grid rows", rows, 1, 4096);
   within("grid columns", columns, 1, 4096);
   within("codes", static_cast<int64_t>(codes.size()), rows * columns, rows * columns);

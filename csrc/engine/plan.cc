@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "model/backbone.h"
+#include "model/rotary_rows.h"
 #include "model/vq.h"
 
 namespace dimoo {
@@ -41,14 +42,14 @@ int64_t available_bytes(const Device& device, int64_t limit) {
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
-  plan.weights = weight_bytes(source);
+  plan.weights = weight_bytes(source) + half_split_bytes(hyper, source);
   plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows);
   plan.logits = Backbone::logits_bytes(hyper, shape.head_rows, Slice::codes);
   plan.activations = Backbone::activation_bytes(hyper, shape.pass_rows) + device.scratch_bytes(shape.pass_rows, hyper.d_model, hyper.mlp);
-  plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
+  if (hyper.has_images()) plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
-  if (panel_budget < all) plan.vq += Vq::largest_panel_bytes(device, source);
+  if (panel_budget < all && hyper.has_images()) plan.vq += Vq::largest_panel_bytes(device, source);
   plan.panels = std::clamp<int64_t>(available - plan.needed(), 0, std::min(panel_budget, all));
   return plan;
 }

@@ -94,6 +94,8 @@ Json convert(const Json& options, const Progress& progress, const CancelToken& c
   const auto source = Source::open(options.string_or("source", ""));
   refuse_own_source(*source, output);
   const Hyperparameters hyper = read_hyperparameters(*source);
+  if (!hyper.has_images())
+    fail(Code::model_unsupported, source->path(), ": expected a checkpoint with an image tokenizer, got llama.cpp's text layout");
   Plan plan = make_plan(*source, hyper, rules);
 
   GgufWriter writer(output);

@@ -84,7 +84,7 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelTo
   perform(
       [&](Device& device) {
         weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision);
-        weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
+        if (weights->hyper.has_images()) weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
         weights->pass = std::make_unique<Pass>(device, *weights->backbone);
       },
       cancel);

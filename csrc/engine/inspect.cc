@@ -62,8 +62,7 @@ Json list_types(const Source& source) {
 Json inspect(const Json& options, const Progress& progress, const CancelToken& cancel) {
   const auto source = Source::open(options.string_or("source", ""));
   const std::string architecture = architecture_of(*source);
-  // llama.cpp's text files are listed, not judged: they have neither the keys nor the image tokenizer.
-  if (architecture != "llada") read_hyperparameters(*source);
+  read_hyperparameters(*source);
   int64_t bytes = 0, parameters = 0;
   for (const MappedFile& file : source->files()) bytes += static_cast<int64_t>(file.bytes().size());
   Json::Array tensors;

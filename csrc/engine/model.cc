@@ -18,7 +18,12 @@ void within(const char* what, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) bad(what, low, high, value);
 }
 
+void need_images(const Hyperparameters& hyper) {
+  if (!hyper.has_images()) fail(Code::model_unsupported, "expected a model with image codes, got one that answers in text only");
+}
+
 void check_picture(const PictureRequest& request, const Layout& layout, const Hyperparameters& hyper) {
+  need_images(hyper);
   within("cells", static_cast<int64_t>(request.cells.size()), layout.cells(), layout.cells());
   for (const int32_t code : request.cells) within("code", code, -1, hyper.vq.codebook_size - 1);
   if (request.schedule.kind == Schedule::Kind::table)
@@ -148,6 +153,7 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
 }
 
 std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel) {
+  need_images(weights_->hyper);
   const int64_t scale = weights_->hyper.vq.scale();
   if (width < scale || height < scale || width % scale || height % scale || static_cast<int64_t>(rgb.size()) != width * height * 3)
     fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ",
@@ -159,6 +165,7 @@ std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, 
 }
 
 std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel) {
+  need_images(weights_->hyper);
   within("grid rows", rows, 1, 4096);
   within("grid columns", columns, 1, 4096);
   within("codes", static_cast<int64_t>(codes.size()), rows * columns, rows * columns);
@@ -172,6 +179,7 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
 
 std::vector<uint8_t> Model::preview_table(CancelToken* cancel) {
   check_open();
+  need_images(weights_->hyper);
   std::lock_guard lock(weights_->preview_mutex);
   if (weights_->preview.empty()) weights_->preview = stored_preview_table(*weights_->source, weights_->hyper.vq);
   if (weights_->preview.empty())

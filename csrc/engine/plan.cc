@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/pass.h"
+#include "model/rotary_rows.h"
 #include "model/vq.h"
 
 namespace dimoo {
@@ -55,7 +56,7 @@ int64_t available_bytes(const Device& device, int64_t limit) {
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
-  plan.weights = weight_bytes(source);
+  plan.weights = weight_bytes(source) + half_split_bytes(hyper, source);
   plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows) + shape.held_kv;
   plan.logits = Backbone::logits_bytes(hyper, shape.code_rows, Slice::codes) +
                 Backbone::logits_bytes(hyper, shape.text_rows, Slice::vocabulary) + shape.held_logits +

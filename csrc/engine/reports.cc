@@ -157,6 +157,8 @@ Json plan_report(const Json& options) {
   const Hyperparameters hyper = read_hyperparameters(*source);
   const Json* image = source->generation().find("image");
   const auto standard = [&](const char* key, int64_t fallback) { return image ? image->int_or(key, fallback) : fallback; };
+  if (!hyper.has_images())
+    fail(Code::model_unsupported, source->path(), ": plan: expected a model with image codes, got one that answers in text only");
   const int64_t scale = hyper.vq.scale();
   RunShape shape;
   const Json* runs = options.find("runs");
@@ -237,7 +239,7 @@ Json model_report(const Model& model) {
   Json bytes(Json::Object{});
   bytes.set("weights", weight_bytes(*weights.source));
   Json info(Json::Object{});
-  info.set("name", model_name(*weights.source)).set("architecture", "lumina-dimoo");
+  info.set("name", model_name(*weights.source)).set("architecture", h.has_images() ? "lumina-dimoo" : "llada");
   info.set("format", weights.source->format() == Source::Format::gguf ? "gguf" : "safetensors").set("weights", main_type(*weights.source));
   info.set("embedded", false).set("sha256", weights.fingerprint).set("hyper", hyper).set("tokens", tokens);
   info.set("codebook_size", h.vq.codebook_size).set("code_offset", h.code_offset).set("scale", h.vq.scale());

@@ -1,4 +1,5 @@
-// One value = one Philox lane: key = seed, counter = (quad in the chunk, chunk, tensor, a stream of its own).
+// One value = one Philox lane: key = seed, counter = (quad in the chunk, chunk, tensor, a stream of its own). Layouts differ in the
+// order of rows, never in a value.
 #include "engine/synth.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "engine/stored_type.h"
 #include "engine/synth_tokenizer.h"
 #include "engine/tensor_stream.h"
+#include "model/rotary_rows.h"
 #include "source/gguf.h"
 
 namespace dimoo {
@@ -80,14 +82,26 @@ Spread spread_of(const ExpectedTensor& tensor, int64_t layers) {
   return {0.0f, static_cast<float>(std::sqrt(3.0 / inputs))};  // a uniform of this range has variance 1 / inputs
 }
 
-void fill_uniform(uint64_t seed, const Chunk& chunk, const Spread& spread, float* to) {
-  const auto index = static_cast<uint32_t>(chunk.first / kChunkValues), tensor = static_cast<uint32_t>(chunk.tensor);
-  for (int64_t i = 0; i < chunk.count; i += 4) {
-    const Words words = philox(seed, static_cast<uint32_t>(i / 4), index, tensor, kSynthStream);
-    for (int64_t j = i; j < std::min(i + 4, chunk.count); j++)
-      to[j] = spread.centre + spread.range * (2.0f * to_uniform(words.w[j - i]) - 1.0f);
+/// Values [first, first + count) of a tensor; `first` is a multiple of 4.
+void fill_uniform(uint64_t seed, size_t tensor, int64_t first, int64_t count, const Spread& spread, float* to) {
+  for (int64_t i = 0; i < count; i += 4) {
+    const int64_t at = first + i;
+    const Words words = philox(seed, static_cast<uint32_t>(at % kChunkValues / 4), static_cast<uint32_t>(at / kChunkValues),
+                               static_cast<uint32_t>(tensor), kSynthStream);
+    for (int64_t j = i; j < std::min(i + 4, count); j++) to[j] = spread.centre + spread.range * (2.0f * to_uniform(words.w[j - i]) - 1.0f);
   }
 }
+
+/// The same for a chunk of whole or cut rows of Q or K in llama.cpp's order: row f of the file holds row half_split_row(f).
+void fill_rotary_rows(uint64_t seed, const Chunk& chunk, int64_t cols, int64_t head_dim, const Spread& spread, float* to) {
+  for (int64_t done = 0; done < chunk.count;) {
+    const int64_t at = chunk.first + done, column = at % cols, count = std::min(cols - column, chunk.count - done);
+    fill_uniform(seed, chunk.tensor, half_split_row(at / cols, head_dim) * cols + column, count, spread, to + done);
+    done += count;
+  }
+}
+
+bool has_rotary_rows(const std::string& name) { return name.ends_with(".attn_q.weight") || name.ends_with(".attn_k.weight"); }
 
 void write_common(const std::string& architecture, const Shape& shape, DType type, GgufWriter& writer) {
   writer.set_string("general.architecture", architecture);
@@ -147,7 +161,12 @@ Json synth(const Json& options, const Progress& progress, const CancelToken& can
     spreads.push_back(spread_of(tensor, hyper.layers));
   }
   ThreadPool pool(static_cast<int>(options.int_or("threads", 0)));
-  const auto fill = [&](const Chunk& chunk, float* to) { fill_uniform(seed, chunk, spreads[chunk.tensor], to); };
+  const auto fill = [&](const Chunk& chunk, float* to) {
+    const OutTensor& tensor = tensors[chunk.tensor];
+    const Spread& spread = spreads[chunk.tensor];
+    if (llada && has_rotary_rows(tensor.name)) return fill_rotary_rows(seed, chunk, tensor.shape.back(), hyper.head_dim, spread, to);
+    fill_uniform(seed, chunk.tensor, chunk.first, chunk.count, spread, to);
+  };
   const auto done = [](const Chunk&) {};
   stream_tensors(writer, tensors, {fill, done}, pool, progress, "synth", cancel);
   const int64_t bytes = writer.file_bytes();

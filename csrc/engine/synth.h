@@ -8,8 +8,8 @@
 namespace dimoo {
 
 /// {shape: "tiny" | "0.5b" | "2b" | "8b", output, type, seed, layout?: "dimoo" | "llada", threads?} -> {tensors, bytes}.
-/// `llada` writes the transformer alone with llama.cpp's keys, for speed comparisons: rows of Q and K are random, so their
-/// order (neighbouring-pair rotary there, half-split here) is not permuted. request/invalid, output/failed, aborted.
+/// `llada` writes the transformer alone as llama.cpp's text architecture: the same values of the same seed, rows of Q and K in
+/// llama.cpp's order. request/invalid, output/failed, aborted.
 Json synth(const Json& options, const Progress& progress, const CancelToken& cancel);
 
 }  // namespace dimoo

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/rotary_rows.h"
 #include "source/quantize.h"
 
 namespace dimoo {
@@ -44,6 +45,11 @@ struct Backbone::Workspace {
 Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision)
     : device_(device), hyper_(hyper) {
   const auto matrix = [&](const std::string& name) { return device.prepare(host(source, name), precision); };
+  const auto rotated = [&](const std::string& name) {
+    HostTensor tensor = host(source, name);
+    if (hyper.rotary_rows == RotaryRows::neighbours) tensor.data = half_split_.emplace_back(half_split_rows(tensor, hyper.head_dim)).data();
+    return device.prepare(tensor, precision);
+  };
   const auto vector = [&](const std::string& name) {
     const std::vector<float> values = host_vector(source, name);
     owned_.push_back(device.allocate(static_cast<int64_t>(values.size()) * 4));
@@ -55,11 +61,11 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
   out_norm_ = vector("output_norm.weight");
   const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
   head_ = device.prepare(output, precision);
-  head_codes_ = device.prepare(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
+  if (hyper.has_images()) head_codes_ = device.prepare(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
   for (int64_t i = 0; i < hyper.layers; i++) {
     const std::string name = "blk." + std::to_string(i) + ".";
-    blocks_.push_back({vector(name + "attn_norm.weight"), vector(name + "ffn_norm.weight"), matrix(name + "attn_q.weight"),
-                       matrix(name + "attn_k.weight"), matrix(name + "attn_v.weight"), matrix(name + "attn_output.weight"),
+    blocks_.push_back({vector(name + "attn_norm.weight"), vector(name + "ffn_norm.weight"), rotated(name + "attn_q.weight"),
+                       rotated(name + "attn_k.weight"), matrix(name + "attn_v.weight"), matrix(name + "attn_output.weight"),
                        matrix(name + "ffn_gate.weight"), matrix(name + "ffn_up.weight"), matrix(name + "ffn_down.weight")});
   }
 }
@@ -77,7 +83,7 @@ int64_t Backbone::panel_bytes(const Device& device, const Hyperparameters& hyper
   for (const ExpectedTensor& expected : expected_tensors(hyper))
     if (expected.matrix && expected.name.starts_with("blk.")) bytes += device.panel_bytes(host(source, expected.name), precision);
   const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
-  return bytes + device.panel_bytes(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
+  return bytes + device.panel_bytes(hyper.has_images() ? output.slice(hyper.code_offset, hyper.vq.codebook_size) : output, precision);
 }
 
 void Backbone::reserve(int64_t rows) {

@@ -69,7 +69,8 @@ class Backbone {
 
   Device& device_;
   Hyperparameters hyper_;
-  std::vector<Buffer> owned_;  // norm vectors
+  std::vector<Buffer> owned_;                       // norm vectors
+  std::vector<std::vector<std::byte>> half_split_;  // Q and K of llama.cpp's files, rows put back
   std::unique_ptr<Weight> embedding_, head_codes_, head_;
   Tensor out_norm_;
   std::vector<Block> blocks_;

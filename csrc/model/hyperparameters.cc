@@ -11,7 +11,7 @@
 namespace dimoo {
 namespace {
 
-constexpr std::string_view kArchitecture = "lumina-dimoo";
+constexpr std::string_view kArchitecture = "lumina-dimoo", kTextArchitecture = "llada";
 
 struct Role {
   int32_t TokenRoles::*id;
@@ -118,6 +118,7 @@ Hyperparameters read_folder(const Source& source) {
   hyper.rope_theta = static_cast<float>(config.double_or("rope_theta", 10000.0));
   hyper.rms_eps = static_cast<float>(config.double_or("rms_norm_eps", 1e-5));
   hyper.head_dim = hyper.heads > 0 ? hyper.d_model / hyper.heads : 0;
+  hyper.tied = config.bool_or("weight_tying", false);
   if (const Json* vq = source.settings().find("vq"); vq && !vq->is_null()) read_vq_config(source, *vq, hyper.vq);
   if (source.tokenizer_json().empty()) fail(Code::model_corrupt, source.path(), ": expected tokenizer.json");
   const Json tokenizer = Json::parse(source.tokenizer_json(), source.path() + "/tokenizer.json");
@@ -134,30 +135,40 @@ Hyperparameters read_folder(const Source& source) {
   return hyper;
 }
 
-Hyperparameters read_gguf(const Source& source) {
+/// What else llama.cpp's keys could ask of the forward pass.
+void refuse_unsupported_keys(const Source& source, const Hyperparameters& hyper) {
   const Json& keys = source.settings();
-  const std::string architecture = keys.string_or("general.architecture", "");
-  if (architecture != kArchitecture)
-    fail(Code::model_unsupported, source.path(), ": general.architecture: expected ", kArchitecture, ", got ", architecture);
+  for (const char* name : {"llada.rope.dimension_count", "llada.attention.value_length"})
+    if (const int64_t value = keys.int_or(name, hyper.head_dim); value != hyper.head_dim)
+      fail(Code::model_unsupported, source.path(), ": ", name, ": expected ", hyper.head_dim, ", got ", value);
+  if (const std::string scaling = keys.string_or("llada.rope.scaling.type", "none"); scaling != "none")
+    fail(Code::model_unsupported, source.path(), ": llada.rope.scaling.type: expected none, got ", scaling);
+}
+
+/// Roles by the tokens' strings where the file has a tokenizer; mask and end of text as its keys say.
+void read_text_roles(const Json& keys, TokenRoles& roles) {
+  if (const Json* tokens = keys.find("tokenizer.ggml.tokens"); tokens && tokens->is_array()) {
+    const Json::Array& texts = tokens->as_array();
+    for (size_t id = 0; id < texts.size(); id++)
+      for (const Role& role : kRoles)
+        if (texts[id].is_string() && texts[id].as_string() == role.text) roles.*role.id = static_cast<int32_t>(id);
+  }
+  const auto given = [&](const char* key, int32_t& id) {
+    id = static_cast<int32_t>(std::clamp<int64_t>(keys.int_or(key, id), -1, INT32_MAX));
+  };
+  given("tokenizer.ggml.mask_token_id", roles.mask);
+  given("tokenizer.ggml.eos_token_id", roles.end_of_text);
+}
+
+/// The keys of the image codes and the VQ.
+void read_image_keys(const Source& source, Hyperparameters& hyper) {
+  const Json& keys = source.settings();
   const auto key = [&](const char* name) { return std::string(kArchitecture) + "." + name; };
   const auto number = [&](const char* name) {
     const Json* value = keys.find(key(name));
     if (!value || !value->is_number()) fail(Code::model_corrupt, source.path(), ": expected the key ", key(name));
     return value->as_int();
   };
-  Hyperparameters hyper;
-  hyper.context_length = keys.int_or(key("context_length"), 0);
-  hyper.d_model = bounded(source, "width", number("embedding_length"), 8, kMostWidth);
-  hyper.layers = number("block_count");
-  hyper.mlp = number("feed_forward_length");
-  hyper.vocab = bounded(source, "vocabulary", number("vocab_size"), 2, kMostRows);
-  hyper.heads = number("attention.head_count");
-  hyper.kv_heads = keys.int_or(key("attention.head_count_kv"), hyper.heads);
-  hyper.head_dim = keys.int_or(key("attention.key_length"), hyper.heads > 0 ? hyper.d_model / hyper.heads : 0);
-  hyper.rms_eps = static_cast<float>(keys.double_or(key("attention.layer_norm_rms_epsilon"), 1e-5));
-  hyper.rope_theta = static_cast<float>(keys.double_or(key("rope.freq_base"), 10000.0));
-  if (keys.bool_or(key("attention.causal"), false))
-    fail(Code::model_unsupported, source.path(), ": ", key("attention.causal"), ": expected false, got true");
   for (const Role& role : kRoles)
     hyper.tokens.*role.id = static_cast<int32_t>(std::clamp<int64_t>(keys.int_or(key("token.") + role.key, -1), -1, INT32_MAX));
   hyper.vq.codebook_size = bounded(source, "codebook", number("image.codebook_size"), 1, kMostRows);
@@ -172,14 +183,48 @@ Hyperparameters read_gguf(const Source& source) {
   if (const int64_t offset = number("image.code_offset"); offset != hyper.code_offset)
     fail(Code::model_unsupported, source.path(), ": image.code_offset: expected ", hyper.code_offset, " (rows minus codebook), got ",
          offset);
+}
+
+Hyperparameters read_gguf(const Source& source) {
+  const Json& keys = source.settings();
+  const std::string architecture = keys.string_or("general.architecture", "");
+  const bool text_only = architecture == kTextArchitecture;
+  if (architecture != kArchitecture && !text_only)
+    fail(Code::model_unsupported, source.path(), ": general.architecture: expected ", kArchitecture, " or ", kTextArchitecture, ", got ",
+         architecture);
+  const auto key = [&](const char* name) { return architecture + "." + name; };
+  const auto number = [&](const char* name) {
+    const Json* value = keys.find(key(name));
+    if (!value || !value->is_number()) fail(Code::model_corrupt, source.path(), ": expected the key ", key(name));
+    return value->as_int();
+  };
+  Hyperparameters hyper;
+  hyper.context_length = keys.int_or(key("context_length"), 0);
+  hyper.d_model = bounded(source, "width", number("embedding_length"), 8, kMostWidth);
+  hyper.layers = number("block_count");
+  hyper.mlp = number("feed_forward_length");
+  const SourceTensor* table = text_only && !keys.find(key("vocab_size")) ? source.find("token_embd.weight") : nullptr;
+  hyper.vocab = bounded(source, "vocabulary", table ? table->shape.front() : number("vocab_size"), 2, kMostRows);
+  hyper.heads = number("attention.head_count");
+  hyper.kv_heads = keys.int_or(key("attention.head_count_kv"), hyper.heads);
+  hyper.head_dim = keys.int_or(key("attention.key_length"), hyper.heads > 0 ? hyper.d_model / hyper.heads : 0);
+  hyper.rms_eps = static_cast<float>(keys.double_or(key("attention.layer_norm_rms_epsilon"), 1e-5));
+  hyper.rope_theta = static_cast<float>(keys.double_or(key("rope.freq_base"), 10000.0));
+  if (keys.bool_or(key("attention.causal"), false))
+    fail(Code::model_unsupported, source.path(), ": ", key("attention.causal"), ": expected false, got true");
+  if (!text_only) {
+    read_image_keys(source, hyper);
+    return hyper;
+  }
+  hyper.code_offset = static_cast<int32_t>(hyper.vocab);
+  hyper.rotary_rows = RotaryRows::neighbours;
+  hyper.tied = !source.find("output.weight");
+  refuse_unsupported_keys(source, hyper);
+  read_text_roles(keys, hyper.tokens);
   return hyper;
 }
 
-void check_numbers(const Source& source, const Hyperparameters& hyper) {
-  bounded(source, "layers", hyper.layers, 1, 1024);
-  bounded(source, "heads", hyper.heads, 1, 1024);
-  bounded(source, "key/value heads", hyper.kv_heads, 1, hyper.heads);
-  bounded(source, "MLP width", hyper.mlp, 1, 1 << 19);
+void check_vq(const Source& source, const Hyperparameters& hyper) {
   bounded(source, "codebook", hyper.vq.codebook_size, 1, hyper.vocab - 1);
   bounded(source, "VQ levels", static_cast<int64_t>(hyper.vq.channels.size()), 1, 8);
   bounded(source, "VQ layers per block", hyper.vq.layers_per_block, 1, 16);
@@ -191,80 +236,40 @@ void check_numbers(const Source& source, const Hyperparameters& hyper) {
       fail(Code::model_corrupt, source.path(), ": VQ channels must be a multiple of the norm's groups ", hyper.vq.norm_groups, ", got ",
            channels);
   }
+}
+
+void check_roles(const Source& source, const Hyperparameters& hyper) {
+  for (const Role& role : kRoles) {
+    const int32_t id = hyper.tokens.*role.id;
+    const bool needed = hyper.has_images() || role.id == &TokenRoles::mask || role.id == &TokenRoles::end_of_text;
+    if ((id < 0 && needed) || id >= hyper.code_offset)
+      fail(Code::model_unsupported, source.path(), ": token ", role.text, ": expected an id in 0..", hyper.code_offset - 1, ", got ",
+           id < 0 ? std::string("none") : std::to_string(id));
+  }
+}
+
+/// Biases, scaled rotary and the like: tensors of a text file that the forward pass would leave out.
+void refuse_unknown_tensors(const Source& source, const std::vector<ExpectedTensor>& expected) {
+  if (source.tensors().size() == expected.size()) return;
+  for (const SourceTensor& tensor : source.tensors())
+    if (std::none_of(expected.begin(), expected.end(), [&](const ExpectedTensor& known) { return known.name == tensor.name; }))
+      fail(Code::model_unsupported, source.path(), ": tensor ", tensor.name, ": expected none of this name, got one");
+}
+
+void check_numbers(const Source& source, const Hyperparameters& hyper) {
+  bounded(source, "layers", hyper.layers, 1, 1024);
+  bounded(source, "heads", hyper.heads, 1, 1024);
+  bounded(source, "key/value heads", hyper.kv_heads, 1, hyper.heads);
+  bounded(source, "MLP width", hyper.mlp, 1, 1 << 19);
   if (hyper.d_model % hyper.heads || hyper.head_dim != hyper.d_model / hyper.heads || hyper.heads % hyper.kv_heads || hyper.head_dim % 2)
     fail(Code::model_corrupt, source.path(), ": ", hyper.heads, " heads of ", hyper.head_dim, " with ", hyper.kv_heads,
          " key/value heads do not fit a width of ", hyper.d_model);
   if (!(hyper.rope_theta > 0) || !(hyper.rms_eps >= 0) || !std::isfinite(hyper.rope_theta) || !std::isfinite(hyper.rms_eps))
     fail(Code::model_corrupt, source.path(), ": rope base and epsilon must be positive and finite, got ", hyper.rope_theta, " and ",
          hyper.rms_eps);
-  for (const Role& role : kRoles)
-    if (const int32_t id = hyper.tokens.*role.id; id < 0 || id >= hyper.code_offset)
-      fail(Code::model_unsupported, source.path(), ": token ", role.text, ": expected an id in 0..", hyper.code_offset - 1, ", got ",
-           id < 0 ? std::string("none") : std::to_string(id));
 }
 
 }  // namespace
-
-std::vector<ExpectedTensor> expected_tensors(const Hyperparameters& hyper) {
-  const int64_t d = hyper.d_model, kv = hyper.kv_heads * hyper.head_dim, mlp = hyper.mlp;
-  std::vector<ExpectedTensor> all{{"token_embd.weight", {hyper.vocab, d}, true}, {"output_norm.weight", {d}, false}};
-  for (int64_t i = 0; i < hyper.layers; i++) {
-    const std::string block = "blk." + std::to_string(i) + ".";
-    all.push_back({block + "attn_norm.weight", {d}, false});
-    all.push_back({block + "attn_q.weight", {d, d}, true});
-    all.push_back({block + "attn_k.weight", {kv, d}, true});
-    all.push_back({block + "attn_v.weight", {kv, d}, true});
-    all.push_back({block + "attn_output.weight", {d, d}, true});
-    all.push_back({block + "ffn_norm.weight", {d}, false});
-    all.push_back({block + "ffn_gate.weight", {mlp, d}, true});
-    all.push_back({block + "ffn_up.weight", {mlp, d}, true});
-    all.push_back({block + "ffn_down.weight", {d, mlp}, true});
-  }
-  if (!hyper.tied) all.push_back({"output.weight", {hyper.vocab, d}, true});
-  append_vq_tensors(hyper.vq, all);
-  return all;
-}
-
-void append_vq_tensors(const VqHyperparameters& vq, std::vector<ExpectedTensor>& all) {
-  const auto conv = [&](const std::string& name, int64_t in, int64_t out, int64_t size) {
-    all.push_back({"vq." + name + ".weight", {out, in, size, size}, false});
-    all.push_back({"vq." + name + ".bias", {out}, false});
-  };
-  const auto norm = [&](const std::string& name, int64_t channels) {
-    all.push_back({"vq." + name + ".weight", {channels}, false});
-    all.push_back({"vq." + name + ".bias", {channels}, false});
-  };
-  const auto residual = [&](const std::string& name, int64_t in, int64_t out) {
-    norm(name + ".norm1", in), conv(name + ".conv1", in, out, 3), norm(name + ".norm2", out), conv(name + ".conv2", out, out, 3);
-    if (in != out) conv(name + ".conv_shortcut", in, out, 1);
-  };
-  const auto& c = vq.channels;
-  const size_t levels = c.size();
-  const int64_t top = c.back();
-  conv("encoder.conv_in", 3, c[0], 3);
-  for (size_t i = 0; i < levels; i++) {
-    const std::string level = "encoder.down_blocks." + std::to_string(i);
-    for (int64_t j = 0; j < vq.layers_per_block; j++)
-      residual(level + ".resnets." + std::to_string(j), j == 0 && i > 0 ? c[i - 1] : c[i], c[i]);
-    if (i + 1 < levels) conv(level + ".downsamplers.0.conv", c[i], c[i], 3);
-  }
-  for (const char* side : {"encoder", "decoder"})
-    for (int j = 0; j < 2; j++) residual(std::string(side) + ".mid_block.resnets." + std::to_string(j), top, top);
-  norm("encoder.conv_norm_out", top);
-  conv("encoder.conv_out", top, vq.latent_channels, 3);
-  conv("quant_conv", vq.latent_channels, vq.embed_dim, 1);
-  all.push_back({"vq.quantize.embedding.weight", {vq.codebook_size, vq.embed_dim}, false});
-  conv("post_quant_conv", vq.embed_dim, vq.latent_channels, 1);
-  conv("decoder.conv_in", vq.latent_channels, top, 3);
-  for (size_t i = 0; i < levels; i++) {
-    const std::string level = "decoder.up_blocks." + std::to_string(i);
-    const int64_t width = c[levels - 1 - i], before = i == 0 ? top : c[levels - i];
-    for (int64_t j = 0; j <= vq.layers_per_block; j++) residual(level + ".resnets." + std::to_string(j), j == 0 ? before : width, width);
-    if (i + 1 < levels) conv(level + ".upsamplers.0.conv", width, width, 3);
-  }
-  norm("decoder.conv_norm_out", c[0]);
-  conv("decoder.conv_out", c[0], 3, 3);
-}
 
 Hyperparameters read_hyperparameters(const Source& source) {
   Hyperparameters hyper;
@@ -274,15 +279,19 @@ Hyperparameters read_hyperparameters(const Source& source) {
     if (error.text().starts_with(source.path())) throw;
     fail(error.code(), source.path(), ": settings: ", error.text());
   }
+  const bool text_only = hyper.rotary_rows == RotaryRows::neighbours;
   check_numbers(source, hyper);
-  hyper.tied = source.format() == Source::Format::safetensors && source.settings().find("config")->bool_or("weight_tying", false);
+  if (!text_only) check_vq(source, hyper);
+  check_roles(source, hyper);
+  const std::vector<ExpectedTensor> all = expected_tensors(hyper);
   std::string wrong;
-  for (const ExpectedTensor& expected : expected_tensors(hyper)) {
+  for (const ExpectedTensor& expected : all) {
     const SourceTensor* tensor = source.find(expected.name);
     if (tensor && tensor->shape == expected.shape && tensor->type != DType::i8 && tensor->type != DType::i32) continue;
     wrong += text(wrong.empty() ? "" : "; ", expected.name, tensor ? " has another shape or type" : " is missing");
   }
   if (!wrong.empty()) fail(Code::model_corrupt, source.path(), ": ", wrong);
+  if (text_only) refuse_unknown_tensors(source, all);
   return hyper;
 }
 

@@ -1,5 +1,5 @@
 // The numbers of a checkpoint, read from a Hugging Face folder (config.json with its null fields and fallbacks) or from GGUF
-// keys, checked against the tensors, and written back as GGUF keys (design.md "Files").
+// keys, ours or llama.cpp's `llada` (text only), checked against the tensors, and written back as GGUF keys (design.md "Files").
 #pragma once
 #include <cstdint>
 #include <string>
@@ -23,8 +23,12 @@ struct VqHyperparameters {
   int64_t embed_dim = 64;
   int64_t norm_groups = 32;
   int64_t codebook_size = 0;
-  int64_t scale() const { return int64_t{1} << (channels.size() - 1); }  // pixels per cell
+  int64_t scale() const { return channels.empty() ? 1 : int64_t{1} << (channels.size() - 1); }  // pixels per cell
 };
+
+/// How the rows of Q and K lie within a head of the file: as the original has them, or as llama.cpp reorders them for rotary on
+/// neighbouring pairs (undone at load, model/rotary_rows.h).
+enum class RotaryRows { half_split, neighbours };
 
 struct Hyperparameters {
   int64_t d_model = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp = 0;
@@ -33,9 +37,13 @@ struct Hyperparameters {
   float rope_theta = 500000.0f;
   float rms_eps = 1e-5f;
   TokenRoles tokens;
-  int32_t code_offset = 0;  // id of code 0 = vocab - codebook size
+  int32_t code_offset = 0;  // id of code 0 = vocab - codebook size (vocab: no pictures)
   bool tied = false;        // the output matrix is the embedding
+  RotaryRows rotary_rows = RotaryRows::half_split;
   VqHyperparameters vq;
+
+  /// False for llama.cpp's text files: no image codes, no VQ, and of the token roles only mask and end of text are certain.
+  bool has_images() const { return vq.codebook_size > 0; }
 };
 
 /// A tensor that a checkpoint must have; shape outermost first.

@@ -14,6 +14,16 @@
 namespace dimoo {
 namespace {
 
+/// The keys of llama.cpp's tokenizer, as they are; empty without one.
+std::string ggml_tokenizer(const Json& keys) {
+  const std::string model = keys.string_or("tokenizer.ggml.model", "no_vocab");
+  if (model == "no_vocab") return "";
+  Json found = Json(Json::Object{}).set("model", model).set("pre", keys.string_or("tokenizer.ggml.pre", "default"));
+  for (const char* name : {"tokens", "token_type", "merges"})
+    if (const Json* list = keys.find(text("tokenizer.ggml.", name))) found.set(name, *list);
+  return Json(Json::Object{}).set("ggml", std::move(found)).dump();
+}
+
 class GgufFile : public Source {
  public:
   explicit GgufFile(const std::string& path) {
@@ -24,11 +34,16 @@ class GgufFile : public Source {
     settings_ = std::move(gguf.metadata);
     if (const Json* tokenizer = settings_.find("tokenizer.huggingface.json"); tokenizer && tokenizer->is_string())
       tokenizer_ = tokenizer->as_string();
+    else if (settings_.string_or("general.architecture", "") == "llada")
+      tokenizer_ = ggml_ = ggml_tokenizer(settings_);
     if (const Json* defaults = settings_.find("lumina-dimoo.generation.json"); defaults && defaults->is_string())
       generation_ = Json::parse(defaults->as_string(), path + ": lumina-dimoo.generation.json");
     index_tensors();
   }
   Format format() const override { return Format::gguf; }
+
+ private:
+  std::string ggml_;
 };
 
 }  // namespace

@@ -43,7 +43,8 @@ class Source {
   /// GGUF: the metadata as one JSON object, key -> value ("general.architecture": "lumina-dimoo"; arrays as arrays). Folder: {"config":
   /// config.json, "vq": vqvae/config.json or null}.
   const Json& settings() const { return settings_; }
-  /// tokenizer.json, byte for byte; empty when there is none.
+  /// tokenizer.json, byte for byte; of a `llada` file the keys {"ggml": {model, pre, tokens, token_type, merges}} of
+  /// `tokenizer.ggml.*` as JSON (lib/prompt/ggml-tokenizer.ts reads them); empty when there is none.
   std::string_view tokenizer_json() const { return tokenizer_; }
   /// The defaults object (design.md "Files": {image, edit, text}); an empty object when there is none.
   const Json& generation() const { return generation_; }
@@ -59,7 +60,7 @@ class Source {
   std::vector<uint32_t> by_name_;
   Json settings_;
   Json generation_{Json::Object{}};
-  std::string_view tokenizer_;  // into a mapping of files_
+  std::string_view tokenizer_;  // into a mapping of files_, the settings or a member
 };
 
 }  // namespace dimoo

@@ -1,7 +1,5 @@
-// The token sequences around the picture: one prefix per branch, one suffix for all (golden README section 5). The grid with
-// its row ends is laid out by the core. A branch's sequence: prompt, <answer>, <IMAGE>, grid, </IMAGE>, </answer>.
-import type { TextCoder } from './text.js'
-import { textToImagePrompt, unconditionalPrompt } from './templates.js'
+// The token sequences around the target, one prefix and one suffix per branch (golden README sections 5, 7 and 8). The target, with
+// its row ends, is laid out by the core. Pictures stand before the last token of the prompt, which is </user>.
 
 /** Ids of the tokens with a role, from the model's files. */
 export interface TokenRoles {
@@ -16,26 +14,119 @@ export interface TokenRoles {
   readonly answer_end: number
 }
 
+/** What a layout needs of a model. */
+export interface Vocabulary {
+  readonly tokens: TokenRoles
+  /** Id of code 0. */
+  readonly code_offset: number
+}
+
+/** A picture as codes on its grid, row by row. */
+export interface CodedImage {
+  readonly rows: number
+  readonly columns: number
+  readonly codes: Int32Array
+}
+
 export interface Branches {
-  /** The conditional prefix, then the unconditional one unless guidance is 0. */
+  /** What stands before the target, one per branch, the conditional one first. */
   readonly prefixes: readonly Int32Array[]
-  /** One weight per unconditional prefix. */
+  readonly suffixes: readonly Int32Array[]
+  /** One weight per branch after the first. */
   readonly guidance: readonly number[]
-  readonly suffix: Int32Array
-  /** Tokens of the prompt's string, template included. */
+  /** Tokens of the conditional prefix without the markers that open the target. */
   readonly promptTokens: number
 }
 
-/** Branches of a text-to-image run; at once where the prompt is short. */
-export function textToImageBranches(prompt: string, guidance: number, coder: TextCoder, tokens: TokenRoles): Branches | Promise<Branches> {
-  const lay = (ids: Int32Array): Int32Array => Int32Array.from([...ids, tokens.answer_begin, tokens.image_begin])
-  const build = (conditional: Int32Array, unconditional: Int32Array): Branches => ({
-    prefixes: guidance > 0 ? [lay(conditional), lay(unconditional)] : [lay(conditional)],
-    guidance: guidance > 0 ? [guidance] : [],
-    suffix: Int32Array.of(tokens.image_end, tokens.answer_end),
-    promptTokens: conditional.length,
-  })
-  const conditional = coder.encode(textToImagePrompt(prompt))
-  const unconditional = coder.encode(unconditionalPrompt()) as Int32Array // shorter than any limit
-  return conditional instanceof Promise ? conditional.then((ids) => build(ids, unconditional)) : build(conditional, unconditional)
+/** Ids of the two prompts of a picture task. */
+export interface PromptIds {
+  readonly conditional: Int32Array
+  readonly unconditional: Int32Array
+}
+
+/** `<IMAGE>`, rows that each end with a row end, `</IMAGE>`. */
+export function imageTokens({ rows, columns, codes }: CodedImage, { tokens, code_offset }: Vocabulary): Int32Array {
+  const ids = new Int32Array(rows * (columns + 1) + 2).fill(tokens.row_end)
+  for (let row = 0; row < rows; row++) {
+    const line = codes.subarray(row * columns, (row + 1) * columns)
+    ids.set(
+      line.map((code) => code + code_offset),
+      1 + row * (columns + 1),
+    )
+  }
+  ids[0] = tokens.image_begin
+  ids[ids.length - 1] = tokens.image_end
+  return ids
+}
+
+/**
+ * The same picture as the released understanding script inserts it: the finished list is split into rows once more, so that row ends
+ * are doubled and shifted and everything after the first rows * columns entries is lost (golden README section 8).
+ */
+export function doubledImageTokens(image: CodedImage, vocabulary: Vocabulary): Int32Array {
+  const { rows, columns } = image
+  const clean = imageTokens(image, vocabulary)
+  const ids = new Int32Array(rows * (columns + 1)).fill(vocabulary.tokens.row_end)
+  for (let row = 0; row < rows; row++) ids.set(clean.subarray(row * columns, (row + 1) * columns), row * (columns + 1))
+  return ids
+}
+
+/** The prompt with pictures before its last token. */
+export function insertImages(prompt: Int32Array, images: readonly Int32Array[]): Int32Array {
+  return concat(prompt.subarray(0, -1), ...images, prompt.subarray(-1))
+}
+
+/** Pictures from a text (also where parts of the picture are given): one unconditional branch, if guidance is over 0. */
+export function textBranches({ conditional, unconditional }: PromptIds, guidance: number, { tokens }: Vocabulary): Branches {
+  return pictureBranches(guidance > 0 ? [conditional, unconditional] : [conditional], guidance > 0 ? [guidance] : [], tokens)
+}
+
+/**
+ * Pictures from a text and pictures. With guidance three branches: everything; `<uncondition>` for the text, pictures kept; the
+ * text, pictures left out. All three where one of the weights is over 0, as in the original.
+ */
+export function imageBranches(
+  prompts: PromptIds,
+  images: readonly Int32Array[],
+  guidance: { readonly text: number; readonly image: number },
+  { tokens }: Vocabulary,
+): Branches {
+  const conditional = insertImages(prompts.conditional, images)
+  if (!(guidance.text > 0 || guidance.image > 0)) return pictureBranches([conditional], [], tokens)
+  const all = [conditional, insertImages(prompts.unconditional, images), prompts.conditional]
+  return pictureBranches(all, [guidance.text, guidance.image], tokens)
+}
+
+function pictureBranches(prompts: readonly Int32Array[], guidance: readonly number[], tokens: TokenRoles): Branches {
+  return {
+    prefixes: prompts.map((ids) => concat(ids, [tokens.answer_begin, tokens.image_begin])),
+    suffixes: prompts.map(() => Int32Array.of(tokens.image_end, tokens.answer_end)),
+    guidance,
+    promptTokens: prompts[0]!.length,
+  }
+}
+
+/** An answer. With guidance the second branch is as long, all of it MASK: prompt, pictures and both answer markers. */
+export function answerBranches(prompt: Int32Array, images: readonly Int32Array[], guidance: number, { tokens }: Vocabulary): Branches {
+  const asked = images.length > 0 ? insertImages(prompt, images) : prompt
+  const prefix = concat(asked, [tokens.answer_begin])
+  const suffix = Int32Array.of(tokens.answer_end)
+  const masked = (ids: Int32Array): Int32Array => new Int32Array(ids.length).fill(tokens.mask)
+  const guided = guidance > 0
+  return {
+    prefixes: guided ? [prefix, masked(prefix)] : [prefix],
+    suffixes: guided ? [suffix, masked(suffix)] : [suffix],
+    guidance: guided ? [guidance] : [],
+    promptTokens: asked.length,
+  }
+}
+
+function concat(...parts: readonly ArrayLike<number>[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
 }

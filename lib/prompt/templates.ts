@@ -1,19 +1,88 @@
-// The prompt strings that the model was trained with (golden README section 5). Text goes in as it is: added tokens such as
-// <IMAGE> inside a prompt are tokens there too.
+// The prompt strings that the model was trained with (golden README sections 5, 7 and 8). Text goes in as it is: added tokens such
+// as <IMAGE> inside a prompt are tokens there too.
 
-const SYSTEM = 'Generate an image according to the text prompt.'
+/** The sentence that stands first, by kind of task. */
+const SYSTEM = {
+  generate: 'Generate an image according to the text prompt.',
+  edit: 'Generate an image applying the following editing instruction based on the original image.',
+  predict: 'Perform dense prediction on the given images.',
+  control: 'Generate an image according to the text prompt and the given control image.',
+  subject: 'Generate an image according to the text prompt and the given object image.',
+  view: 'Generate a view-image based on the given image.',
+  style: 'Transform the current image into the style of the provided image.',
+  // What the released scripts fall back to for an edit type that they do not know, `canny_pred` among them.
+  generic: 'Generate an image according to the prompt and image.',
+} as const
+
+const UNDERSTAND =
+  'You are a multimodal model that can process both text and images. Answer the following question based on the provided images. ' +
+  'Analyze each image and combine relevant details to answer.'
+
 const UNCONDITION = '<uncondition>'
 
-function template(text: string): string {
-  return `<system>${SYSTEM}</system><user>${text}</user>`
+/** What the branches of a picture task read. */
+export interface Prompts {
+  readonly conditional: string
+  readonly unconditional: string
 }
 
-/** What the conditional branch reads. */
-export function textToImagePrompt(prompt: string): string {
-  return template(prompt)
+/** Picture tasks whose user text is the caller's. */
+export type TextedPrompt = 'generate' | 'edit' | 'control' | 'subject' | 'generic'
+
+export const MAP_NAMES = {
+  canny: 'canny edge map',
+  hed: 'hed edge map',
+  normal: 'normal map',
+  sam2mask: 'sam2 mask',
+  depth: 'depth map',
+  openpose: 'pose estimation map',
+} as const
+
+/** A map that is read from a picture. */
+export type MapKind = keyof typeof MAP_NAMES
+
+function template(system: string, user: string): string {
+  return `<system>${system}</system><user>${user}</user>`
 }
 
-/** What the unconditional branch reads. */
-export function unconditionalPrompt(): string {
-  return template(UNCONDITION)
+function prompts(kind: keyof typeof SYSTEM, user: string): Prompts {
+  return { conditional: template(SYSTEM[kind], user), unconditional: template(SYSTEM[kind], UNCONDITION) }
+}
+
+/** The caller's text under the sentence of its task. */
+export function textedPrompts(kind: TextedPrompt, text: string): Prompts {
+  return prompts(kind, text)
+}
+
+/** Dense prediction, as it was meant: the released scripts miss this branch for their own `*_pred` edit types. */
+export function mapPrompts(map: MapKind): Prompts {
+  return prompts('predict', `Generate a ${MAP_NAMES[map]} according to the image.`)
+}
+
+/** Style transfer has no text of its own: the sentence stands in both places. */
+export function stylePrompts(): Prompts {
+  return prompts('style', SYSTEM.style)
+}
+
+/** `view`: the word for it, e.g. "left". */
+export function viewPrompts(view: string): Prompts {
+  return prompts('view', `Generate the ${view} view based on the provided front view.`)
+}
+
+/** One question about pictures. */
+export function understandPrompt(question: string): string {
+  return template(UNDERSTAND, question)
+}
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
+/** A conversation that ends with the user: earlier turns as `<user>...</user><answer>...</answer>`. */
+export function chatPrompt(messages: readonly ChatMessage[]): string {
+  const system = messages.find((message) => message.role === 'system')?.content ?? UNDERSTAND
+  const tag = { user: 'user', assistant: 'answer' } as const
+  const turns = messages.flatMap(({ role, content }) => (role === 'system' ? [] : `<${tag[role]}>${content}</${tag[role]}>`))
+  return `<system>${system}</system>${turns.join('')}`
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterAll, describe, expect, test } from 'vitest'
 import { mendPattern } from '../../lib/prompt/pattern.js'
-import { textToImagePrompt, unconditionalPrompt } from '../../lib/prompt/templates.js'
+import { textedPrompts } from '../../lib/prompt/templates.js'
 import { TextCoder } from '../../lib/prompt/text.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 import { bigTokenizer } from './big-tokenizer.js'
@@ -44,8 +44,7 @@ test('prompts become the recorded strings and ids', () => {
     t2i: { prompt: string; input_prompt: string; uncon_prompt: string; ids: number[]; uncon_ids: number[] }[]
   }
   for (const one of t2i) {
-    expect(textToImagePrompt(one.prompt)).toBe(one.input_prompt)
-    expect(unconditionalPrompt()).toBe(one.uncon_prompt)
+    expect(textedPrompts('generate', one.prompt)).toEqual({ conditional: one.input_prompt, unconditional: one.uncon_prompt })
     expect([...tokenizer.encode(one.input_prompt)]).toEqual(one.ids)
     expect([...tokenizer.encode(one.uncon_prompt)]).toEqual(one.uncon_ids)
   }

@@ -13,6 +13,8 @@ export const colors = {
 } as const
 export const backgrounds = { white: [250, 250, 250], gray: [160, 160, 160], black: [20, 20, 20] } as const
 export const shapes = ['circle', 'square', 'triangle', 'star', 'cross', 'diamond'] as const
+export const small = 7
+export const large = 14
 export const numbers = ['none', 'one', 'two', 'three', 'four'] as const
 export type Color = keyof typeof colors
 export type Background = keyof typeof backgrounds
@@ -63,24 +65,36 @@ function starDistance(x: number, y: number, r: number): number {
   return cross / -Math.hypot(edge[0], edge[1])
 }
 
+/** Pixels from the middle of the pixel (column, row) to the thing's outline, negative inside. */
+export function outline(thing: Pick<Thing, 'shape' | 'x' | 'y' | 'radius'>, column: number, row: number): number {
+  return distance(thing.shape, (column + 0.5 - thing.x) * 2, (row + 0.5 - thing.y) * 2, thing.radius * 2) / 2
+}
+
 /** Share of the pixel (column, row) that the thing covers, 0..1. */
 export function coverage(thing: Pick<Thing, 'shape' | 'x' | 'y' | 'radius'>, column: number, row: number): number {
-  const d = distance(thing.shape, (column + 0.5 - thing.x) * 2, (row + 0.5 - thing.y) * 2, thing.radius * 2)
-  return Math.min(1, Math.max(0, 0.5 - d / 2))
+  return Math.min(1, Math.max(0, 0.5 - outline(thing, column, row)))
+}
+
+/** The pixels, as row * side + column, that a thing and its rim can touch. */
+export function around({ x, y, radius }: Pick<Thing, 'x' | 'y' | 'radius'>): number[] {
+  const reach = Math.ceil(radius * 1.12) + 2 // a star's points lie outside its radius
+  const span = (at: number): number[] => {
+    const from = Math.max(0, Math.floor(at) - reach)
+    return Array.from({ length: Math.max(0, Math.min(side, Math.ceil(at) + reach) - from) }, (_, i) => from + i)
+  }
+  return span(y).flatMap((row) => span(x).map((column) => row * side + column))
 }
 
 /** RGB bytes of the scene. */
 export function draw(scene: Scene): Uint8Array {
-  const pixels = new Uint8Array(side * side * 3)
-  for (let p = 0; p < side * side; p++) {
-    const rgb: number[] = [...backgrounds[scene.background]]
-    for (const thing of scene.things) {
+  const canvas = new Float64Array(side * side * 3)
+  for (let i = 0; i < canvas.length; i++) canvas[i] = backgrounds[scene.background][i % 3]!
+  for (const thing of scene.things)
+    for (const p of around(thing)) {
       const share = coverage(thing, p % side, Math.floor(p / side))
-      for (let c = 0; c < 3; c++) rgb[c] = rgb[c]! * (1 - share) + colors[thing.color][c]! * share
+      for (let c = 0; c < 3; c++) canvas[p * 3 + c] = canvas[p * 3 + c]! * (1 - share) + colors[thing.color][c]! * share
     }
-    for (let c = 0; c < 3; c++) pixels[p * 3 + c] = Math.round(rgb[c]!)
-  }
-  return pixels
+  return Uint8Array.from(canvas, Math.round)
 }
 
 export type Random = () => number
@@ -104,25 +118,33 @@ export interface Prompt {
   readonly text: string
   readonly scene: Scene
 }
-const article = (words: string): string => (/^[aeiou]/.test(words) ? 'an ' : 'a ') + words
-const plural = (shape: Shape): string => shape + (shape === 'cross' ? 'es' : 's')
-const noun = (thing: Thing): string => `${thing.color} ${thing.shape}`
+export const article = (words: string): string => (/^[aeiou]/.test(words) ? 'an ' : 'a ') + words
+export const plural = (shape: Shape): string => shape + (shape === 'cross' ? 'es' : 's')
+export const noun = (thing: Thing): string => `${thing.color} ${thing.shape}`
 
-/** Centres on the lattice from which shapes of these radii stay inside and leave gaps; tried until it succeeds. */
-function place(random: Random, radii: readonly number[]): { x: number; y: number }[] {
+/** A centre on the lattice from which a shape of this radius stays inside. */
+export function spot(random: Random, radius: number): { x: number; y: number } {
+  const edge = Math.ceil(radius / 8)
+  const at = (): number => (edge + Math.floor(random() * (8 - 2 * edge + 1))) * 8
+  return { x: at(), y: at() }
+}
+
+type Round = Pick<Thing, 'x' | 'y' | 'radius'>
+/** Whether two shapes of any kind leave a gap. */
+export function apart(a: Round, b: Round): boolean {
+  const dx = Math.abs(a.x - b.x)
+  const dy = Math.abs(a.y - b.y)
+  const both = a.radius + b.radius
+  return Math.hypot(dx, dy) > both + 1.5 && Math.max(dx, dy) > 0.9 * both
+}
+
+/** Centres for shapes of these radii that leave gaps; tried until it succeeds. */
+export function place(random: Random, radii: readonly number[]): Round[] {
   for (;;) {
-    const spots: { x: number; y: number; radius: number }[] = []
+    const spots: Round[] = []
     for (const radius of radii) {
-      const edge = Math.ceil(radius / 8)
-      const at = (): number => (edge + Math.floor(random() * (8 - 2 * edge + 1))) * 8
-      const spot = { x: at(), y: at(), radius }
-      const apart = spots.every((other) => {
-        const dx = Math.abs(spot.x - other.x)
-        const dy = Math.abs(spot.y - other.y)
-        const both = radius + other.radius
-        return Math.hypot(dx, dy) > both + 1.5 && Math.max(dx, dy) > 0.9 * both
-      })
-      if (apart) spots.push(spot)
+      const at = { ...spot(random, radius), radius }
+      if (spots.every((other) => apart(at, other))) spots.push(at)
     }
     if (spots.length === radii.length) return spots
   }
@@ -132,20 +154,20 @@ function place(random: Random, radii: readonly number[]): { x: number; y: number
 export function samplePrompt(random: Random, kind: Kind): Prompt {
   const background = kind === 'background' ? pick(random, ['gray', 'black'] as const) : 'white'
   const count = kind === 'one' || kind === 'background' ? 1 : kind === 'counting' ? 2 + Math.floor(random() * 3) : 2
-  const radius = count > 2 ? 7 : pick(random, [7, 14])
+  const radius = count > 2 ? small : pick(random, [small, large])
   const spots = place(
     random,
     Array.from({ length: count }, () => radius),
   )
   const names = Object.keys(colors) as Color[]
   const things: Thing[] = []
-  for (const spot of spots) {
+  for (const at of spots) {
     const first = things[0]
     let color = pick(random, names)
     let shape: Shape = pick(random, shapes)
     if (kind === 'counting' && first) ({ color, shape } = first)
     while (kind !== 'counting' && first && first.color === color && first.shape === shape) color = pick(random, names)
-    things.push({ color, shape, ...spot, radius })
+    things.push({ color, shape, ...at })
   }
   const scene = { background, things } as const
   const [a, b] = things as [Thing, Thing]

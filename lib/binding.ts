@@ -23,9 +23,10 @@ export interface NativeJob<T> {
  * devices {} -> DeviceReport[]
  * plan    {source, device, precision, memory, runs: [{width, height, images, textTokens, cache, promptTokens}]} -> MemoryPlan
  * doctor  {verify?} -> {cpu: {name, features, threads, variants: [{op, chosen, available}]}, cuda: {...}, build: {...}}
+ * bench   {source, device, precision, threads, rows, repetitions, width?, height?, steps?} -> BenchReport (lib/cli/bench.ts)
  * Options and results travel as JSON text; progress is {phase, done, total} (bytes).
  */
-export type JobName = 'convert' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor'
+export type JobName = 'convert' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor' | 'bench'
 
 /** The options of `load`, as JSON text. */
 export interface NativeLoadOptions {

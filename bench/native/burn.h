@@ -1,85 +1,13 @@
-// The bodies of ceiling.h: 16 chains hide the latency of two units of latency 4. Function attributes pick the instruction set,
-// so this needs no flags of its own.
+// The bodies of ceiling.h: the device's own.
 #pragma once
-#include <cstdint>
-
 #include "bench/native/ceiling.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "cpu/peak.h"
 
 namespace bench {
-namespace {
-
-constexpr int kChains = 16;
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) void burn_f32_avx512(int64_t rounds) {
-  __m512 sum[kChains], x = _mm512_set1_ps(0.5f);
-  for (int i = 0; i < kChains; i++) sum[i] = _mm512_set1_ps(static_cast<float>(i));
-  for (int64_t r = 0; r < rounds; r++) {
-    asm volatile("" : "+v"(x));
-#pragma GCC unroll 16
-    for (int i = 0; i < kChains; i++) sum[i] = _mm512_fmadd_ps(x, x, sum[i]);
-  }
-  for (int i = 0; i < kChains; i++) asm volatile("" ::"v"(sum[i]));
-}
-
-__attribute__((target("avx512f,avx512bf16"))) void burn_bf16_avx512(int64_t rounds) {
-  __m512 sum[kChains];
-  __m512i x = _mm512_set1_epi32(0x3f003f00);
-  for (int i = 0; i < kChains; i++) sum[i] = _mm512_set1_ps(static_cast<float>(i));
-  for (int64_t r = 0; r < rounds; r++) {
-    asm volatile("" : "+v"(x));
-#pragma GCC unroll 16
-    for (int i = 0; i < kChains; i++) sum[i] = _mm512_dpbf16_ps(sum[i], (__m512bh)x, (__m512bh)x);
-  }
-  for (int i = 0; i < kChains; i++) asm volatile("" ::"v"(sum[i]));
-}
-
-__attribute__((target("avx512f,avx512vnni"))) void burn_int8_avx512(int64_t rounds) {
-  __m512i sum[kChains], x = _mm512_set1_epi32(0x01010101);
-  for (int i = 0; i < kChains; i++) sum[i] = _mm512_set1_epi32(i);
-  for (int64_t r = 0; r < rounds; r++) {
-    asm volatile("" : "+v"(x));
-#pragma GCC unroll 16
-    for (int i = 0; i < kChains; i++) sum[i] = _mm512_dpbusd_epi32(sum[i], x, x);
-  }
-  for (int i = 0; i < kChains; i++) asm volatile("" ::"v"(sum[i]));
-}
-
-/// 12 chains: AVX2 has 16 registers.
-__attribute__((target("avx2,fma"))) void burn_f32_avx2(int64_t rounds) {
-  __m256 sum[12], x = _mm256_set1_ps(0.5f);
-  for (int i = 0; i < 12; i++) sum[i] = _mm256_set1_ps(static_cast<float>(i));
-  for (int64_t r = 0; r < rounds; r++) {
-    asm volatile("" : "+x"(x));
-#pragma GCC unroll 12
-    for (int i = 0; i < 12; i++) sum[i] = _mm256_fmadd_ps(x, x, sum[i]);
-  }
-  for (int i = 0; i < 12; i++) asm volatile("" ::"x"(sum[i]));
-}
-#endif
-
-}  // namespace
 
 inline int64_t burn(Kind kind, int64_t rounds) {
-#if defined(__x86_64__)
-  const bool wide = __builtin_cpu_supports("avx512f");
-  if (wide && kind == Kind::bf16 && __builtin_cpu_supports("avx512bf16")) return burn_bf16_avx512(rounds), rounds * kChains * 64;
-  if (wide && kind == Kind::int8 && __builtin_cpu_supports("avx512vnni")) return burn_int8_avx512(rounds), rounds * kChains * 128;
-  if (wide) return burn_f32_avx512(rounds), rounds * kChains * 32;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return burn_f32_avx2(rounds), rounds * 12 * 16;
-#endif
-  float sum[kChains] = {};
-  float x = 0.5f;
-  for (int64_t r = 0; r < rounds; r++) {
-    asm volatile("" : "+m"(x));
-    for (float& s : sum) s = s * x + x;
-  }
-  asm volatile("" ::"m"(sum));
-  return rounds * kChains * 2;
+  using dimoo::Arithmetic;
+  return dimoo::cpu::burn(kind == Kind::f32 ? Arithmetic::f32 : kind == Kind::bf16 ? Arithmetic::bf16 : Arithmetic::int8, rounds);
 }
 
 }  // namespace bench

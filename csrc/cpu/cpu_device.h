@@ -19,6 +19,7 @@ class CpuDevice : public Device {
   std::string name() const override { return cpu_name(); }
   std::vector<VariantReport> variants() const override;
   int threads() const override { return pool_.threads(); }
+  double peak(Arithmetic arithmetic) override;
 
   MemoryReport memory() const override;
   Buffer allocate(int64_t bytes) override;

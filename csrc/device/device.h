@@ -17,6 +17,9 @@ namespace dimoo {
 /// int8 activations (CPU); F32 weights keep f32. Accumulation is f32 (int32 inside a group of 32) in both.
 enum class Precision { f32, fast };
 
+/// What the multiply-adds of an op are made of.
+enum class Arithmetic { f32, bf16, int8 };
+
 /// A matrix as it lies in its source: (rows = out, cols = in), rows contiguous, block layouts of ggml.
 struct HostTensor {
   std::string name;
@@ -125,6 +128,8 @@ class Device {
   virtual std::string name() const = 0;  // of the hardware
   virtual std::vector<VariantReport> variants() const = 0;
   virtual int threads() const = 0;
+  /// Operations per second (a multiply-add is two) that no op of this arithmetic exceeds, measured now, in about 20 ms. 0: unknown.
+  virtual double peak(Arithmetic) { return 0; }
 
   // Memory -----------------------------------------------------------------------------------------------------------
   virtual MemoryReport memory() const = 0;

@@ -212,6 +212,13 @@ Json build_report(const char* compiler, const char* sanitizer) {
   return build.set("cuda", *cuda_architectures() != 0).set("cudaArchitectures", cuda_architectures());
 }
 
+Json source_report(const Source& source, const Hyperparameters& hyper) {
+  Json report(Json::Object{});
+  report.set("name", model_name(source)).set("architecture", hyper.has_images() ? "lumina-dimoo" : "llada");
+  report.set("format", source.format() == Source::Format::gguf ? "gguf" : "safetensors");
+  return report.set("weights", main_type(source));
+}
+
 Json model_report(const Model& model) {
   const Weights& weights = model.weights();
   const Hyperparameters& h = weights.hyper;
@@ -238,9 +245,7 @@ Json model_report(const Model& model) {
   for (const VariantReport& report : model.device().variants()) variants.set(report.op, report.chosen);
   Json bytes(Json::Object{});
   bytes.set("weights", weight_bytes(*weights.source));
-  Json info(Json::Object{});
-  info.set("name", model_name(*weights.source)).set("architecture", h.has_images() ? "lumina-dimoo" : "llada");
-  info.set("format", weights.source->format() == Source::Format::gguf ? "gguf" : "safetensors").set("weights", main_type(*weights.source));
+  Json info = source_report(*weights.source, h);
   info.set("embedded", false).set("sha256", weights.fingerprint).set("hyper", hyper).set("tokens", tokens);
   info.set("codebook_size", h.vq.codebook_size).set("code_offset", h.code_offset).set("scale", h.vq.scale());
   info.set("defaults", weights.source->generation()).set("device", device_json(device));

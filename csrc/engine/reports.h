@@ -14,6 +14,8 @@ Json plan_report(const Json& options);
 Json doctor_report(const Json& options, const CancelToken& cancel);
 /// {compiler, sanitizer, cuda, cudaArchitectures}
 Json build_report(const char* compiler, const char* sanitizer);
+/// {name, architecture, format, weights}: what a checkpoint is; `weights` is the type of most of its blocks' bytes.
+Json source_report(const Source& source, const Hyperparameters& hyper);
 /// ModelInfo of lib/info.ts.
 Json model_report(const Model& model);
 /// SchedulerStats of lib/model.ts.

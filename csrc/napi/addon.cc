@@ -1,6 +1,7 @@
 // Binding of lib/binding.ts: the module's exports and the environment's end.
 #include <napi.h>
 
+#include "engine/bench.h"
 #include "engine/convert.h"
 #include "engine/inspect.h"
 #include "engine/reports.h"
@@ -34,13 +35,14 @@ JobBody find_job(const std::string& name) {
       {"convert", convert},
       {"synth", synth},
       {"inspect", inspect},
+      {"bench", bench},
       {"devices", [](const Json&, const Progress&, const CancelToken&) { return devices_report(); }},
       {"plan", [](const Json& options, const Progress&, const CancelToken&) { return plan_report(options); }},
       {"doctor", [](const Json& options, const Progress&, const CancelToken& cancel) { return doctor_report(options, cancel); }},
   };
   for (const auto& job : kJobs)
     if (name == job.name) return job.body;
-  fail(Code::request_invalid, "job: expected convert, synth, inspect, devices, plan or doctor, got ", name);
+  fail(Code::request_invalid, "job: expected convert, synth, inspect, bench, devices, plan or doctor, got ", name);
 }
 
 Json parse_options(const Napi::Value& value) {

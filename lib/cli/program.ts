@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
   inspect: { summary: 'show what a checkpoint or a picture holds', load: () => import('./inspect.js') },
   synth: { summary: 'write a random model for benches and tests', load: () => import('./synth.js') },
+  bench: { summary: 'measure how fast a checkpoint runs here', load: () => import('./bench.js') },
   doctor: { summary: 'show what works on this machine, and why the rest does not', load: () => import('./doctor.js') },
   build: { summary: 'build the addon from source, where no binary fits', load: () => import('./build.js') },
 }

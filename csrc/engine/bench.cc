@@ -133,11 +133,11 @@ Json bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, int64_t 
   pass.heads = {static_cast<int32_t>(rows - 1)};
   const Observer every_row = [](std::string_view, Tensor) {};
   const Measured one = bench.measure(repetitions, [&] {
-    backbone.forward(pass.batch(), Slice::vocabulary, logits);
+    backbone.head(backbone.forward(pass.batch()), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
   });
   const Measured all = bench.measure(repetitions, [&] {
-    backbone.forward(pass.batch(), Slice::vocabulary, logits, every_row);
+    backbone.head(backbone.forward(pass.batch(), every_row), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
   });
   const auto count = static_cast<double>(rows);
@@ -197,7 +197,7 @@ Json bench_picture(Bench& bench, Backbone& backbone, const Loaded& loaded, const
   job.guidance[0] = 4, job.temperature = 1, job.keep = cells / 2, job.cells = index.data();
   job.codes = chosen.data(), job.confidence = confidence.data(), job.stays = stays.data();
   const Measured step = bench.measure(kPictureRepetitions, [&] {
-    backbone.forward(pass.batch(), Slice::codes, logits);
+    backbone.head(backbone.forward(pass.batch()), Slice::codes, logits);
     bench.timed.unmask({&job, 1});
   });
   Vq vq(bench.timed, hyper.vq, *loaded.source);

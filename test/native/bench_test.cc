@@ -93,7 +93,7 @@ TEST(timing_changes_no_logit) {
   const auto logits = [&](Device& on) {
     Backbone backbone(on, hyper, *source, Precision::fast);
     std::vector<float> out(static_cast<size_t>(2 * hyper.vocab));
-    backbone.forward({tokens, positions, {&branch, 1}, heads}, Slice::vocabulary, Tensor(out.data(), 2, hyper.vocab));
+    backbone.head(backbone.forward({tokens, positions, {&branch, 1}, heads}), Slice::vocabulary, Tensor(out.data(), 2, hyper.vocab));
     return out;
   };
   CHECK(logits(timed) == logits(*device));

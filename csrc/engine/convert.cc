@@ -8,6 +8,8 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "device/registry.h"
+#include "engine/previews.h"
 #include "engine/stored_type.h"
 #include "engine/tensor_stream.h"
 #include "model/hyperparameters.h"
@@ -19,7 +21,7 @@ namespace {
 
 struct Plan {
   std::vector<OutTensor> tensors;
-  std::vector<const SourceTensor*> from;  // parallel to tensors
+  std::vector<const SourceTensor*> from;  // of tensors, in their order; drafts come after them
   Json::Array fallbacks, ignored;
 };
 
@@ -47,7 +49,7 @@ Plan make_plan(const Source& source, const Hyperparameters& hyper, const TypeRul
     plan.from.push_back(from);
   }
   for (const SourceTensor& tensor : source.tensors())
-    if (std::find(plan.from.begin(), plan.from.end(), &tensor) == plan.from.end()) plan.ignored.emplace_back(tensor.name);
+    if (tensor.name != kPreviewTensor && std::find(plan.from.begin(), plan.from.end(), &tensor) == plan.from.end()) plan.ignored.emplace_back(tensor.name);
   return plan;
 }
 
@@ -85,6 +87,24 @@ void release(const Source& source, const SourceTensor& tensor, const Chunk& chun
   }
 }
 
+/// The source's own drafts, or new ones made by its decoder.
+std::vector<uint8_t> preview_of(const Source& source, const Hyperparameters& hyper, int threads, const Progress& progress,
+                                const CancelToken& cancel) {
+  std::vector<uint8_t> table = stored_preview_table(source, hyper.vq);
+  if (!table.empty()) return table;
+  DeviceOptions options;
+  options.threads = threads;
+  const auto device = create_device("cpu", options);
+  device->set_cancel(&cancel);
+  Vq vq(*device, hyper.vq, source);
+  int64_t codes_done = 0;
+  return make_preview_table(hyper.vq, [&](auto codes, int64_t rows, int64_t columns, auto rgb) {
+    vq.decode(codes, rows, columns, rgb);
+    codes_done += static_cast<int64_t>(codes.size()) / 4;
+    if (progress) progress("preview", std::min(codes_done, hyper.vq.codebook_size), hyper.vq.codebook_size);
+  });
+}
+
 }  // namespace
 
 Json convert(const Json& options, const Progress& progress, const CancelToken& cancel) {
@@ -97,15 +117,22 @@ Json convert(const Json& options, const Progress& progress, const CancelToken& c
   if (!hyper.has_images())
     fail(Code::model_unsupported, source->path(), ": expected a checkpoint with an image tokenizer, got llama.cpp's text layout");
   Plan plan = make_plan(*source, hyper, rules);
+  const int threads = static_cast<int>(options.int_or("threads", 0));
+  std::vector<uint8_t> preview;
+  if (options.bool_or("preview", true)) preview = preview_of(*source, hyper, threads, progress, cancel);
+  if (!preview.empty())
+    plan.tensors.push_back({kPreviewTensor, DType::i8, preview_shape(hyper.vq), reinterpret_cast<const std::byte*>(preview.data())});
 
   GgufWriter writer(output);
   write_keys(*source, hyper, rules.matrices, writer);
-  ThreadPool pool(static_cast<int>(options.int_or("threads", 0)));
+  ThreadPool pool(threads);
   const auto fill = [&](const Chunk& chunk, float* to) {
     const SourceTensor& from = *plan.from[chunk.tensor];
     dequantize(from.type, from.data + type_bytes(from.type, chunk.first), chunk.count, to);
   };
-  const auto done = [&](const Chunk& chunk) { release(*source, *plan.from[chunk.tensor], chunk); };
+  const auto done = [&](const Chunk& chunk) {
+    if (chunk.tensor < plan.from.size()) release(*source, *plan.from[chunk.tensor], chunk);
+  };
   stream_tensors(writer, plan.tensors, {fill, done}, pool, progress, "convert", cancel);
   const int64_t bytes = writer.file_bytes();
   writer.finish();

@@ -8,7 +8,6 @@ namespace {
 constexpr int64_t kTile = 2;    // cells of a code's tile, a side
 constexpr int64_t kTiles = 16;  // tiles of one picture, a side
 constexpr int64_t kPatch = 4;   // pixels of a draft of one cell, a side
-constexpr const char* kTensor = "vq.preview";
 
 /// Adds a cell's pixels (scale x scale of a picture `width` pixels wide) to the sums of its patch, (4, 4, 3) and their counts.
 void add_cell(const uint8_t* pixels, int64_t width, int64_t scale, int64_t* sums, int64_t* counts) {
@@ -52,12 +51,14 @@ std::vector<uint8_t> make_preview_table(const VqHyperparameters& hyper,
   return table;
 }
 
+std::vector<int64_t> preview_shape(const VqHyperparameters& hyper) { return {hyper.codebook_size, kPatch, kPatch, 3}; }
+
 std::vector<uint8_t> stored_preview_table(const Source& source, const VqHyperparameters& hyper) {
-  const SourceTensor* tensor = source.find(kTensor);
+  const SourceTensor* tensor = source.find(kPreviewTensor);
   if (!tensor) return {};
   const int64_t expected = hyper.codebook_size * kPreviewBytes;
   if (tensor->type != DType::i8 || tensor->values() != expected)
-    fail(Code::model_corrupt, kTensor, ": expected ", expected, " values of I8, got ", tensor->values(), " of ",
+    fail(Code::model_corrupt, kPreviewTensor, ": expected ", expected, " values of I8, got ", tensor->values(), " of ",
          type_info(tensor->type).name);
   const auto* bytes = reinterpret_cast<const uint8_t*>(tensor->data);
   return {bytes, bytes + expected};

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "engine/previews.h"
 #include "engine/stored_type.h"
 #include "engine/synth_tokenizer.h"
 #include "engine/tensor_stream.h"
@@ -159,6 +160,12 @@ Json synth(const Json& options, const Progress& progress, const CancelToken& can
     if (llada && is_vq(tensor)) continue;
     tensors.push_back({tensor.name, stored_type(tensor, rules).given, tensor.shape});
     spreads.push_back(spread_of(tensor, hyper.layers));
+  }
+  std::vector<uint32_t> preview;  // random patches
+  if (!llada) {
+    const int64_t words = hyper.vq.codebook_size * kPreviewBytes / 4;
+    for (int64_t i = 0; i < words; i++) preview.push_back(philox(seed, static_cast<uint32_t>(i), 0, 0, kSynthStream + 1).w[0]);
+    tensors.push_back({kPreviewTensor, DType::i8, preview_shape(hyper.vq), reinterpret_cast<const std::byte*>(preview.data())});
   }
   ThreadPool pool(static_cast<int>(options.int_or("threads", 0)));
   const auto fill = [&](const Chunk& chunk, float* to) {

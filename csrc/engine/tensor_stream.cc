@@ -80,15 +80,14 @@ class Stream {
   void make(Batch& batch, size_t index, std::vector<float>& values) {
     const Chunk& chunk = batch.chunks[index];
     const OutTensor& tensor = tensors_[chunk.tensor];
+    std::vector<std::byte>& out = batch.bytes[index];
+    out.resize(static_cast<size_t>(bytes_of(tensor, chunk.count)));
+    if (tensor.stored) std::memcpy(out.data(), tensor.stored + bytes_of(tensor, chunk.first), out.size());
+    if (tensor.type == DType::i8) return;  // bytes, not weights
     values.resize(kChunkValues);
     feed_.fill(chunk, values.data());
     check(tensor, largest_magnitude(values.data(), chunk.count));
-    std::vector<std::byte>& out = batch.bytes[index];
-    out.resize(static_cast<size_t>(bytes_of(tensor, chunk.count)));
-    if (tensor.stored)
-      std::memcpy(out.data(), tensor.stored + bytes_of(tensor, chunk.first), out.size());
-    else
-      quantize(tensor.type, values.data(), chunk.count, out.data());
+    if (!tensor.stored) quantize(tensor.type, values.data(), chunk.count, out.data());
   }
 
   static void check(const OutTensor& tensor, uint32_t largest) {

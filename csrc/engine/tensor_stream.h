@@ -16,7 +16,7 @@ struct OutTensor {
   std::string name;
   DType type;
   std::vector<int64_t> shape;
-  const std::byte* stored = nullptr;  // set when the source holds these very bytes: they are copied, not quantised again
+  const std::byte* stored = nullptr;  // these very bytes are copied, not quantised again; always set for I8
 
   int64_t values() const;
 };

@@ -6,7 +6,7 @@
 #include "engine/inspect.h"
 #include "engine/reports.h"
 #include "engine/synth.h"
-#include "image/resample.h"
+#include "napi/image_jobs.h"
 #include "napi/job.h"
 #include "napi/model_object.h"
 #include "napi/run_object.h"
@@ -71,22 +71,6 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   });
 }
 
-// resize(pixels, channels, width, height, toWidth, toHeight, filter)
-Napi::Value resize(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const auto bytes = bytes_of(info[0], "pixels");
-    const auto whole = [&](size_t i) { return info[i].ToNumber().Int64Value(); };
-    const int64_t channels = whole(1), width = whole(2), height = whole(3), to_width = whole(4), to_height = whole(5);
-    const Filter filter = filter_named(info[6].ToString());
-    std::vector<uint8_t> pixels(bytes.begin(), bytes.end());
-    return start_job(info.Env(), info.Env().Undefined(), [=, pixels = std::move(pixels)](auto&, auto&) {
-      return [out = resample(pixels, channels, width, height, to_width, to_height, filter)](Napi::Env env) -> Napi::Value {
-        return typed_array<Napi::Uint8Array>(env, out);
-      };
-    });
-  });
-}
-
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData;
   env.SetInstanceData(data);
@@ -100,7 +84,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("build", build_report(DIMOO_COMPILER, DIMOO_SANITIZER).dump());
   exports.Set("job", Napi::Function::New<job>(env, "job"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
-  exports.Set("resize", Napi::Function::New<resize>(env, "resize"));
+  export_image_jobs(env, exports);
   return exports;
 }
 

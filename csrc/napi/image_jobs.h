@@ -1,0 +1,10 @@
+// Picture arithmetic of lib/binding.ts, each call a job on a thread of its own.
+#pragma once
+#include <napi.h>
+
+namespace dimoo::napi {
+
+/// Adds resize, crop, canny and composite.
+void export_image_jobs(Napi::Env env, Napi::Object exports);
+
+}  // namespace dimoo::napi

@@ -3,7 +3,7 @@ import { invalid } from '../errors.js'
 import type { ImageParameters } from '../image/parameters.js'
 import { readParameters } from '../image/read.js'
 import type { ModelInfo } from '../info.js'
-import type { TextToImageRequest } from '../request.js'
+import type { TextToImageRequest } from '../requests/text-to-image.js'
 
 export async function likeOf(file: string): Promise<ImageParameters> {
   const found = await readParameters(file)

@@ -10,7 +10,7 @@ import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
 vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { program, run } = await import('../../lib/cli/program.js')
 const { flagName, flagsOf } = await import('../../lib/cli/flags.js')
-const { IMAGE_REQUEST_FIELDS } = await import('../../lib/request.js')
+const { TEXT_TO_IMAGE_FIELDS } = await import('../../lib/requests/text-to-image.js')
 const { LOAD_FIELDS } = await import('../../lib/load.js')
 const { readParameters } = await import('../../lib/image/read.js')
 
@@ -41,7 +41,7 @@ describe('flags', () => {
     const flags = command.options.map((option) => option.long!.slice(2))
     const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
-    const fields = [...Object.keys(IMAGE_REQUEST_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
+    const fields = [...Object.keys(TEXT_TO_IMAGE_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
     const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((name) => `memory-${kebab(name)}`)
     const own = ['output', 'model', 'size', 'like', 'show', 'animate', 'json']
     expect([...flags].sort()).toEqual([...fields, ...memory, ...own].sort())

@@ -8,6 +8,8 @@ import type { TextToImageRequest } from '../requests/text-to-image.js'
 export async function likeOf(file: string): Promise<ImageParameters> {
   const found = await readParameters(file)
   if (!found) throw invalid(`--like: expected a picture with parameters of lumina-dimoo, got ${file} without`)
+  // Of other tasks the given pictures are missing.
+  if (found.task !== 'text-to-image') throw invalid(`--like: expected a picture made from a text, got one made by ${found.task}`)
   return found
 }
 

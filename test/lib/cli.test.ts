@@ -100,7 +100,7 @@ describe('exit codes and errors', () => {
     [['--version'], 0, /^$/],
     [[], 2, /expected a command/],
     [['paint'], 2, /^dimoo: unknown command 'paint'/],
-    [['generate', 'x', '--cache'], 2, /^dimoo: unknown option '--cache'/],
+    [['generate', 'x', '--clever'], 2, /^dimoo: unknown option '--clever'/],
     [['generate'], 2, /expected a prompt or --like/],
     [['generate', 'x', '--steps', '0'], 2, /^dimoo: generate: steps must be an integer from 1 to 4096, got 0 \(request\/invalid\)\n$/],
     [['generate', 'x', '--steps', 'many'], 2, /got 'many'/],

@@ -1,14 +1,13 @@
 // Events on node:diagnostics_channel, for logs and metrics. Costs nothing while nobody listens; a prompt never appears in one.
 import { channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from './errors.js'
-
-export type Task = 'text-to-image'
+import type { TaskName } from './requests/index.js'
 
 export interface DiagnosticsEvents {
   'dimoo:model:load': { readonly source: string; readonly device: string; readonly ms: number }
-  'dimoo:run:queued': { readonly id: string; readonly task: Task; readonly tag?: string }
-  /** Sent with the first step or the end that is seen of a run. */
-  'dimoo:run:start': { readonly id: string; readonly task: Task }
+  'dimoo:run:queued': { readonly id: string; readonly task: TaskName; readonly tag?: string }
+  /** Sent with the first step or the end that is seen of a run; `queuedMs`: from its creation to its first pass, preparation included. */
+  'dimoo:run:start': { readonly id: string; readonly task: TaskName; readonly queuedMs: number }
   'dimoo:step': {
     readonly id: string
     readonly step: number
@@ -19,7 +18,7 @@ export interface DiagnosticsEvents {
   }
   'dimoo:run:end': {
     readonly id: string
-    readonly task: Task
+    readonly task: TaskName
     readonly outcome: 'done' | 'failed' | 'aborted'
     /** Waiting time before the run started, and time from its creation to its end. */
     readonly queuedMs: number

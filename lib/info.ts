@@ -1,9 +1,22 @@
 // What a loaded model says of itself, as csrc/napi writes it (JSON), and as callers read it.
 import type { DeviceReport, Precision } from './devices.js'
 import type { TokenRoles } from './prompt/layout.js'
-import type { IMAGE_DEFAULTS } from './request.js'
+import type { EDIT_DEFAULTS, IMAGE_DEFAULTS } from './requests/image.js'
+import type { TEXT_DEFAULTS } from './requests/text.js'
 
 export type WeightType = 'bf16' | 'f16' | 'f32' | 'q8_0' | 'q6_k' | 'q5_k' | 'q4_k' | 'q4_0'
+
+/** A checkpoint's own generation defaults (`lumina_dimoo` in generation_config.json); what is missing is the released scripts'. */
+export interface Defaults {
+  /** Of generate, inpaint, outpaint and retouch. */
+  readonly image?: Partial<Record<keyof typeof IMAGE_DEFAULTS, number>>
+  /** Of the other picture tasks. */
+  readonly edit?: Partial<Record<keyof typeof EDIT_DEFAULTS, number>>
+  /** Of ask and chat. */
+  readonly text?: Partial<Record<keyof typeof TEXT_DEFAULTS, number>>
+  /** How `bestOf` asks about a picture: `{prompt}` stands for the prompt, or for each of its parts between the texts in `split`. */
+  readonly judge?: { readonly question?: string; readonly split?: readonly string[] }
+}
 
 export interface ModelInfo {
   readonly name: string
@@ -34,8 +47,7 @@ export interface ModelInfo {
   readonly code_offset: number
   /** Pixels per cell side. */
   readonly scale: number
-  /** The checkpoint's own generation defaults. */
-  readonly defaults: { readonly image?: Partial<Record<keyof typeof IMAGE_DEFAULTS, number>> }
+  readonly defaults: Defaults
   readonly device: DeviceReport
   /** Which variant of each operation was chosen. */
   readonly variants: Readonly<Record<string, string>>

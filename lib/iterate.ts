@@ -33,3 +33,18 @@ export function iterate<T>(pull: () => Promise<T | undefined>, left: (early: boo
     },
   }
 }
+
+/** The same as a web stream; `cancelled` is told before the iterator is left. */
+export function toStream<T>(iterator: AsyncIterator<T, void, undefined>, cancelled: (reason: unknown) => void): ReadableStream<T> {
+  return new ReadableStream<T>({
+    pull: async (controller) => {
+      const { done, value } = await iterator.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: async (reason: unknown) => {
+      cancelled(reason)
+      await iterator.return?.()
+    },
+  })
+}

@@ -9,6 +9,7 @@ import { settle, toProgress, type Progress } from './job.js'
 import { DimooModel } from './model.js'
 import { TextCoder } from './prompt/text.js'
 import { embeddedModel, resolveSource, type ModelSource } from './source.js'
+import { LONGEST_TIMER_MS } from './run-options.js'
 import * as validate from './validate.js'
 
 export interface Logger {
@@ -25,6 +26,12 @@ export interface SchedulerOptions {
   readonly maxActive?: number
   /** Runs that wait beyond them (then `queue/full`; 0: never queue). */
   readonly maxQueue?: number
+  /** Longest a run may wait for its first pass, in milliseconds (then `queue/timeout`). Default: no limit. */
+  readonly maxQueueMs?: number
+  /** Who goes first within a priority: 'fair' (default) shares rows between tags, 'fifo' in order, 'shortest-remaining' first. */
+  readonly policy?: 'fifo' | 'fair' | 'shortest-remaining'
+  /** Longest a ready run is held back to fill a pass, in milliseconds, 0 to 1000. Default 0. */
+  readonly batchWindowMs?: number
 }
 
 export interface LoadOptions {
@@ -34,6 +41,11 @@ export interface LoadOptions {
   readonly onDeviceUnavailable?: 'error' | 'warn' | 'ignore'
   /** 'fast' (default): bf16 or int8 activations, by weight type. 'f32': the reference arithmetic. */
   readonly precision?: Precision
+  /**
+   * 'reference' turns on the original's quirks: doubled row ends in `ask`, the generic prompt of `predict`, crops at a random offset, and
+   * an early stop of answers that looks at the prompt too and loses a token. Default 'none'.
+   */
+  readonly compat?: 'none' | 'reference'
   readonly memory?: MemoryOptions
   /** CPU threads, at least 1. Default: as many as this process may use. Never changes a result. */
   readonly threads?: number
@@ -49,6 +61,9 @@ const SCHEDULER_FIELDS = {
   maxRowsPerPass: validate.integer(1, Infinity),
   maxActive: validate.integer(1, Infinity),
   maxQueue: validate.integer(0, Infinity),
+  maxQueueMs: validate.number(0, LONGEST_TIMER_MS),
+  policy: validate.oneOf(['fifo', 'fair', 'shortest-remaining']),
+  batchWindowMs: validate.number(0, 1000),
 } satisfies validate.Fields
 
 /** Every option with its rule; those with help are flags of `dimoo generate` too. */
@@ -56,6 +71,7 @@ export const LOAD_FIELDS = {
   device: DEVICE_FIELD,
   onDeviceUnavailable: validate.oneOf(['error', 'warn', 'ignore'], { help: 'when that device cannot be used' }),
   precision: PRECISION_FIELD,
+  compat: validate.oneOf(['none', 'reference'], { help: "reference: the original's quirks too" }),
   memory: validate.group(MEMORY_FIELDS),
   threads: validate.integer(1, 1024, { help: 'CPU threads (default: all that this process may use)' }),
   scheduler: validate.group(SCHEDULER_FIELDS),
@@ -82,7 +98,7 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
     warn: logger && ((details, message) => logger.warn(details, message)),
   })
   const native = await settle(() => binding().load(JSON.stringify(toNative(path, device, options)), toProgress(options.onProgress)), signal)
-  const model = await wrap(native, path === embeddedModel)
+  const model = await wrap(native, path === embeddedModel, options)
   const ms = performance.now() - start
   emit('dimoo:model:load', { source: path, device, ms })
   logger?.info({ source: path, device, ms }, 'model loaded')
@@ -91,15 +107,17 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
 
 function toNative(source: string, device: string, options: LoadOptions): NativeLoadOptions {
   const { precision = 'fast', threads = 0, verify = 'sizes' } = options
-  return { source, device, precision, threads, verify, ...options.memory, ...options.scheduler }
+  // The longest wait is kept on this side of the addon.
+  const scheduler = { ...options.scheduler, maxQueueMs: undefined }
+  return { source, device, precision, threads, verify, ...options.memory, ...scheduler }
 }
 
 // A model whose tokenizer is no good must not stay open.
-async function wrap(native: NativeModel, embedded: boolean): Promise<DimooModel> {
+async function wrap(native: NativeModel, embedded: boolean, { compat = 'none', scheduler }: LoadOptions): Promise<DimooModel> {
   try {
     const info = { ...(JSON.parse(native.info()) as ModelInfo), embedded }
     const json = native.tokenizerJson()
-    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json))
+    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json), { compat, maxQueueMs: scheduler?.maxQueueMs })
   } catch (error) {
     await native.close().promise
     throw fromNative(error)

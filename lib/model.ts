@@ -1,39 +1,23 @@
-// A loaded model: its tasks, its tokenizers for text and pictures, its lifetime. Made by lib/load.ts.
-import type { NativeImageRequest, NativeModel } from './binding.js'
+// A loaded model: its tasks, its tokenizers for text and pictures, its lifetime. Made by lib/load.ts; the tasks are in lib/tasks.
+import type { NativeModel } from './binding.js'
 import type { DeviceReport } from './devices.js'
 import { DimooError, invalid } from './errors.js'
 import { vqPixels } from './image/grid.js'
-import { readImage, type ImageInput } from './image/read.js'
 import type { RawImage } from './image/raw.js'
+import { readImage, type ImageInput } from './image/read.js'
 import type { ModelInfo } from './info.js'
 import { settle } from './job.js'
-import { textToImageBranches, type Branches } from './prompt/layout.js'
 import type { TextCoder } from './prompt/text.js'
-import { imageSeeds, resolveImageRequest, type ResolvedImageRequest, type TextToImageRequest } from './request.js'
-import { toImageResult, type ImageResult } from './result.js'
-import { DecodingRun, RUN_FIELDS, type Run, type RunOptions, type Starter } from './run.js'
-import { DecodedStep, type Grid, type ImageStep } from './step.js'
+import { checkTask, type TaskRequests } from './requests/index.js'
+import type { ImageResult, TextResult } from './result.js'
+import type { Run, RunOptions } from './run-options.js'
+import { statsOf, type SchedulerStats } from './stats.js'
+import type { Grid, ImageStep } from './step.js'
+import type { TextStep } from './text-step.js'
+import type { Compat, TaskModel } from './tasks/context.js'
+import type { TaskMap, TaskName } from './tasks/map.js'
+import { resumeTask, startTask, type AnyRun } from './tasks/start.js'
 import * as validate from './validate.js'
-
-/** What each task takes and gives. */
-export interface TaskMap {
-  'text-to-image': { readonly request: TextToImageRequest; readonly step: ImageStep; readonly result: ImageResult }
-}
-export type TaskName = keyof TaskMap
-
-export interface SchedulerStats {
-  readonly running: number
-  readonly queued: number
-  readonly completed: number
-  readonly aborted: number
-  readonly failed: number
-  readonly forwardPasses: number
-  readonly meanRowsPerPass: number
-  readonly stepsPerSecond: number
-  readonly deviceBytesUsed: number
-  readonly deviceBytesFree: number
-  readonly estimatedWaitMs: number
-}
 
 /** The interface that a local model shares with whatever else runs tasks. */
 export interface DimooRunner extends AsyncDisposable {
@@ -55,18 +39,33 @@ const CLOSE_FIELDS = {
 const DETOKENIZE_FIELDS = { skipSpecial: validate.boolean() } satisfies validate.Fields
 const GRID_FIELDS = { rows: validate.integer(1, 4096), columns: validate.integer(1, 4096) } satisfies validate.Fields
 
+/** How a model was loaded, as far as its tasks need to know. */
+export interface ModelSettings {
+  readonly compat: Compat
+  readonly maxQueueMs: number | undefined
+}
+
 export class DimooModel implements DimooRunner {
   readonly info: ModelInfo
   readonly #native: NativeModel
   readonly #text: TextCoder | undefined
-  readonly #runs = new Set<WeakRef<DecodingRun<ImageStep, ImageResult>>>()
+  readonly #tasks: TaskModel
+  readonly #runs = new Set<WeakRef<AnyRun>>()
+  #previewTable: Promise<Uint8Array> | undefined
   #closing: Promise<void> | undefined
 
   /** @internal Use `loadModel`. */
-  constructor(native: NativeModel, info: ModelInfo, text: TextCoder | undefined) {
+  constructor(native: NativeModel, info: ModelInfo, text: TextCoder | undefined, settings: ModelSettings) {
     this.#native = native
     this.info = info
     this.#text = text
+    this.#tasks = {
+      info,
+      ...settings,
+      native: () => this.#open(),
+      coder: () => this.#coder(),
+      previewTable: () => this.#drafts(),
+    }
   }
 
   /** What this model computes on. */
@@ -78,36 +77,82 @@ export class DimooModel implements DimooRunner {
     return this.#closing !== undefined
   }
 
-  /** Draws pictures from a text. Throws `request/invalid` and `disposed` at once; everything later rejects the run. */
-  generate(request: TextToImageRequest, options: RunOptions = {}): Run<ImageStep, ImageResult> {
-    const native = this.#open()
-    validate.checkOptions('generate', options, RUN_FIELDS)
-    const resolved = resolveImageRequest(request, this.info)
-    const text = this.#coder()
-    let promptTokens = 0
-    const branches = textToImageBranches(resolved.prompt, resolved.guidance, text, this.info.tokens)
-    const grid: Grid = { rows: resolved.rows, columns: resolved.columns }
-    const { name, weights, sha256 } = this.info
-    const context = { precision: this.info.precision, model: { name, weights, sha256 } }
-    const starter = (found: Branches): Starter => {
-      promptTokens = found.promptTokens
-      return (wake) => native.run(toNative(resolved, found, options), wake)
-    }
-    const run = new DecodingRun<ImageStep, ImageResult>({
-      task: 'text-to-image',
-      options,
-      starter: branches instanceof Promise ? branches.then(starter) : starter(branches),
-      toStep: (step) => new DecodedStep(step, grid, { native: () => this.#open(), scale: this.info.scale }),
-      toResult: (outcome) => toImageResult(outcome, { ...context, request: resolved, promptTokens }),
-    })
-    this.#remember(run)
-    return run
+  // The tasks. Each throws `request/invalid` and `disposed` at once; everything later (unreadable pictures too) rejects the run.
+
+  /** Draws pictures from a text. */
+  generate(request: TaskMap['text-to-image']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('text-to-image', request, options)
+  }
+
+  /** Changes a picture as an instruction says. */
+  edit(request: TaskMap['edit']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('edit', request, options)
+  }
+
+  /** Draws the masked part of a picture anew. */
+  inpaint(request: TaskMap['inpaint']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('inpaint', request, options)
+  }
+
+  /** Draws what lies around a picture. */
+  outpaint(request: TaskMap['outpaint']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('outpaint', request, options)
+  }
+
+  /** Draws pictures from a text and a map: edges, depth or a pose. */
+  control(request: TaskMap['control']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('control', request, options)
+  }
+
+  /** Reads a map from a picture. */
+  predict(request: TaskMap['predict']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('predict', request, options)
+  }
+
+  /** Draws the subject of a picture in another scene. */
+  subject(request: TaskMap['subject']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('subject', request, options)
+  }
+
+  /** Draws a picture in the style of another, at the other's size. */
+  style(request: TaskMap['style']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('style', request, options)
+  }
+
+  /** Draws another view of what a front view shows. */
+  view(request: TaskMap['view']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('view', request, options)
+  }
+
+  /** Answers a question about pictures. */
+  ask(request: TaskMap['understand']['request'], options?: RunOptions): Run<TextStep, TextResult> {
+    return this.run('understand', request, options)
+  }
+
+  /** Continues a conversation. */
+  chat(request: TaskMap['chat']['request'], options?: RunOptions): Run<TextStep, TextResult> {
+    return this.run('chat', request, options)
+  }
+
+  /** Decodes a region of a result or a picture again; no token outside it changes. */
+  retouch(request: TaskMap['retouch']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
+    return this.run('retouch', request, options)
   }
 
   /** Any task by name. */
-  run<T extends TaskName>(task: T, request: TaskMap[T]['request'], options?: RunOptions): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
-    if ((task as string) !== 'text-to-image') throw invalid(`run: task must be 'text-to-image', got ${validate.show(task)}`)
-    return this.generate(request, options)
+  run<T extends TaskName>(task: T, request: TaskMap[T]['request'], options: RunOptions = {}): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
+    this.#open()
+    checkTask(task)
+    return this.#remember(startTask(task, request as TaskRequests[T], options, this.#tasks)) as Run<TaskMap[T]['step'], TaskMap[T]['result']>
+  }
+
+  /**
+   * Goes on from a snapshot, to a bit-identical end. Throws `request/invalid` for a snapshot of another model, precision, kind of
+   * device or version (both are named); a damaged one rejects the run. Priority, delivery and the like are taken from `options` anew.
+   */
+  resume(snapshot: Uint8Array, options: RunOptions = {}): Run<ImageStep | TextStep, ImageResult | TextResult> {
+    this.#open()
+    return this.#remember(resumeTask(snapshot, options, this.#tasks))
   }
 
   /** Token ids of a text as it is: added tokens such as `<IMAGE>` are recognised, nothing is put before or after. */
@@ -144,7 +189,7 @@ export class DimooModel implements DimooRunner {
   }
 
   stats(): SchedulerStats {
-    return JSON.parse(this.#open().stats()) as SchedulerStats
+    return statsOf(this.#open())
   }
 
   /** Refuses new runs, waits for running ones at most `timeoutMs`, aborts the rest, frees the device. Idempotent. */
@@ -175,13 +220,22 @@ export class DimooModel implements DimooRunner {
     return this.#text
   }
 
+  #drafts(): Promise<Uint8Array> {
+    this.#previewTable ??= settle(() => this.#open().previewTable()).catch((error: unknown) => {
+      this.#previewTable = undefined
+      throw error
+    })
+    return this.#previewTable
+  }
+
   // Weakly: a run that nobody holds must be collected, which stops it.
-  #remember(run: DecodingRun<ImageStep, ImageResult>): void {
+  #remember(run: AnyRun): AnyRun {
     for (const known of this.#runs) {
       const state = known.deref()?.state
       if (state !== 'queued' && state !== 'running') this.#runs.delete(known)
     }
     this.#runs.add(new WeakRef(run))
+    return run
   }
 
   #checkCodes(tokens: Int32Array, { rows, columns }: Grid): void {
@@ -192,27 +246,6 @@ export class DimooModel implements DimooRunner {
     }
     const bad = tokens.findIndex((code) => code < 0 || code >= this.info.codebook_size)
     if (bad >= 0) throw invalid(`decodeVq: tokens must be from 0 to ${this.info.codebook_size - 1}, got ${tokens[bad]} at ${bad}`)
-  }
-}
-
-function toNative(request: ResolvedImageRequest, branches: Branches, options: RunOptions): NativeImageRequest {
-  const { rows, columns, steps, temperature, schedule } = request
-  const { prefixes, guidance, suffix } = branches
-  const cells = new Int32Array(rows * columns).fill(-1)
-  const { delivery = 'latest', buffer = 1 } = options
-  return {
-    prefixes,
-    guidance,
-    suffix,
-    rows,
-    columns,
-    cells,
-    seeds: imageSeeds(request),
-    steps,
-    temperature,
-    schedule,
-    delivery,
-    buffer,
   }
 }
 

@@ -1,59 +1,19 @@
 // One run: steps as an async iterable, the end as `result()`; either alone is enough. It starts when created. The addon holds the
 // run only weakly (through its wake callback): a run that is dropped while nobody waits is collected, and its native run, collected
-// with it, stops. A run that somebody awaits is held by `awaited`.
+// with it, stops. A run that somebody awaits is held by `awaited`, one that is being prepared or finished by that work.
 import type { NativeError, NativeOutcome, NativeRun, NativeStep } from './binding.js'
-import { emit, type Task } from './diagnostics.js'
+import { breathe } from './breathe.js'
+import { emit } from './diagnostics.js'
 import { DimooError, fromNative, invalid } from './errors.js'
-import { iterate } from './iterate.js'
-import * as validate from './validate.js'
+import { iterate, toStream } from './iterate.js'
+import { RunClock } from './run-clock.js'
+import type { Run, RunState } from './run-options.js'
+import { endedEarly, type Prepared, type Remask, type RunPlan } from './run-plan.js'
 
-export type RunState = 'queued' | 'running' | 'done' | 'failed' | 'aborted'
-
-export interface RunOptions {
-  /** Aborting it frees the run's slot within one unit of work; the run then rejects with `signal.reason`. */
-  readonly signal?: AbortSignal
-  /**
-   * For readers slower than the model: 'latest' (default) merges the steps that were missed, 'all' queues up to `buffer` and then
-   * pauses this run only, 'none' delivers no step.
-   */
-  readonly delivery?: 'latest' | 'all' | 'none'
-  /** Steps that wait for the reader under delivery 'all', 1 to 4096. Default 1. */
-  readonly buffer?: number
-  /** A name for logs and metrics (a tenant, never a prompt). */
-  readonly tag?: string
-}
-
-export const RUN_FIELDS = {
-  signal: validate.signal(),
-  delivery: validate.oneOf(['latest', 'all', 'none']),
-  buffer: validate.integer(1, 4096),
-  tag: validate.string(),
-} satisfies validate.Fields
-
-/**
- * Iterate it for decoding steps (once), call `result()` for the end. Leaving the loop early (break, throw, return) aborts the run,
- * unless `result()` was called before. An aborted run rejects with the reason of the abort.
- */
-export interface Run<Step, Result> extends AsyncIterable<Step, void, undefined>, AsyncDisposable {
-  readonly id: string
-  readonly state: RunState
-  /** Resolves when the run is done. May be called any number of times. */
-  result(): Promise<Result>
-  /** Does nothing to a run that has ended. */
-  abort(reason?: unknown): void
-  toWebStream(): ReadableStream<Step>
-}
-
-export type Starter = (wake: () => void) => NativeRun
-
-/** What a run is made of: how to start it, and how native values become public ones. */
-export interface RunPlan<Step, Result> {
-  readonly task: Task
-  readonly options: RunOptions
-  /** Starts the native run; a promise while the prompt is being tokenised. */
-  readonly starter: Starter | Promise<Starter>
-  readonly toStep: (step: NativeStep) => Step
-  readonly toResult: (outcome: NativeOutcome) => Result
+/** Why we ended the run ourselves; `make` gives every caller an error of its own where it is one of ours. */
+interface Cause {
+  readonly state: 'aborted' | 'failed'
+  readonly make: () => unknown
 }
 
 // Runs somebody awaits; nothing else holds them.
@@ -64,10 +24,15 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   readonly id = `run-${process.pid}-${++count}`
   readonly #plan: RunPlan<Step, Result>
   readonly #created = performance.now()
+  readonly #work = new AbortController() // of preparing and finishing
+  readonly #clock: RunClock
+  #prefillMs = 0
+  #prepared: Prepared<Step, Result> | undefined
   #native: NativeRun | undefined
-  #outcome: NativeOutcome | undefined
-  #result: Result | undefined
-  #reason: { readonly value: unknown } | undefined // of an abort
+  #outcome: NativeOutcome | undefined // of the native run; the result may still be in the making
+  #result: { readonly value: Result } | undefined
+  #final: Exclude<RunState, 'queued' | 'running'> | undefined
+  #cause: Cause | undefined
   #waiting: (() => void)[] = []
   #iterated = false
   #reading = false // an iterator takes the steps
@@ -77,39 +42,36 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 
   constructor(plan: RunPlan<Step, Result>) {
     this.#plan = plan
-    emit('dimoo:run:queued', {
-      id: this.id,
-      task: plan.task,
-      ...(plan.options.tag !== undefined && { tag: plan.options.tag }),
-    })
-    this.#listen(plan.options.signal)
-    if (this.#reason) this.#settle(ended('aborted'))
-    if (plan.starter instanceof Promise)
-      plan.starter.then(
-        (start) => this.#start(start),
-        (error: unknown) => this.#refuse(error),
-      )
-    else this.#start(plan.starter)
+    const { deadlineMs, signal, tag } = plan.options
+    emit('dimoo:run:queued', { id: this.id, task: plan.task, ...(tag !== undefined && { tag }) })
+    this.#clock = new RunClock(this, { deadlineMs, maxQueueMs: plan.maxQueueMs })
+    if (signal?.aborted) this.abort(signal.reason)
+    else this.#listen(signal)
+    if (!this.#final) this.#prepare()
   }
 
   get state(): RunState {
-    return this.#outcome?.state ?? this.#native?.state() ?? 'queued'
+    if (this.#final) return this.#final
+    if (this.#ended()) return this.#final ?? 'running'
+    const state = this.#native?.state() ?? 'queued'
+    return state === 'queued' ? state : 'running'
   }
 
   async result(): Promise<Result> {
     this.#resultWanted = true
     await Promise.resolve() // a loop that starts in the same turn takes the steps
-    const outcome = await this.#end()
-    if (outcome.state !== 'done') throw this.#failure(outcome)
-    return (this.#result ??= this.#plan.toResult(outcome))
+    await this.#end()
+    if (this.#final !== 'done') throw this.#failure()
+    return this.#result!.value
   }
 
   abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
-    if (this.#reason ?? this.#ended()) return
-    this.#reason = { value: reason }
-    if (this.#native) this.#native.cancel()
-    else this.#settle(ended('aborted')) // the prompt is still being tokenised
-    this.#wake()
+    this.#stop({ state: 'aborted', make: () => reason })
+  }
+
+  /** @internal A time limit has passed. */
+  expire(failure: () => DimooError): void {
+    this.#stop({ state: 'failed', make: failure })
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Step, void, undefined> {
@@ -130,22 +92,22 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     await this.#end()
   }
 
+  async snapshot(): Promise<Uint8Array> {
+    for (;;) {
+      if (this.#ended() ?? this.#cause) throw invalid(`${this.id}: snapshot needs a run that goes on, got one that is ${this.state}`)
+      const state = this.#nativeState()
+      if (state) return this.#prepared!.toSnapshot(state)
+      await this.#changed()
+    }
+  }
+
   toWebStream(): ReadableStream<Step> {
-    const iterator = this[Symbol.asyncIterator]()
-    return new ReadableStream<Step>({
-      pull: async (controller) => {
-        const { done, value } = await iterator.next()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      },
-      cancel: async (reason: unknown) => {
-        if (!this.#resultWanted) this.abort(reason)
-        await iterator.return?.()
-      },
+    return toStream(this[Symbol.asyncIterator](), (reason) => {
+      if (!this.#resultWanted) this.abort(reason)
     })
   }
 
-  /** Resolves when the native run has ended, whatever the way. */
+  /** Resolves when the run has ended, whatever the way. */
   async ended(): Promise<void> {
     await this.#end()
   }
@@ -162,22 +124,48 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     return () => target.deref()?.abort(signal.reason)
   }
 
+  static #remasker(target: WeakRef<DecodingRun<unknown, unknown>>): Remask {
+    return (image, cells) => {
+      const run = target.deref()
+      const native = run && run.#native
+      if (!native) throw invalid('remask: expected a run that goes on, got one that nobody holds any more')
+      try {
+        native.remask(image, cells)
+      } catch (error) {
+        throw fromNative(error)
+      }
+    }
+  }
+
   #listen(signal: AbortSignal | undefined): void {
     if (!signal) return
-    if (signal.aborted) {
-      this.#reason = { value: signal.reason }
-      return
-    }
     // A long-lived signal must not hold its runs either.
     const onAbort = DecodingRun.#aborter(new WeakRef(this), signal)
     signal.addEventListener('abort', onAbort, { once: true })
     this.#unlisten = () => signal.removeEventListener('abort', onAbort)
   }
 
-  #start(start: Starter): void {
-    if (this.#outcome) return // aborted meanwhile
+  #prepare(): void {
     try {
-      this.#native = start(DecodingRun.#waker(new WeakRef(this)))
+      const found = this.#plan.prepare(this.#work.signal)
+      if (!(found instanceof Promise)) this.#start(found)
+      else
+        found.then(
+          (prepared) => this.#start(prepared),
+          (error: unknown) => this.#refuse(error),
+        )
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #start(prepared: Prepared<Step, Result>): void {
+    if (this.#outcome) return // aborted meanwhile
+    this.#prepared = prepared
+    this.#prefillMs = performance.now() - this.#created
+    try {
+      this.#native = prepared.start(DecodingRun.#waker(new WeakRef(this)))
+      this.#clock.queued()
       this.#wake()
     } catch (error) {
       this.#refuse(error)
@@ -186,15 +174,25 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 
   // The run could not start, e.g. because the queue is full.
   #refuse(error: unknown): void {
-    if (this.#outcome) return
-    this.#settle({ ...ended('failed'), error: error as NativeError })
+    if (!this.#outcome) this.#settle({ ...endedEarly('failed'), error: error as NativeError })
+  }
+
+  #stop(cause: Cause): void {
+    if (this.#final ?? this.#cause) return
+    this.#ended()
+    if (this.#final) return
+    this.#cause = cause
+    this.#work.abort(cause.make())
+    if (!this.#native)
+      this.#settle(endedEarly('aborted')) // still being prepared
+    else if (!this.#outcome) this.#native.cancel()
     this.#wake()
   }
 
   async #nextStep(): Promise<Step | undefined> {
     for (;;) {
       // After an abort the next step is the reason, even if steps were ready.
-      if (!this.#reason) {
+      if (!this.#cause) {
         await breathe()
         const native = this.#native?.next()
         if (native) return this.#deliver(native)
@@ -204,22 +202,22 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       }
       await this.#changed()
     }
-    const outcome = await this.#end()
-    if (outcome.state === 'done') return undefined
-    throw this.#failure(outcome)
+    await this.#end()
+    if (this.#final === 'done') return undefined
+    throw this.#failure()
   }
 
-  #deliver(native: NativeStep): Step {
-    this.#sendStart()
+  #deliver(native: NativeStep): Step | Promise<Step> {
+    this.#sendStart(performance.now() - this.#created - native.elapsedMs)
     const { step, elapsedMs: ms, rows, pass } = native
     emit('dimoo:step', { id: this.id, step, ms, rows, pass })
-    return this.#plan.toStep(native)
+    return this.#prepared!.toStep(native, DecodingRun.#remasker(new WeakRef(this)))
   }
 
-  async #end(): Promise<NativeOutcome> {
+  async #end(): Promise<void> {
     for (;;) {
-      const outcome = this.#ended()
-      if (outcome) return outcome
+      this.#ended()
+      if (this.#final) return
       // Under delivery 'all' steps that nobody reads would pause the run.
       const pausing = this.#plan.options.delivery === 'all' && this.#resultWanted && !this.#reading
       if (pausing && this.#native?.next()) continue
@@ -236,29 +234,66 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 
   #settle(outcome: NativeOutcome): void {
     this.#outcome = outcome
+    this.#sendStart(this.#prefillMs + outcome.queuedMs)
+    if (outcome.state === 'failed') this.#conclude('failed')
+    else if (this.#cause) this.#conclude(this.#cause.state)
+    else if (outcome.state === 'aborted') this.#conclude('aborted')
+    else this.#finish(outcome)
+  }
+
+  // From the addon's outcome to the result: at once, or with more work (composing, judging) that an abort still stops.
+  #finish(outcome: NativeOutcome): void {
+    const failed = (error: unknown): void => {
+      this.#cause ??= { state: 'failed', make: () => fromNative(error) }
+      this.#conclude(this.#cause.state)
+    }
+    const done = (value: Result): void => {
+      this.#result = { value }
+      this.#conclude('done')
+    }
+    try {
+      const made = this.#prepared!.toResult({ outcome, prefillMs: this.#prefillMs, signal: this.#work.signal })
+      if (made instanceof Promise) made.then(done, failed)
+      else done(made)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #conclude(state: 'done' | 'failed' | 'aborted'): void {
+    this.#final = state
+    this.#clock.stop()
     this.#unlisten?.()
-    this.#sendStart()
-    const error = outcome.state === 'failed' ? this.#failure(outcome) : undefined
+    const error = state === 'failed' ? this.#failure() : undefined
     emit('dimoo:run:end', {
       id: this.id,
       task: this.#plan.task,
-      outcome: outcome.state,
-      queuedMs: outcome.queuedMs,
+      outcome: state,
+      queuedMs: this.#outcome!.queuedMs,
       ms: performance.now() - this.#created,
       ...(DimooError.is(error) && { code: error.code }),
     })
+    this.#wake()
   }
 
-  #sendStart(): void {
+  #sendStart(queuedMs: number): void {
     if (this.#started) return
     this.#started = true
-    emit('dimoo:run:start', { id: this.id, task: this.#plan.task })
+    emit('dimoo:run:start', { id: this.id, task: this.#plan.task, queuedMs: Math.max(0, queuedMs) })
   }
 
   // Made anew for every caller, so that each error shows who waited.
-  #failure(outcome: NativeOutcome): unknown {
-    if (outcome.state === 'aborted') return this.#reason ? this.#reason.value : new DOMException('The run was aborted', 'AbortError')
-    return fromNative(outcome.error)
+  #failure(): unknown {
+    if (this.#outcome!.state === 'failed') return fromNative(this.#outcome!.error)
+    return this.#cause ? this.#cause.make() : new DOMException('The run was aborted', 'AbortError')
+  }
+
+  #nativeState(): Uint8Array | undefined {
+    try {
+      return this.#native?.snapshot()
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 
   #changed(): Promise<void> {
@@ -271,24 +306,5 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     const waiting = this.#waiting
     this.#waiting = []
     for (const resolve of waiting) resolve()
-  }
-}
-
-// The outcome of a run that never reached the addon.
-function ended(state: NativeOutcome['state']): NativeOutcome {
-  const none = { queuedMs: 0, decodeMs: 0, vqMs: 0, totalMs: 0, steps: 0, forwardPasses: 0, forwardTokens: 0 }
-  return { state, images: [], ...none }
-}
-
-const LONGEST_TURN_MS = 4
-let turnStarted = 0
-
-/** Steps that are ready follow each other without a pause; here the event loop gets its turn, whichever run they belong to. */
-async function breathe(): Promise<void> {
-  if (turnStarted === 0) {
-    turnStarted = performance.now()
-    setImmediate(() => (turnStarted = 0)).unref()
-  } else if (performance.now() - turnStarted > LONGEST_TURN_MS) {
-    await new Promise((resolve) => setImmediate(resolve))
   }
 }

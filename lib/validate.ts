@@ -12,8 +12,14 @@ export interface Field<T = unknown> {
   readonly value?: string
   /** How the command line's text becomes the value. */
   readonly parse?: (text: string) => unknown
+  /** The value that the flag stands for when nothing follows it (`--cache`). */
+  readonly bare?: unknown
+  /** An array: the flag may be given several times. */
+  readonly many?: boolean
   /** An object of further options, flattened to `--name-sub`. */
   readonly fields?: Fields
+  /** Which values are such an object; default all. `check` is asked in any case. */
+  readonly isGroup?: (value: unknown) => boolean
 }
 export type Fields = Readonly<Record<string, Field>>
 
@@ -31,9 +37,18 @@ export function checkOptions(where: string, options: unknown, fields: Fields): v
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (!field) throw invalid(`${where}: unknown option '${name}'; known are ${Object.keys(fields).join(', ')}`)
     if (value === undefined) continue
-    if (field.fields) checkOptions(`${where}: ${name}`, value, field.fields)
+    if (field.fields && (field.isGroup?.(value) ?? true)) checkOptions(`${where}: ${name}`, value, field.fields)
     const found = field.check(value)
     if ('rule' in found) throw invalid(`${where}: ${name} must be ${found.rule}, got ${show(value)}`)
+  }
+}
+
+/** Throws `request/invalid` for the first of `names` that is missing. */
+export function checkRequired(where: string, options: object, fields: Fields, names: readonly string[]): void {
+  for (const name of names) {
+    if ((options as Record<string, unknown>)[name] !== undefined) continue
+    const found = fields[name]!.check(undefined)
+    throw invalid(`${where}: ${name} must be ${'rule' in found ? found.rule : 'given'}, got undefined`)
   }
 }
 
@@ -86,6 +101,31 @@ export function signal(): Field<AbortSignal> {
 /** An object of further options; its own are checked by `checkOptions`. */
 export function group(fields: Fields): Field {
   return { ...rule('an object', () => true, {}), fields }
+}
+
+/** One value, or an object of further options. */
+export function valueOrGroup(text: string, test: (value: unknown) => boolean, fields: Fields, words: Omit<Field, 'check' | 'fields'>): Field {
+  const check = (value: unknown): { value: unknown } | { rule: string } => (isObject(value) || test(value) ? { value } : { rule: text })
+  return { check, isGroup: isObject, fields, ...words }
+}
+
+/** A list of whatever `item` allows. */
+export function list(item: Field, max: number, words: Words = {}): Field {
+  const check = (value: unknown): { value: unknown } | { rule: string } => {
+    if (!Array.isArray(value) || value.length > max) return { rule: `an array of at most ${max}` }
+    const bad = value.map((one: unknown) => item.check(one)).find((found) => 'rule' in found)
+    return bad && 'rule' in bad ? { rule: `an array of which each is ${bad.rule}` } : { value }
+  }
+  return { check, many: true, ...words, ...(item.parse && { parse: item.parse }) }
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Any value of another kind: what may be wrong with it is found where it is used. */
+export function anything(text: string, test: (value: unknown) => boolean, words: Words & Pick<Field, 'parse'> = {}): Field {
+  return rule(text, test, words, words.parse)
 }
 
 /** An object with these methods. */

@@ -1,6 +1,7 @@
 // Flags from the tables of options: `onDeviceUnavailable` is `--on-device-unavailable`, `memory.panelBytes` is
 // `--memory-panel-bytes`. A field without help (functions, signals) is no flag. Values are checked where the API checks them.
 import type { Command } from 'commander'
+import { invalid } from '../errors.js'
 import type { Field, Fields } from '../validate.js'
 
 interface Flag {
@@ -16,19 +17,20 @@ export function kebab(name: string): string {
 /** Every flag of a table, nested ones flattened. */
 export function flagsOf(fields: Fields, path: readonly string[] = []): Flag[] {
   return Object.entries(fields).flatMap(([name, field]) => {
-    if (field.fields) return flagsOf(field.fields, [...path, name])
-    return field.help === undefined ? [] : [{ path: [...path, name], field }]
+    const own = field.help === undefined ? [] : [{ path: [...path, name], field }]
+    return field.fields ? [...own, ...flagsOf(field.fields, [...path, name])] : own
   })
 }
 
-export function flagName({ path }: Flag): string {
+export function flagName({ path }: Pick<Flag, 'path'>): string {
   return path.map(kebab).join('-')
 }
 
 export function addFlags(command: Command, fields: Fields): Command {
   for (const flag of flagsOf(fields)) {
     const { help = '', value = 'text', parse = (text: string) => text } = flag.field
-    command.option(`--${flagName(flag)} <${value}>`, help, parse)
+    // A value in brackets may be left out; the flag then reads as true.
+    command.option(`--${flagName(flag)} ${flag.field.bare === undefined ? `<${value}>` : `[${value}]`}`, help, parse)
   }
   return command
 }
@@ -41,6 +43,7 @@ export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields:
     if (value === undefined) continue
     const [last, ...outer] = [...path].reverse()
     const target = outer.reduceRight((at, name) => (at[name] ??= {}) as Record<string, unknown>, found)
+    if (typeof target !== 'object') throw invalid(`--${flagName({ path })} must not be given with --${outer.map(kebab).join('-')}`)
     target[last!] = value
   }
   return found as T

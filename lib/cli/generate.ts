@@ -6,7 +6,7 @@ import { encodeAnimation } from '../image/encode.js'
 import type { RawImage } from '../image/raw.js'
 import { LOAD_FIELDS, loadModel, type LoadOptions } from '../load.js'
 import type { DimooModel } from '../model.js'
-import { checkImageRequest, IMAGE_REQUEST_FIELDS, type TextToImageRequest } from '../request.js'
+import { checkTextToImage, TEXT_TO_IMAGE_FIELDS, type TextToImageRequest } from '../requests/text-to-image.js'
 import type { ImageResult } from '../result.js'
 import type { ImageStep } from '../step.js'
 import { printable, type Context } from './context.js'
@@ -51,7 +51,7 @@ export function command(context: Context): Command {
     .option('-o, --output <file>', 'picture file: .png, .jpg, .jpeg or .webp (default: dimoo-<seed>.png)')
     .option('--model <path>', 'a .gguf file or a folder as published (default: the miniature inside the package)')
     .option('--size <WxH>', SIZE_HELP)
-  addFlags(made, IMAGE_REQUEST_FIELDS)
+  addFlags(made, TEXT_TO_IMAGE_FIELDS)
   addFlags(made, LOAD_FIELDS)
   return made
     .option('--like <picture>', 'take every parameter that is not given from a picture made before')
@@ -65,13 +65,13 @@ export function command(context: Context): Command {
 async function generate(prompt: string | undefined, flags: Flags, context: Context): Promise<void> {
   const like = flags.like === undefined ? undefined : await likeOf(flags.like)
   const given = {
-    ...readFlags<Partial<TextToImageRequest>>({ ...flags }, IMAGE_REQUEST_FIELDS),
+    ...readFlags<Partial<TextToImageRequest>>({ ...flags }, TEXT_TO_IMAGE_FIELDS),
     ...parseSize(flags.size),
   }
   const text = prompt ?? like?.prompt
   if (text === undefined) throw invalid('generate: expected a prompt or --like, got neither')
   const request: TextToImageRequest = { ...(like && toRequest(like)), ...given, prompt: text }
-  checkImageRequest(request)
+  checkTextToImage(request)
   await checkOutputs(flags)
   const reporter = makeReporter(context, flags.json ?? false)
   const options: LoadOptions = {

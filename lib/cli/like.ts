@@ -3,11 +3,13 @@ import { invalid } from '../errors.js'
 import type { ImageParameters } from '../image/parameters.js'
 import { readParameters } from '../image/read.js'
 import type { ModelInfo } from '../info.js'
-import type { TextToImageRequest } from '../request.js'
+import type { TextToImageRequest } from '../requests/text-to-image.js'
 
 export async function likeOf(file: string): Promise<ImageParameters> {
   const found = await readParameters(file)
   if (!found) throw invalid(`--like: expected a picture with parameters of lumina-dimoo, got ${file} without`)
+  // Of other tasks the given pictures are missing.
+  if (found.task !== 'text-to-image') throw invalid(`--like: expected a picture made from a text, got one made by ${found.task}`)
   return found
 }
 

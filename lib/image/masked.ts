@@ -12,22 +12,33 @@ interface Grid {
   readonly columns: number
 }
 
-/** `guess` is the decoded guess; `tokens` holds -1 where a cell is masked. Writes into the guess's own pixels. */
-export async function drawMasked(guess: RawImage, tokens: Int32Array, grid: Grid, masked: MaskedCells): Promise<RawImage> {
-  if (masked === 'held' || !tokens.includes(-1)) return guess
-  const blurred = masked === 'blurred' ? await blur(guess, grid) : undefined
-  const side = (guess.width / grid.columns) * 3 // bytes of one row of a cell
-  const height = guess.height / grid.rows
-  const stride = guess.width * 3
+/**
+ * `image` is the picture of `guess`; `tokens` and `guess` hold -1 where a cell is masked or has no guess yet (then grey in any case).
+ * Writes into the picture's own pixels.
+ */
+export async function drawMasked(
+  image: RawImage,
+  tokens: Int32Array,
+  guess: Int32Array,
+  grid: Grid,
+  masked: MaskedCells,
+): Promise<RawImage> {
+  const unknown = guess.includes(-1)
+  if (!unknown && (masked === 'held' || !tokens.includes(-1))) return image
+  const blurred = masked === 'blurred' ? await blur(image, grid) : undefined
+  const side = (image.width / grid.columns) * 3 // bytes of one row of a cell
+  const height = image.height / grid.rows
+  const stride = image.width * 3
   tokens.forEach((token, cell) => {
-    if (token !== -1) return
+    const grey = guess[cell] === -1 || masked === 'grey'
+    if (token !== -1 || (!grey && !blurred)) return
     const start = Math.floor(cell / grid.columns) * height * stride + (cell % grid.columns) * side
     for (let at = start; at < start + height * stride; at += stride) {
-      if (blurred) guess.data.set(blurred.subarray(at, at + side), at)
-      else guess.data.fill(127, at, at + side)
+      if (grey) image.data.fill(127, at, at + side)
+      else if (blurred) image.data.set(blurred.subarray(at, at + side), at)
     }
   })
-  return guess
+  return image
 }
 
 // One pixel per cell, and back up.

@@ -1,46 +1,37 @@
 // The parameters that travel inside a picture: a picture repeats itself from them (`dimoo generate --like`). JSON, flat, versioned.
 import { DimooError } from '../errors.js'
-import type { ResolvedImageRequest } from '../request.js'
+import { isText, TASKS, type TaskName } from '../requests/index.js'
+import type { ResolvedCache } from '../requests/sampling.js'
+import type { TextTask } from '../requests/text.js'
 
 /** Keyword of the PNG chunk and name of the XMP property. */
 export const PARAMETERS_KEY = 'lumina-dimoo'
 
-/** One picture's request, every default filled in. */
+export type ImageTask = Exclude<TaskName, TextTask>
+
+/** One picture's request, every default filled in; given pictures are not in it. */
 export interface ImageParameters {
   readonly version: 1
-  readonly task: 'text-to-image'
+  readonly task: ImageTask
   readonly prompt: string
   readonly width: number
   readonly height: number
   readonly steps: number
+  /** Of the text. */
   readonly guidance: number
+  /** Of the given picture. */
+  readonly guidanceImage?: number
   readonly temperature: number
   /** A schedule that was a function is written as its shares, one per step. */
   readonly schedule: 'cosine' | 'linear' | readonly number[]
+  readonly cache?: ResolvedCache
+  readonly imageArea?: number | 'native'
+  /** What only this task knows, e.g. `control`, `map` or `view`. */
+  readonly options?: Readonly<Record<string, string | number>>
   /** Decimal digits: 64 bits do not fit JSON's numbers. */
   readonly seed: string
   readonly precision: 'fast' | 'f32'
   readonly model: { readonly name: string; readonly weights: string; readonly sha256?: string }
-}
-
-export type ParameterContext = Pick<ImageParameters, 'precision' | 'model'>
-
-export function toParameters(request: ResolvedImageRequest, seed: bigint, context: ParameterContext): ImageParameters {
-  const { prompt, width, height, steps, guidance, temperature, schedule } = request
-  return {
-    version: 1,
-    task: 'text-to-image',
-    prompt,
-    width,
-    height,
-    steps,
-    guidance,
-    temperature,
-    schedule: typeof schedule === 'string' ? schedule : [...schedule],
-    seed: String(seed),
-    precision: context.precision,
-    model: context.model,
-  }
 }
 
 /** Reads what `toParameters` wrote. Throws `image/invalid` naming what is damaged. */
@@ -51,7 +42,7 @@ export function parseParameters(text: string): ImageParameters {
   } catch {
     throw new DimooError('image/invalid', 'picture: its parameters are not JSON')
   }
-  if (found?.version !== 1 || found.task !== 'text-to-image') {
+  if (found?.version !== 1) {
     throw new DimooError('image/invalid', `picture: expected parameters of version 1, got version ${String(found?.version)}`)
   }
   const damaged = Object.keys(CHECKS).find((name) => !CHECKS[name as keyof typeof CHECKS](found[name as keyof ImageParameters]))
@@ -60,20 +51,30 @@ export function parseParameters(text: string): ImageParameters {
 }
 
 const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value)
-const isText = (value: unknown): boolean => typeof value === 'string'
+const isString = (value: unknown): boolean => typeof value === 'string'
+const isShares = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isNumber)
+const optional =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === undefined || check(value)
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 const CHECKS = {
-  prompt: isText,
+  task: (value: unknown): boolean => (TASKS as readonly unknown[]).includes(value) && !isText(value as TaskName),
+  prompt: isString,
   width: isNumber,
   height: isNumber,
   steps: isNumber,
   guidance: isNumber,
+  guidanceImage: optional(isNumber),
   temperature: isNumber,
-  schedule: (value: unknown): boolean =>
-    value === 'cosine' || value === 'linear' || (Array.isArray(value) && value.length > 0 && value.every(isNumber)),
+  schedule: (value: unknown): boolean => value === 'cosine' || value === 'linear' || isShares(value),
+  cache: optional((value) => isObject(value) && ['ratio', 'warmup', 'refresh'].every((name) => isNumber((value as never)[name]))),
+  imageArea: optional((value) => value === 'native' || isNumber(value)),
+  options: optional((value) => isObject(value) && Object.values(value as object).every((one) => isNumber(one) || isString(one))),
   seed: (value: unknown): boolean => typeof value === 'string' && /^\d{1,20}$/.test(value),
   precision: (value: unknown): boolean => value === 'fast' || value === 'f32',
   model: (value: unknown): boolean => {
     const { name, weights } = (value ?? {}) as Record<string, unknown>
-    return isText(name) && isText(weights)
+    return isString(name) && isString(weights)
   },
 }

@@ -21,18 +21,22 @@ const FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'heif']
 /** RGB pixels of any input. Throws `image/invalid` for what is unreadable, too large, or of another kind. */
 export async function readImage(input: ImageInput): Promise<RawImage & { readonly channels: 3 }> {
   if (isRawImage(input)) {
-    checkRawImage(input)
-    if (input.width * input.height > MAX_PIXELS) throw tooLarge(input.width, input.height)
+    checkSize(input)
     if (input.channels === 3) return { ...input, channels: 3 }
-    const { data, width, height, channels } = input
-    return decode((open) => open(data, { raw: { width, height, channels } }))
   }
-  const bytes = await readBytes(input)
-  const Sharp = await sharp()
-  const { format, width, height } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable)
-  if (!FORMATS.includes(format)) throw new DimooError('image/invalid', `picture: expected ${FORMATS.join(', ')}, got ${format}`)
-  if (width * height > MAX_PIXELS) throw tooLarge(width, height)
-  return decode((open) => open(bytes, { limitInputPixels: MAX_PIXELS }))
+  const pipeline = (await opened(input)).autoOrient().flatten({ background: 'white' }).toColourspace('srgb').removeAlpha()
+  const { data, width, height } = await pixels(pipeline)
+  return { data, width, height, channels: 3 }
+}
+
+/** RGBA pixels of any input, or its RGB where it is raw: a mask may be told by its alpha. Throws as `readImage` does. */
+export async function readMask(input: ImageInput): Promise<RawImage> {
+  if (isRawImage(input)) {
+    checkSize(input)
+    return input
+  }
+  const { data, width, height } = await pixels((await opened(input)).autoOrient().toColourspace('srgb').ensureAlpha())
+  return { data, width, height, channels: 4 }
 }
 
 /** The parameters that this package wrote into a picture; undefined where there are none. */
@@ -45,16 +49,30 @@ export async function readParameters(input: Exclude<ImageInput, RawImage>): Prom
   return text === undefined ? undefined : parseParameters(text)
 }
 
-type Open = Awaited<ReturnType<typeof sharp>>
+type Pipeline = ReturnType<Awaited<ReturnType<typeof sharp>>>
 
-async function decode(open: (open: Open) => ReturnType<Open>): Promise<RawImage & { readonly channels: 3 }> {
-  const pipeline = open(await sharp())
-    .autoOrient()
-    .flatten({ background: 'white' })
-    .toColourspace('srgb')
-    .removeAlpha()
+function checkSize(image: RawImage): void {
+  checkRawImage(image)
+  if (image.width * image.height > MAX_PIXELS) throw tooLarge(image.width, image.height)
+}
+
+// Header first: what is too large or of another kind is never decoded.
+async function opened(input: ImageInput): Promise<Pipeline> {
+  const Sharp = await sharp()
+  if (isRawImage(input)) {
+    const { data, width, height, channels } = input
+    return Sharp(data, { raw: { width, height, channels } })
+  }
+  const bytes = await readBytes(input)
+  const { format, width, height } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable)
+  if (!FORMATS.includes(format)) throw new DimooError('image/invalid', `picture: expected ${FORMATS.join(', ')}, got ${format}`)
+  if (width * height > MAX_PIXELS) throw tooLarge(width, height)
+  return Sharp(bytes, { limitInputPixels: MAX_PIXELS })
+}
+
+async function pixels(pipeline: Pipeline): Promise<Pick<RawImage, 'data' | 'width' | 'height'>> {
   const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true }).catch(unreadable)
-  return { data, width: info.width, height: info.height, channels: 3 }
+  return { data, width: info.width, height: info.height }
 }
 
 async function readBytes(input: Exclude<ImageInput, RawImage>): Promise<Uint8Array> {

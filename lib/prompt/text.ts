@@ -41,6 +41,16 @@ export class TextCoder {
     return this.#ask({ ids, skipSpecial }) as Promise<string>
   }
 
+  /** The bytes of one token as text shows them: none for special tokens and unknown ids. */
+  textBytes(id: number): readonly number[] {
+    return this.#tokenizer.textBytes(id)
+  }
+
+  /** The id of an added token by its content, e.g. `<|eot_id|>`. */
+  addedId(content: string): number | undefined {
+    return this.#tokenizer.addedId(content)
+  }
+
   /** Ends the worker; what it had not answered rejects. */
   async close(): Promise<void> {
     const worker = this.#worker

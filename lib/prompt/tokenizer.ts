@@ -44,6 +44,7 @@ export class Tokenizer {
   readonly #verbatim: AddedTokenSplitter
   readonly #normalized: AddedTokenSplitter
   readonly #added = new Map<number, AddedToken>()
+  readonly #known = new Map<number, readonly number[]>() // bytes of the tokens that were decoded
 
   /** Throws `model/unsupported` for anything but byte-level BPE, `model/corrupt` for what is no tokenizer.json. */
   constructor(json: string) {
@@ -73,13 +74,29 @@ export class Tokenizer {
   /** Ids that the tokenizer does not know are skipped; bytes that are no UTF-8 become U+FFFD. */
   decode(ids: Int32Array, skipSpecial: boolean): string {
     const bytes: number[] = []
-    for (const id of ids) {
-      const added = this.#added.get(id)
-      if (added?.special && skipSpecial) continue
-      const token = added?.content ?? this.#library.id_to_token(id)
-      if (token !== undefined) pushBytes(bytes, token)
-    }
+    for (const id of ids) if (!(skipSpecial && this.#added.get(id)?.special)) bytes.push(...this.#bytes(id))
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes))
+  }
+
+  /** The bytes of one token, perhaps a part of a character; none for special tokens and for ids that the tokenizer does not know. */
+  textBytes(id: number): readonly number[] {
+    return this.#added.get(id)?.special ? [] : this.#bytes(id)
+  }
+
+  /** The id of an added token by its content. */
+  addedId(content: string): number | undefined {
+    for (const token of this.#added.values()) if (token.content === content) return token.id
+    return undefined
+  }
+
+  #bytes(id: number): readonly number[] {
+    const known = this.#known.get(id)
+    if (known) return known
+    const token = this.#added.get(id)?.content ?? this.#library.id_to_token(id)
+    const bytes: number[] = []
+    if (token !== undefined) pushBytes(bytes, token)
+    this.#known.set(id, bytes)
+    return bytes
   }
 
   #normalize(text: string): string {

@@ -10,7 +10,7 @@ import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
 vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { program, run } = await import('../../lib/cli/program.js')
 const { flagName, flagsOf } = await import('../../lib/cli/flags.js')
-const { IMAGE_REQUEST_FIELDS } = await import('../../lib/request.js')
+const { TEXT_TO_IMAGE_FIELDS } = await import('../../lib/requests/text-to-image.js')
 const { LOAD_FIELDS } = await import('../../lib/load.js')
 const { readParameters } = await import('../../lib/image/read.js')
 
@@ -41,7 +41,7 @@ describe('flags', () => {
     const flags = command.options.map((option) => option.long!.slice(2))
     const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
-    const fields = [...Object.keys(IMAGE_REQUEST_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
+    const fields = [...Object.keys(TEXT_TO_IMAGE_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
     const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((name) => `memory-${kebab(name)}`)
     const own = ['output', 'model', 'size', 'like', 'show', 'animate', 'json']
     expect([...flags].sort()).toEqual([...fields, ...memory, ...own].sort())
@@ -100,7 +100,7 @@ describe('exit codes and errors', () => {
     [['--version'], 0, /^$/],
     [[], 2, /expected a command/],
     [['paint'], 2, /^dimoo: unknown command 'paint'/],
-    [['generate', 'x', '--cache'], 2, /^dimoo: unknown option '--cache'/],
+    [['generate', 'x', '--clever'], 2, /^dimoo: unknown option '--clever'/],
     [['generate'], 2, /expected a prompt or --like/],
     [['generate', 'x', '--steps', '0'], 2, /^dimoo: generate: steps must be an integer from 1 to 4096, got 0 \(request\/invalid\)\n$/],
     [['generate', 'x', '--steps', 'many'], 2, /got 'many'/],

@@ -1,19 +1,11 @@
-// An addon of a few lines for tests of the TypeScript above it: decodes by the clock, fixes cells in order, and follows the contract
-// of lib/binding.ts on waking, merging, pausing and cancelling. What it was asked lies in `asked`.
+// An addon of a few lines for tests of the TypeScript above it. What it was asked lies in `asked`, what it does in `behaviour`; runs
+// are test/lib/fake-engine.ts.
 import { readFileSync } from 'node:fs'
-import type {
-  Binding,
-  NativeError,
-  NativeImageRequest,
-  NativeJob,
-  NativeModel,
-  NativeOutcome,
-  NativeRun,
-  NativeStep,
-} from '../../lib/binding.js'
+import type { Binding, NativeImageRequest, NativeJob, NativeModel, NativeRequest, NativeRun, NativeTextRequest } from '../../lib/binding.js'
+import { asked, behaviour, Engine, FakeRun, nativeError, SCALE } from './fake-engine.js'
 
-export const SCALE = 8
-const TOKENS = {
+export { asked, behaviour, nativeError, SCALE }
+export const TOKENS = {
   mask: 583,
   row_end: 580,
   padding: 586,
@@ -24,28 +16,13 @@ const TOKENS = {
   answer_begin: 601,
   answer_end: 602,
 }
+export const CODE_OFFSET = 603
+export const CODEBOOK = 1024
 const tokenizerFile = new URL('../golden/tokenizer/tokenizer.json', import.meta.url)
 
-export const asked = {
-  load: [] as Record<string, unknown>[],
-  jobs: [] as { name: string; options: Record<string, unknown> }[],
-  runs: [] as NativeImageRequest[],
-  resized: [] as unknown[][],
-  cancelled: 0,
-  stepsMade: 0,
-}
-
-export const behaviour = {
-  stepMs: 1,
-  runError: undefined as NativeError | undefined,
-  startError: undefined as NativeError | undefined,
-  devices: [{ id: 'cpu', usable: true, name: 'fake', totalBytes: 1, freeBytes: 1 }] as Record<string, unknown>[],
-  jobs: {} as Record<string, (options: Record<string, unknown>) => unknown>,
-}
-
-export function nativeError(code: string, message: string, details?: object): NativeError {
-  return Object.assign(new Error(message), { code, ...(details && { details: JSON.stringify(details) }) })
-}
+/** The requests for pictures and for text that the addon got. */
+export const imageRuns = (): NativeImageRequest[] => asked.runs.filter((run) => run.kind === 'image')
+export const textRuns = (): NativeTextRequest[] => asked.runs.filter((run) => run.kind === 'text')
 
 function job<T>(value: () => T, ms = 0): NativeJob<T> {
   let cancel = (): void => undefined
@@ -61,144 +38,8 @@ function job<T>(value: () => T, ms = 0): NativeJob<T> {
   return { promise, cancel }
 }
 
-// The clock's half of a run; `FakeRun` is the handle whose collection must end it.
-class Engine {
-  state: NativeOutcome['state'] | 'running' = 'running'
-  ready: NativeStep[] = []
-  armed = false
-  step = 0
-  timer: NodeJS.Timeout | undefined
-  readonly request: NativeImageRequest
-  readonly wake: () => void
-
-  constructor(request: NativeImageRequest, wake: () => void) {
-    this.request = request
-    this.wake = wake
-    this.schedule()
-  }
-
-  schedule(): void {
-    this.timer = setTimeout(() => this.tick(), behaviour.stepMs)
-  }
-
-  ring(): void {
-    if (!this.armed) return
-    this.armed = false
-    this.wake()
-  }
-
-  end(state: NativeOutcome['state']): void {
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.state = state
-    this.ring()
-  }
-
-  tick(): void {
-    const { steps, delivery, buffer, seeds } = this.request
-    this.timer = undefined
-    if (behaviour.runError) {
-      this.end('failed')
-      return
-    }
-    asked.stepsMade++
-    const made = Array.from(seeds, (_, image) => this.make(image))
-    if (delivery === 'all') this.ready.push(...made)
-    if (delivery === 'latest') this.ready = made.map((step) => ({ ...step, skipped: (this.ready[0]?.skipped ?? -1) + 1 }))
-    this.step++
-    if (this.step === steps) {
-      this.end('done')
-      return
-    }
-    this.ring()
-    if (delivery !== 'all' || this.ready.length < buffer * seeds.length) this.schedule()
-  }
-
-  make(image: number): NativeStep {
-    const { rows, columns, steps } = this.request
-    const cells = rows * columns
-    const fixed = Math.round((cells * (this.step + 1)) / steps)
-    const before = Math.round((cells * this.step) / steps)
-    const tokens = Int32Array.from({ length: cells }, (_, i) => (i < fixed ? i : -1))
-    const changed = Uint32Array.from({ length: fixed - before }, (_, i) => before + i)
-    return {
-      image,
-      step: this.step,
-      steps,
-      skipped: 0,
-      masked: cells - fixed,
-      rows: cells,
-      pass: 'full',
-      elapsedMs: this.step,
-      tokens,
-      guess: Int32Array.from({ length: cells }, (_, i) => i),
-      changed,
-      confidence: new Float32Array(changed.length).fill(0.5),
-    }
-  }
-}
-
-class FakeRun implements NativeRun {
-  readonly #engine: Engine
-
-  constructor(engine: Engine) {
-    this.#engine = engine
-  }
-
-  next(): NativeStep | undefined | null {
-    const engine = this.#engine
-    const step = engine.ready.shift()
-    if (step) {
-      if (engine.state === 'running' && !engine.timer) engine.schedule()
-      return step
-    }
-    if (engine.state !== 'running') return null
-    engine.armed = true
-    return undefined
-  }
-
-  outcome(): NativeOutcome | undefined {
-    const engine = this.#engine
-    if (engine.state === 'running') {
-      engine.armed = true
-      return undefined
-    }
-    const { rows, columns, seeds, steps } = engine.request
-    const image = (): NativeOutcome['images'][0] => ({
-      tokens: Int32Array.from({ length: rows * columns }, (_, i) => i),
-      pixels: new Uint8Array(rows * columns * SCALE * SCALE * 3).fill(200),
-      width: columns * SCALE,
-      height: rows * SCALE,
-    })
-    const images = engine.state === 'done' ? Array.from(seeds, image) : []
-    const error = engine.state === 'failed' ? { error: behaviour.runError! } : {}
-    return {
-      state: engine.state,
-      ...error,
-      images,
-      queuedMs: 1,
-      decodeMs: 2,
-      vqMs: 3,
-      totalMs: 6,
-      steps,
-      forwardPasses: steps,
-      forwardTokens: 10,
-    }
-  }
-
-  state(): 'running' | 'done' | 'failed' | 'aborted' {
-    return this.#engine.state
-  }
-
-  cancel(): void {
-    if (this.#engine.state !== 'running') return
-    asked.cancelled++
-    setTimeout(() => this.#engine.end('aborted'), 1)
-  }
-}
-
 const collected = new FinalizationRegistry<Engine>((engine) => {
-  if (engine.state === 'running') asked.cancelled++
+  if (engine.state === 'running' || engine.state === 'queued') asked.cancelled++
   engine.end('aborted')
 })
 
@@ -216,14 +57,19 @@ class FakeModel implements NativeModel {
       sha256: 'ab'.repeat(32),
       hyper: {},
       tokens: TOKENS,
-      codebook_size: 1024,
-      code_offset: 603,
+      codebook_size: CODEBOOK,
+      code_offset: CODE_OFFSET,
       scale: SCALE,
-      defaults: { image: { width: 32, height: 16, steps: 4, guidance: 2 } },
+      defaults: {
+        image: { width: 32, height: 16, steps: 4, guidance: 2 },
+        edit: { steps: 4, guidance_text: 1.5, guidance_image: 0.5, image_area: 64 },
+        text: { length: 16, block: 8, steps: 8, image_area: 32 },
+      },
       device,
       precision: 'f32',
-      variants: {},
+      variants: { linear: 'portable', attention: 'portable' },
       bytes: { weights: 1 },
+      ...behaviour.info,
     })
   }
 
@@ -231,32 +77,44 @@ class FakeModel implements NativeModel {
     return readFileSync(tokenizerFile, 'utf8')
   }
 
-  run(request: NativeImageRequest, wake: () => void): NativeRun {
+  run(request: NativeRequest, wake: () => void, state?: Uint8Array): NativeRun {
     if (behaviour.startError) throw behaviour.startError
     asked.runs.push(request)
-    const engine = new Engine(request, wake)
+    asked.states.push(state)
+    const engine = new Engine(request, wake, state)
     this.#engines.add(engine)
     const run = new FakeRun(engine)
     collected.register(run, engine)
     return run
   }
 
+  // The code of a cell is its first pixel's red, so that a test sees what was encoded where.
   encodeVq(pixels: Uint8Array, width: number, height: number): NativeJob<Int32Array> {
     if (pixels.length !== width * height * 3) throw nativeError('internal', 'sizes')
-    return job(() => new Int32Array((width / SCALE) * (height / SCALE)).fill(7))
+    asked.encoded.push({ pixels, width, height })
+    const columns = width / SCALE
+    const red = (_: unknown, cell: number): number =>
+      pixels[(Math.floor(cell / columns) * SCALE * width + (cell % columns) * SCALE) * 3]!
+    return job(() => Int32Array.from({ length: columns * (height / SCALE) }, red))
   }
 
   decodeVq(tokens: Int32Array, rows: number, columns: number): NativeJob<Uint8Array> {
     return job(() => new Uint8Array(rows * columns * SCALE * SCALE * 3).fill(tokens[0]! + 100))
   }
 
+  // The patch of code c is all c.
+  previewTable(): NativeJob<Uint8Array> {
+    asked.previewTables++
+    return job(() => Uint8Array.from({ length: CODEBOOK * 48 }, (_, i) => Math.floor(i / 48)))
+  }
+
   stats(): string {
-    return JSON.stringify({ running: this.#engines.size })
+    return JSON.stringify({ running: this.#engines.size, reusedRowRatio: 0.5 })
   }
 
   close(): NativeJob<void> {
     return job(() => {
-      for (const engine of this.#engines) if (engine.state === 'running') engine.end('aborted')
+      for (const engine of this.#engines) if (engine.state === 'running' || engine.state === 'queued') engine.end('aborted')
     }, 2)
   }
 }
@@ -278,10 +136,24 @@ export const fake: Binding = {
     asked.resized.push([width, height, toWidth, toHeight, filter])
     return job(() => new Uint8Array(toWidth * toHeight * channels).fill(pixels[0]! + 1))
   },
+  // The square of as many patches, cut out at the top left.
+  crop(pixels, width, height, patches, offset) {
+    asked.cropped.push([width, height, patches, offset])
+    const side = Math.sqrt(patches) * 32
+    const pixel = (i: number): number => {
+      const [x, y] = [Math.floor(i / 3) % side, Math.floor(i / 3 / side)]
+      return x < width && y < height ? pixels[(y * width + x) * 3 + (i % 3)]! : 0
+    }
+    return job(() => ({ pixels: Uint8Array.from({ length: side * side * 3 }, (_, i) => pixel(i)), width: side, height: side }))
+  },
+  canny(pixels, width, height) {
+    return job(() => Uint8Array.from({ length: width * height }, (_, i) => (i % 2 === 0 ? 255 : 0)), pixels.length > 0 ? 0 : 1)
+  },
 }
 
 export function reset(): void {
-  Object.assign(asked, { load: [], jobs: [], runs: [], resized: [], cancelled: 0, stepsMade: 0 })
-  Object.assign(behaviour, { stepMs: 1, runError: undefined, startError: undefined, jobs: {} })
+  for (const [name, value] of Object.entries(asked)) Object.assign(asked, { [name]: Array.isArray(value) ? [] : 0 })
+  Object.assign(behaviour, { stepMs: 1, queueMs: 0, runError: undefined, startError: undefined, jobs: {}, info: {}, answer: [] })
+  Object.assign(behaviour, { order: undefined, probe: () => [] })
   behaviour.devices = [{ id: 'cpu', usable: true, name: 'fake', totalBytes: 1, freeBytes: 1 }]
 }

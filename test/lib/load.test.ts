@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
+import { asked, behaviour, fake, imageRuns, nativeError, reset } from './fake-binding.js'
 
 vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { BindingError, convert, DimooError, inspectDevices, inspectModel, loadModel, OutOfMemoryError, planMemory, synth } =
@@ -48,7 +48,8 @@ describe('options', () => {
         device: 'cpu',
         threads: 2,
         memory: { panelBytes: 5 },
-        scheduler: { maxQueue: 0 },
+        compat: 'reference',
+        scheduler: { maxQueue: 0, maxQueueMs: 5, policy: 'fifo', batchWindowMs: 2 },
         verify: 'full',
       })
     ).close()
@@ -60,6 +61,8 @@ describe('options', () => {
       verify: 'full',
       panelBytes: 5,
       maxQueue: 0,
+      policy: 'fifo',
+      batchWindowMs: 2,
     })
   })
 
@@ -69,7 +72,8 @@ describe('options', () => {
     [{ memory: { panels: 1 } }, /loadModel: memory: unknown option 'panels'; known are maxHostBytes/],
     [{ memory: { panelBytes: -1 } }, /panelBytes must be an integer of at least 0, got -1/],
     [{ logger: {} }, /logger must be an object with the functions debug/],
-    [{ compat: 'reference' }, /unknown option 'compat'/],
+    [{ compat: 'original' }, /compat must be one of 'none', 'reference', got 'original'/],
+    [{ scheduler: { policy: 'lifo' } }, /scheduler: policy must be one of 'fifo', 'fair', 'shortest-remaining', got 'lifo'/],
     [{ signal: {} }, /signal must be an AbortSignal, got an object/],
   ])('%o is refused', async (options, message) => {
     await expect(loadModel(file, options)).rejects.toMatchObject({
@@ -228,7 +232,7 @@ describe('models', () => {
     expect(await model.detokenize(ids)).toBe('<system>a red circle')
     expect(await model.detokenize(ids, { skipSpecial: true })).toBe('a red circle')
     const { tokens, grid } = await model.encodeVq({
-      data: new Uint8Array(17 * 8 * 3),
+      data: new Uint8Array(17 * 8 * 3).fill(6),
       width: 17,
       height: 8,
       channels: 3,
@@ -238,8 +242,9 @@ describe('models', () => {
     await expect(model.tokenize('x'.repeat(2 ** 18 + 1))).rejects.toThrow(/tokenize: text must be at most 262144 bytes.*got 262145/)
     await expect(model.decodeVq(tokens, { rows: 2, columns: 2 })).rejects.toThrow(/2 x 2 codes, got 2/)
     await expect(model.decodeVq(Int32Array.of(1024), { rows: 1, columns: 1 })).rejects.toThrow(/from 0 to 1023, got 1024 at 0/)
-    expect(() => model.run('edit' as 'text-to-image', { prompt: 'x' })).toThrow(/task must be 'text-to-image', got 'edit'/)
-    expect(() => model.generate({ prompt: 'x' }, { priority: 1 } as never)).toThrow(/unknown option 'priority'/)
+    expect(() => model.run('draw' as 'edit', {} as never)).toThrow(/task must be one of 'text-to-image', 'edit'.*'chat', got 'draw'/)
+    expect(() => model.generate({ prompt: 'x' }, { urgency: 1 } as never)).toThrow(/unknown option 'urgency'/)
+    expect(model.stats()).toMatchObject({ reusedRowRatio: 0.5 })
     await model.close()
   })
 
@@ -247,7 +252,7 @@ describe('models', () => {
     const model = await loadModel(file, { device: 'cpu' })
     await model.generate({ prompt: '', seed: 9, n: 2 }).result()
     await model.generate({ prompt: '', seed: 9, guidance: 0 }).result()
-    const [guided, plain] = asked.runs
+    const [guided, plain] = imageRuns()
     expect(guided!.prefixes.map((prefix) => [...prefix].slice(-2))).toEqual([
       [601, 596],
       [601, 596],
@@ -263,8 +268,13 @@ describe('models', () => {
       schedule: 'cosine',
       delivery: 'latest',
       buffer: 1,
+      priority: 0,
+      tenant: '',
     })
-    expect([...guided!.suffix]).toEqual([597, 602])
+    expect(guided!.suffixes.map((suffix) => [...suffix])).toEqual([
+      [597, 602],
+      [597, 602],
+    ])
     expect([...guided!.cells]).toEqual(Array(8).fill(-1))
     expect([...guided!.seeds]).toEqual([9n, 10n])
     expect([plain!.prefixes.length, plain!.guidance]).toEqual([1, []])

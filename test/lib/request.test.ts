@@ -1,10 +1,11 @@
 // Requests: every default, every rule, in words that name option, rule and value.
 import { describe, expect, test } from 'vitest'
-import { imageSeeds, resolveImageRequest } from '../../lib/request.js'
+import { seedsFrom } from '../../lib/requests/sampling.js'
+import { resolveTextToImage } from '../../lib/requests/text-to-image.js'
 
 const facts = { scale: 16, defaults: {} }
-const resolve = (request: object, model: Parameters<typeof resolveImageRequest>[1] = facts) =>
-  resolveImageRequest({ prompt: 'x', seed: 0, ...request }, model)
+const resolve = (request: object, model: Parameters<typeof resolveTextToImage>[1] = facts) =>
+  resolveTextToImage({ prompt: 'x', seed: 0, ...request }, model)
 
 describe('defaults', () => {
   test("without the checkpoint's own, the released scripts'", () => {
@@ -12,10 +13,8 @@ describe('defaults', () => {
       prompt: 'x',
       width: 1024,
       height: 1024,
-      rows: 64,
-      columns: 64,
       steps: 64,
-      guidance: 4,
+      guidance: { text: 4, image: 0 },
       temperature: 1,
       schedule: 'cosine',
       seed: 0n,
@@ -28,10 +27,8 @@ describe('defaults', () => {
     expect(resolve({ guidance: 0, height: 64 }, model)).toMatchObject({
       width: 64,
       height: 64,
-      rows: 8,
-      columns: 8,
       steps: 24,
-      guidance: 0,
+      guidance: { text: 0, image: 0 },
       temperature: 0.5,
     })
   })
@@ -43,7 +40,7 @@ describe('defaults', () => {
   })
 
   test('seeds count up modulo 2^64', () => {
-    expect([...imageSeeds({ seed: 2n ** 64n - 1n, n: 3 })]).toEqual([2n ** 64n - 1n, 0n, 1n])
+    expect([...seedsFrom(2n ** 64n - 1n, 3)]).toEqual([2n ** 64n - 1n, 0n, 1n])
   })
 })
 
@@ -75,7 +72,8 @@ test.each<[object, RegExp]>([
   [{ n: 65 }, /got 65/],
   [{ guidance: -1 }, /guidance must be a number from 0 to 100, got -1/],
   [{ guidance: Infinity }, /got Infinity/],
-  [{ guidance: { text: 1 } }, /guidance must be a number from 0 to 100, got an object/],
+  [{ guidance: { image: 1 } }, /guidance: unknown option 'image'; known are text/],
+  [{ guidance: [1] }, /guidance must be a number from 0 to 100, got an array/],
   [{ temperature: -0.1 }, /temperature/],
   [{ seed: -1 }, /seed must be an integer from 0 to 2\^53 - 1, or a bigint up to 2\^64 - 1, got -1/],
   [{ seed: 2 ** 53 }, /seed/],
@@ -89,7 +87,10 @@ test.each<[object, RegExp]>([
   [{ aspectRatio: '1:1', width: 16, height: 16 }, /aspectRatio must not be given with both/],
   [{ schedule: 'sine' }, /schedule must be 'cosine', 'linear' or a function, got 'sine'/],
   [{ schedule: () => 2 }, /schedule must return a number from 0 to 1, got 2/],
-  [{ cache: true }, /unknown option 'cache'; known are prompt, width/],
+  [{ cache: 1 }, /cache must be true, false or {ratio, warmup, refresh}, got 1/],
+  [{ cache: { ratio: 2 } }, /cache: ratio must be a number from 0 to 1, got 2/],
+  [{ n: 4, bestOf: 2 }, /bestOf must be at least n = 4, got 2/],
+  [{ control: 'canny' }, /unknown option 'control'; known are prompt, width/],
   [{ toString: 1 }, /unknown option 'toString'/],
 ])('%o is refused', (request, message) => {
   const act = (): unknown => resolve(request)
@@ -104,7 +105,7 @@ test('seed 0, an empty prompt and guidance 0 are fine', () => {
   expect(resolve({ prompt: '', seed: 0n, guidance: 0, temperature: 0 })).toMatchObject({
     prompt: '',
     seed: 0n,
-    guidance: 0,
+    guidance: { text: 0, image: 0 },
     temperature: 0,
   })
 })

@@ -1,0 +1,36 @@
+// A native run of our own, waited for to its end: the probes that judge candidates.
+import type { NativeOutcome, NativeRun } from './binding.js'
+import { fromNative } from './errors.js'
+import type { Starter } from './run-plan.js'
+
+// The addon holds a run only through its handle.
+const held = new Set<NativeRun>()
+
+/** The outcome of a run that is done. Rejects with its error, or with the signal's reason, which cancels it. */
+export async function outcomeOf(start: Starter, signal: AbortSignal): Promise<NativeOutcome> {
+  signal.throwIfAborted()
+  let wake = (): void => undefined
+  let run: NativeRun
+  try {
+    run = start(() => wake())
+  } catch (error) {
+    throw fromNative(error)
+  }
+  const cancel = (): void => run.cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  held.add(run)
+  try {
+    let outcome = run.outcome()
+    while (!outcome) {
+      await new Promise<void>((resolve) => (wake = resolve))
+      outcome = run.outcome()
+    }
+    if (outcome.state === 'failed') throw fromNative(outcome.error)
+    signal.throwIfAborted()
+    if (outcome.state === 'aborted') throw new DOMException('The run was aborted', 'AbortError')
+    return outcome
+  } finally {
+    held.delete(run)
+    signal.removeEventListener('abort', cancel)
+  }
+}

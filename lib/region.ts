@@ -1,0 +1,148 @@
+// Regions of a picture as cells of its grid: whatever touches a cell takes all of it.
+import { breathe } from './breathe.js'
+import { DimooError, invalid } from './errors.js'
+import { checkRawImage, isRawImage, type RawImage } from './image/raw.js'
+import { isRects, type Ratio, type Rect } from './requests/pictures.js'
+import * as validate from './validate.js'
+
+interface Grid {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** Throws `request/invalid` for a rectangle that leaves a picture of width x height pixels. */
+export function checkRects(where: string, rects: readonly Rect[], width: number, height: number): void {
+  for (const { left, top, width: w, height: h } of rects) {
+    if (left >= 0 && top >= 0 && left + w <= width && top + h <= height) continue
+    throw invalid(`${where}: region must lie inside ${width} x ${height} pixels, got ${w} x ${h} at ${left}, ${top}`)
+  }
+}
+
+interface Pixels {
+  readonly width: number
+  readonly height: number
+}
+
+type Region = Rect | readonly Rect[] | RawImage | Uint32Array
+
+/**
+ * Cells that the region touches, ascending, at least one. `size` is that of the picture in whose pixels rectangles are given and which
+ * a mask must have; its sides need not be multiples of the cell.
+ */
+export function regionCells(where: string, region: Region, grid: Grid, size: Pixels): Uint32Array {
+  const touching = touch(where, region, grid, size)
+  for (;;) {
+    const { done, value } = touching.next()
+    if (done) return value
+  }
+}
+
+/** The same with pauses for the event loop: a mask may have millions of pixels. */
+export async function regionCellsSlowly(where: string, region: Region, grid: Grid, size: Pixels): Promise<Uint32Array> {
+  const touching = touch(where, region, grid, size)
+  for (;;) {
+    const { done, value } = touching.next()
+    if (done) return value
+    await breathe()
+  }
+}
+
+// Yields now and then.
+function* touch(where: string, region: Region, grid: Grid, size: Pixels): Generator<void, Uint32Array> {
+  const cells = grid.rows * grid.columns
+  if (region instanceof Uint32Array) {
+    const bad = region.find((cell) => cell >= cells)
+    if (bad !== undefined) throw invalid(`${where}: region must hold cells from 0 to ${cells - 1}, got ${bad}`)
+    return notEmpty(where, Uint32Array.from(new Set(region)).sort())
+  }
+  const touched = new Uint8Array(cells)
+  if (isRects(region)) {
+    const rects = Array.isArray(region) ? (region as readonly Rect[]) : [region as Rect]
+    checkRects(where, rects, size.width, size.height)
+    for (const rect of rects) touchRect(touched, rect, grid, size)
+  } else if (isRawImage(region)) {
+    yield* touchMask(touched, region, grid, size)
+  } else {
+    throw invalid(`${where}: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${validate.show(region)}`)
+  }
+  return notEmpty(where, Uint32Array.from(touched.keys()).filter((cell) => touched[cell] === 1))
+}
+
+function notEmpty(where: string, cells: Uint32Array): Uint32Array {
+  if (cells.length === 0) throw invalid(`${where}: region must hold at least one cell, got none`)
+  return cells
+}
+
+function touchRect(touched: Uint8Array, { left, top, width, height }: Rect, { rows, columns }: Grid, size: Pixels): void {
+  const across = (x: number): number => (x * columns) / size.width
+  const down = (y: number): number => (y * rows) / size.height
+  for (let row = Math.floor(down(top)); row < Math.ceil(down(top + height)); row++) {
+    touched.fill(1, row * columns + Math.floor(across(left)), row * columns + Math.ceil(across(left + width)))
+  }
+}
+
+// Any alpha below 255: what is more transparent than not is masked. Otherwise what is at least half as bright as white.
+function* touchMask(touched: Uint8Array, mask: RawImage, grid: Grid, size: Pixels): Generator<void, void> {
+  checkRawImage(mask)
+  const { data, width, height, channels } = mask
+  if (width !== size.width || height !== size.height) {
+    const message = `mask: expected ${size.width} x ${size.height} pixels as the picture has, got ${width} x ${height}`
+    throw new DimooError('image/invalid', message)
+  }
+  const byAlpha = channels === 4 && (yield* isTransparent(data, width * channels))
+  const lit = (at: number): boolean =>
+    byAlpha ? data[at + 3]! < 128 : 299 * data[at]! + 587 * data[at + 1]! + 114 * data[at + 2]! >= 128_000
+  // Stretches of a line are rectangles one pixel high.
+  for (let top = 0; top < height; top++) {
+    for (let left = 0; left < width; left++) {
+      const from = left
+      while (left < width && lit((top * width + left) * channels)) left++
+      if (left > from) touchRect(touched, { left: from, top, width: left - from, height: 1 }, grid, size)
+    }
+    yield
+  }
+}
+
+function* isTransparent(data: Uint8Array, stride: number): Generator<void, boolean> {
+  for (let line = 0; line < data.length; line += stride) {
+    for (let at = line + 3; at < line + stride; at += 4) if (data[at]! < 255) return true
+    yield
+  }
+  return false
+}
+
+/**
+ * The original's rectangle in the middle of a picture (golden README section 9): 1 per cell inside it. `given` is the picture's size,
+ * `resized` its size on the grid; `ratio` the rectangle's shares of the sides. A cell is inside where more than half of it is.
+ */
+export function ratioCells(ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {
+  const wide = roundHalfEven(given.width * ratio.width)
+  const high = roundHalfEven(given.height * ratio.height)
+  const x = stretch(Math.floor((given.width - wide) / 2), wide, resized.width, given.width)
+  const y = stretch(Math.floor((given.height - high) / 2), high, resized.height, given.height)
+  const [columns, rows] = [resized.width / scale, resized.height / scale]
+  const inside = new Uint8Array(rows * columns)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const pixels = overlap(column * scale, scale, x) * overlap(row * scale, scale, y)
+      inside[row * columns + column] = 2 * pixels > scale * scale ? 1 : 0
+    }
+  }
+  return inside
+}
+
+type Stretch = readonly [from: number, length: number]
+
+function stretch(from: number, length: number, to: number, of: number): Stretch {
+  return [roundHalfEven((from * to) / of), roundHalfEven((length * to) / of)]
+}
+
+function overlap(from: number, length: number, [start, size]: Stretch): number {
+  return Math.max(0, Math.min(from + length, start + size) - Math.max(from, start))
+}
+
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x)
+  if (x - floor !== 0.5) return Math.round(x)
+  return floor % 2 === 0 ? floor : floor + 1
+}

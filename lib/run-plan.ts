@@ -1,0 +1,41 @@
+// What a run is made of. The run itself (lib/run.ts) knows nothing of tasks; lib/tasks knows nothing of waiting.
+import type { NativeOutcome, NativeRun, NativeStep } from './binding.js'
+import type { TaskName } from './requests/index.js'
+import type { RunOptions } from './run-options.js'
+
+export type Starter = (wake: () => void) => NativeRun
+
+/** Masks cells of a picture of this run again. Throws `request/invalid` once that is too late. */
+export type Remask = (image: number, cells: Uint32Array) => void
+
+/** How the run ended, with what this side of the addon knows of it. */
+export interface Ending {
+  readonly outcome: NativeOutcome
+  /** Time spent before the native run started: reading pictures, tokenising. */
+  readonly prefillMs: number
+  /** Aborted when the run is aborted while its result is still being made. */
+  readonly signal: AbortSignal
+}
+
+/** A run that is ready to start, and how native values become public ones. */
+export interface Prepared<Step, Result> {
+  readonly start: Starter
+  readonly toStep: (step: NativeStep, remask: Remask) => Step | Promise<Step>
+  readonly toResult: (ending: Ending) => Result | Promise<Result>
+  /** The bytes of a snapshot around the native state. */
+  readonly toSnapshot: (state: Uint8Array) => Promise<Uint8Array>
+}
+
+export interface RunPlan<Step, Result> {
+  readonly task: TaskName
+  readonly options: RunOptions
+  readonly maxQueueMs?: number | undefined
+  /** Everything that comes before the first pass; at once where there is nothing to wait for. Stops when `signal` is aborted. */
+  readonly prepare: (signal: AbortSignal) => Prepared<Step, Result> | Promise<Prepared<Step, Result>>
+}
+
+/** The outcome of a run that never reached the addon. */
+export function endedEarly(state: NativeOutcome['state']): NativeOutcome {
+  const none = { queuedMs: 0, decodeMs: 0, vqMs: 0, totalMs: 0, steps: 0, forwardPasses: 0, forwardTokens: 0 }
+  return { state, images: [], remasked: [], ...none }
+}

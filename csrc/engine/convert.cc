@@ -49,7 +49,8 @@ Plan make_plan(const Source& source, const Hyperparameters& hyper, const TypeRul
     plan.from.push_back(from);
   }
   for (const SourceTensor& tensor : source.tensors())
-    if (tensor.name != kPreviewTensor && std::find(plan.from.begin(), plan.from.end(), &tensor) == plan.from.end()) plan.ignored.emplace_back(tensor.name);
+    if (tensor.name != kPreviewTensor && std::find(plan.from.begin(), plan.from.end(), &tensor) == plan.from.end())
+      plan.ignored.emplace_back(tensor.name);
   return plan;
 }
 

@@ -9,7 +9,15 @@ import { textBranches, type CodedImage } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
 import { checkRects, ratioCells, regionCellsSlowly } from '../region.js'
 import type { ResolvedImage } from '../requests/image.js'
-import { isGenerated, type ExtendSides, type InpaintRequest, type OutpaintRequest, type PaintRequests, type PaintTask, type RetouchRequest } from '../requests/paint.js'
+import {
+  isGenerated,
+  type ExtendSides,
+  type InpaintRequest,
+  type OutpaintRequest,
+  type PaintRequests,
+  type PaintTask,
+  type RetouchRequest,
+} from '../requests/paint.js'
 import { isRatio, isRects, type MaskInput, type Rect } from '../requests/pictures.js'
 import type { GeneratedImage } from '../result.js'
 import type { RunOptions } from '../run-options.js'
@@ -159,7 +167,12 @@ function cropAlike(pixels: RawImage, { imageArea, seed }: ResolvedImage, model: 
   return prepareArea(pixels, area, model.info.scale, offset, signal)
 }
 
-function byRatio(given: Given, ratio: { readonly width: number; readonly height: number }, drawn: 'inside' | 'outside', model: TaskModel): Canvas {
+function byRatio(
+  given: Given,
+  ratio: { readonly width: number; readonly height: number },
+  drawn: 'inside' | 'outside',
+  model: TaskModel,
+): Canvas {
   const { rows, columns, codes, size, pixels } = given
   const inside = ratioCells(ratio, size, pixels, model.info.scale)
   const wanted = drawn === 'inside' ? 1 : 0

@@ -16,10 +16,12 @@ let request: NativeImageRequest
 beforeAll(async () => {
   model = await load(checkpoint)
   const { tokens } = JSON.parse(model.info()) as { tokens: Record<string, number> }
+  const suffix = Int32Array.of(tokens.image_end!, tokens.answer_end!)
   request = {
+    kind: 'image',
     prefixes: [Int32Array.of(5, 6, tokens.image_begin!), Int32Array.of(7, tokens.image_begin!)],
     guidance: [2],
-    suffix: Int32Array.of(tokens.image_end!, tokens.answer_end!),
+    suffixes: [suffix, suffix],
     rows: 4,
     columns: 4,
     cells: new Int32Array(16).fill(-1),
@@ -27,6 +29,8 @@ beforeAll(async () => {
     steps: 4,
     temperature: 0,
     schedule: 'cosine',
+    priority: 0,
+    tenant: '',
     delivery: 'latest',
     buffer: 1,
   }
@@ -37,7 +41,7 @@ const nothing = (): void => undefined
 
 describe('a request that TypeScript would not have let through', () => {
   test.each<[string, object]>([
-    ['delivery: expected latest, all or none, got some', { delivery: 'some' }],
+    ['delivery: expected one of latest, all, none, got some', { delivery: 'some' }],
     ['schedule: expected cosine, linear or a Float32Array, got fast', { schedule: 'fast' }],
     ['values of the schedule must lie in 4..4, got 2', { schedule: new Float32Array(2) }],
     ['cells: expected an Int32Array', { cells: new Float32Array(16) }],

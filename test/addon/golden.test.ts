@@ -52,9 +52,10 @@ function requestOf(name: string, trace: Trace, info: Info): NativeImageRequest {
   const begin = [info.tokens.answer_begin!, info.tokens.image_begin!]
   const prefixes = [trace.con_prompt_ids, ...(scale > 0 ? [trace.uncon_ids] : [])].map((ids) => Int32Array.from([...ids, ...begin]))
   return {
+    kind: 'image',
     prefixes,
     guidance: scale > 0 ? [scale] : [],
-    suffix: Int32Array.of(info.tokens.image_end!, info.tokens.answer_end!),
+    suffixes: prefixes.map(() => Int32Array.of(info.tokens.image_end!, info.tokens.answer_end!)),
     rows: cells / columns,
     columns,
     cells: new Int32Array(cells).fill(-1),
@@ -62,6 +63,8 @@ function requestOf(name: string, trace: Trace, info: Info): NativeImageRequest {
     steps,
     temperature,
     schedule: 'cosine',
+    priority: 0,
+    tenant: '',
     delivery: 'all',
     buffer: 4096,
     ...(temperature > 0 && { noise: noiseOf(name)! }),

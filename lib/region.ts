@@ -112,23 +112,24 @@ function* isTransparent(data: Uint8Array, stride: number): Generator<void, boole
 }
 
 /**
- * The original's rectangle in the middle of a picture (golden README section 9): 1 per cell inside it. `given` is the picture's size,
- * `resized` its size on the grid; `ratio` the rectangle's shares of the sides. A cell is inside where more than half of it is.
+ * Cells inside or outside the original's rectangle in the middle of a picture (golden README section 9): 1 where more than half of a cell
+ * is. `given` is the picture's size, `resized` its size on the grid; `ratio` the rectangle's shares of the sides.
  */
-export function ratioCells(ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {
+export function ratioCells(side: 'inside' | 'outside', ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {
   const wide = roundHalfEven(given.width * ratio.width)
   const high = roundHalfEven(given.height * ratio.height)
   const x = stretch(Math.floor((given.width - wide) / 2), wide, resized.width, given.width)
   const y = stretch(Math.floor((given.height - high) / 2), high, resized.height, given.height)
   const [columns, rows] = [resized.width / scale, resized.height / scale]
-  const inside = new Uint8Array(rows * columns)
+  const chosen = new Uint8Array(rows * columns)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const pixels = overlap(column * scale, scale, x) * overlap(row * scale, scale, y)
-      inside[row * columns + column] = 2 * pixels > scale * scale ? 1 : 0
+      const wanted = side === 'inside' ? pixels : scale * scale - pixels
+      chosen[row * columns + column] = 2 * wanted > scale * scale ? 1 : 0
     }
   }
-  return inside
+  return chosen
 }
 
 type Stretch = readonly [from: number, length: number]

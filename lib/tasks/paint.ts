@@ -10,7 +10,7 @@ import { textedPrompts } from '../prompt/templates.js'
 import { checkRects, ratioCells, regionCellsSlowly } from '../region.js'
 import type { ResolvedImage } from '../requests/image.js'
 import { isGenerated, type ExtendSides, type InpaintRequest, type OutpaintRequest, type PaintRequests, type PaintTask, type RetouchRequest } from '../requests/paint.js'
-import { isRatio, isRects, type MaskInput, type Rect } from '../requests/pictures.js'
+import { isRatio, isRects, type MaskInput, type Ratio, type Rect } from '../requests/pictures.js'
 import type { GeneratedImage } from '../result.js'
 import type { RunOptions } from '../run-options.js'
 import type { ImagePlan, TaskModel } from './context.js'
@@ -159,11 +159,10 @@ function cropAlike(pixels: RawImage, { imageArea, seed }: ResolvedImage, model: 
   return prepareArea(pixels, area, model.info.scale, offset, signal)
 }
 
-function byRatio(given: Given, ratio: { readonly width: number; readonly height: number }, drawn: 'inside' | 'outside', model: TaskModel): Canvas {
+function byRatio(given: Given, ratio: Ratio, side: 'inside' | 'outside', model: TaskModel): Canvas {
   const { rows, columns, codes, size, pixels } = given
-  const inside = ratioCells(ratio, size, pixels, model.info.scale)
-  const wanted = drawn === 'inside' ? 1 : 0
-  return { rows, columns, pixels, cells: codes.map((code, i) => (inside[i] === wanted ? -1 : code)) }
+  const drawn = ratioCells(side, ratio, size, pixels, model.info.scale)
+  return { rows, columns, pixels, cells: codes.map((code, i) => (drawn[i] === 1 ? -1 : code)) }
 }
 
 /** More cells on each side, rounded up to the grid; the pixels there are grey. */

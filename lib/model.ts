@@ -140,10 +140,17 @@ export class DimooModel implements DimooRunner {
   }
 
   /** Any task by name. */
-  run<T extends TaskName>(task: T, request: TaskMap[T]['request'], options: RunOptions = {}): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
+  run<T extends TaskName>(
+    task: T,
+    request: TaskMap[T]['request'],
+    options: RunOptions = {},
+  ): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
     this.#open()
     checkTask(task)
-    return this.#remember(startTask(task, request as TaskRequests[T], options, this.#tasks)) as Run<TaskMap[T]['step'], TaskMap[T]['result']>
+    return this.#remember(startTask(task, request as TaskRequests[T], options, this.#tasks)) as Run<
+      TaskMap[T]['step'],
+      TaskMap[T]['result']
+    >
   }
 
   /**

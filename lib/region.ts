@@ -65,7 +65,10 @@ function* touch(where: string, region: Region, grid: Grid, size: Pixels): Genera
   } else {
     throw invalid(`${where}: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${validate.show(region)}`)
   }
-  return notEmpty(where, Uint32Array.from(touched.keys()).filter((cell) => touched[cell] === 1))
+  return notEmpty(
+    where,
+    Uint32Array.from(touched.keys()).filter((cell) => touched[cell] === 1),
+  )
 }
 
 function notEmpty(where: string, cells: Uint32Array): Uint32Array {

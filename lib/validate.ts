@@ -104,7 +104,12 @@ export function group(fields: Fields): Field {
 }
 
 /** One value, or an object of further options. */
-export function valueOrGroup(text: string, test: (value: unknown) => boolean, fields: Fields, words: Omit<Field, 'check' | 'fields'>): Field {
+export function valueOrGroup(
+  text: string,
+  test: (value: unknown) => boolean,
+  fields: Fields,
+  words: Omit<Field, 'check' | 'fields'>,
+): Field {
   const check = (value: unknown): { value: unknown } | { rule: string } => (isObject(value) || test(value) ? { value } : { rule: text })
   return { check, isGroup: isObject, fields, ...words }
 }

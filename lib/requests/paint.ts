@@ -79,7 +79,10 @@ export const PAINT_FIELDS = {
     ...BASE_FIELDS,
     image: picture('the given picture'),
     imageArea: IMAGE_AREA_FIELD,
-    mask: maskOrRatio('what to draw anew: white pixels of a picture, or a rectangle', 'a rectangle in the middle, by its shares of the sides'),
+    mask: maskOrRatio(
+      'what to draw anew: white pixels of a picture, or a rectangle',
+      'a rectangle in the middle, by its shares of the sides',
+    ),
   },
   outpaint: { ...BASE_FIELDS, image: picture('the given picture'), imageArea: IMAGE_AREA_FIELD, extend: validate.group(EXTEND_FIELDS) },
   retouch: { ...BASE_FIELDS, from, region: mask('what to draw anew: white pixels of a picture, or a rectangle') },

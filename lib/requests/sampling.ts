@@ -64,12 +64,12 @@ function parseCache(text: string): unknown {
   return parts.every((part) => part !== null) ? Object.fromEntries(parts.map((part) => [part[1], Number(part[2])])) : text
 }
 
-const CACHE_FIELD = validate.valueOrGroup(
-  'true, false or {ratio, warmup, refresh}',
-  (value) => typeof value === 'boolean',
-  CACHE_FIELDS,
-  { help: 'ML-Cache: compute only the least certain rows', value: 'ratio=0.9,warmup=0.3,refresh=5', bare: true, parse: parseCache },
-)
+const CACHE_FIELD = validate.valueOrGroup('true, false or {ratio, warmup, refresh}', (value) => typeof value === 'boolean', CACHE_FIELDS, {
+  help: 'ML-Cache: compute only the least certain rows',
+  value: 'ratio=0.9,warmup=0.3,refresh=5',
+  bare: true,
+  parse: parseCache,
+})
 
 export const COMMON_FIELDS = {
   steps: validate.integer(1, MAX_STEPS, { help: 'decoding steps' }),

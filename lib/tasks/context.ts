@@ -56,10 +56,12 @@ export function isImagePlan(plan: TaskPlan): plan is ImagePlan {
 }
 
 /** How the addon is to treat a run: who waits for it, and in which order. */
-export function runFields({ priority = 0, tag = '', delivery = 'latest', buffer = 1 }: RunOptions): Pick<
-  NativeImageRequest,
-  'priority' | 'tenant' | 'delivery' | 'buffer'
-> {
+export function runFields({
+  priority = 0,
+  tag = '',
+  delivery = 'latest',
+  buffer = 1,
+}: RunOptions): Pick<NativeImageRequest, 'priority' | 'tenant' | 'delivery' | 'buffer'> {
   return { priority, tenant: tag, delivery, buffer }
 }
 

@@ -41,7 +41,9 @@ export async function judge(
   const coder = model.coder()
   const asked = await Promise.all(questions(prompt, model.info.defaults.judge).map((text) => coder.encode(understandPrompt(text))))
   const answers = await answerIds(model)
-  const probes = candidates.flatMap((image, candidate) => asked.map((question) => ({ candidate, request: probe(question, image, answers.ids, model) })))
+  const probes = candidates.flatMap((image, candidate) =>
+    asked.map((question) => ({ candidate, request: probe(question, image, answers.ids, model) })),
+  )
   const scores = candidates.map(() => 1)
   let [forwardPasses, forwardTokens] = [0, 0]
   for (let at = 0; at < probes.length; at += TOGETHER) {

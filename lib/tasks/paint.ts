@@ -9,7 +9,15 @@ import { textBranches, type CodedImage } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
 import { checkRects, ratioCells, regionCellsSlowly } from '../region.js'
 import type { ResolvedImage } from '../requests/image.js'
-import { isGenerated, type ExtendSides, type InpaintRequest, type OutpaintRequest, type PaintRequests, type PaintTask, type RetouchRequest } from '../requests/paint.js'
+import {
+  isGenerated,
+  type ExtendSides,
+  type InpaintRequest,
+  type OutpaintRequest,
+  type PaintRequests,
+  type PaintTask,
+  type RetouchRequest,
+} from '../requests/paint.js'
 import { isRatio, isRects, type MaskInput, type Ratio, type Rect } from '../requests/pictures.js'
 import type { GeneratedImage } from '../result.js'
 import type { RunOptions } from '../run-options.js'

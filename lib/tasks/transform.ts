@@ -13,7 +13,9 @@ import { cropOf, drawEdges, encode, givenPicture } from './pictures.js'
 import { promptIds } from './prompt-ids.js'
 
 /** All fields that any of these tasks has. */
-export type TransformRequest = { readonly image: ImageInput } & Partial<EditRequest & ControlRequest & PredictRequest & StyleRequest & ViewRequest>
+export type TransformRequest = { readonly image: ImageInput } & Partial<
+  EditRequest & ControlRequest & PredictRequest & StyleRequest & ViewRequest
+>
 
 export async function planTransform(
   task: TransformTask,

@@ -93,8 +93,7 @@ class FakeModel implements NativeModel {
     if (pixels.length !== width * height * 3) throw nativeError('internal', 'sizes')
     asked.encoded.push({ pixels, width, height })
     const columns = width / SCALE
-    const red = (_: unknown, cell: number): number =>
-      pixels[(Math.floor(cell / columns) * SCALE * width + (cell % columns) * SCALE) * 3]!
+    const red = (_: unknown, cell: number): number => pixels[(Math.floor(cell / columns) * SCALE * width + (cell % columns) * SCALE) * 3]!
     return job(() => Int32Array.from({ length: columns * (height / SCALE) }, red))
   }
 

@@ -1,6 +1,14 @@
 // The decoding half of the fake addon: fixes masked cells and tokens in order, by the clock, and follows the contract of lib/binding.ts
 // on waking, merging, pausing, cancelling, remasking and snapshots.
-import type { NativeError, NativeImageRequest, NativeOutcome, NativeRequest, NativeRun, NativeStep, NativeTextRequest } from '../../lib/binding.js'
+import type {
+  NativeError,
+  NativeImageRequest,
+  NativeOutcome,
+  NativeRequest,
+  NativeRun,
+  NativeStep,
+  NativeTextRequest,
+} from '../../lib/binding.js'
 
 export const SCALE = 8
 export const END = 577

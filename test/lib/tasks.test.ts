@@ -90,7 +90,9 @@ describe('pictures from pictures', () => {
   test('a canny map is drawn from a photo', async () => {
     await model.control({ image: picture, prompt, control: 'canny', source: 'photo' }).result()
     expect(new Set(asked.encoded[0]!.pixels)).toEqual(new Set([0, 255]))
-    expect(() => model.control({ image: picture, prompt, control: 'hed', source: 'photo' })).toThrow(/source 'photo' must come with control 'canny', got 'hed'/)
+    expect(() => model.control({ image: picture, prompt, control: 'hed', source: 'photo' })).toThrow(
+      /source 'photo' must come with control 'canny', got 'hed'/,
+    )
   })
 
   test("compat 'reference': the generic prompt of predict, crops at a seed's offset, doubled rows in ask", async () => {
@@ -122,10 +124,16 @@ describe('pictures of which a part is given', () => {
   test('a mask as a picture: white, or transparent where it has any alpha', async () => {
     const lit = new Uint8Array(32 * 16 * 3)
     lit.fill(255, 31 * 3, 32 * 3) // the last pixel of the first line
-    const png = await sharp(lit, { raw: { width: 32, height: 16, channels: 3 } }).png().toBuffer()
+    const png = await sharp(lit, { raw: { width: 32, height: 16, channels: 3 } })
+      .png()
+      .toBuffer()
     const alpha = new Uint8Array(32 * 16 * 4).fill(255)
     alpha[3] = 0
-    for (const mask of [png, { data: lit, width: 32, height: 16, channels: 3 as const }, { data: alpha, width: 32, height: 16, channels: 4 as const }]) {
+    for (const mask of [
+      png,
+      { data: lit, width: 32, height: 16, channels: 3 as const },
+      { data: alpha, width: 32, height: 16, channels: 4 as const },
+    ]) {
       await model.inpaint({ image: cells(4, 2), prompt, mask }).result()
     }
     expect(imageRuns().map((run) => [...run.cells].indexOf(-1))).toEqual([3, 3, 0])
@@ -141,7 +149,11 @@ describe('pictures of which a part is given', () => {
 
   test.each<[object, string, RegExp]>([
     [{ mask: { left: 0, top: 0, width: 33, height: 1 } }, 'request/invalid', /region must lie inside 32 x 16 pixels, got 33 x 1 at 0, 0/],
-    [{ mask: { data: new Uint8Array(12), width: 2, height: 2, channels: 3 } }, 'image/invalid', /mask: expected 32 x 16 pixels as the picture has, got 2 x 2/],
+    [
+      { mask: { data: new Uint8Array(12), width: 2, height: 2, channels: 3 } },
+      'image/invalid',
+      /mask: expected 32 x 16 pixels as the picture has, got 2 x 2/,
+    ],
     [{ mask: { data: new Uint8Array(32 * 16 * 3), width: 32, height: 16, channels: 3 } }, 'request/invalid', /at least one cell, got none/],
     [{ mask: { ratio: { width: 0.01, height: 0.01 } } }, 'request/invalid', /at least one cell to draw, got none/],
     [{ image: { data: new Uint8Array(3), width: 1, height: 1, channels: 3 } }, 'image/invalid', /at least 16 x 16 pixels, got 1 x 1/],
@@ -175,9 +187,9 @@ describe('pictures of which a part is given', () => {
     expect([...again.tokens.slice(1)]).toEqual([...first.tokens.slice(1)])
     await model.retouch({ from: cells(4, 2), region: [{ left: 24, top: 8, width: 8, height: 8 }], prompt: 'x' }).result()
     expect([...imageRuns()[2]!.cells]).toEqual([1, 2, 3, 4, 5, 6, 7, -1])
-    await expect(model.retouch({ from: { ...first, tokens: new Int32Array(3) }, region: { left: 0, top: 0, width: 8, height: 8 } }).result()).rejects.toThrow(
-      /from must be a result of this model/,
-    )
+    await expect(
+      model.retouch({ from: { ...first, tokens: new Int32Array(3) }, region: { left: 0, top: 0, width: 8, height: 8 } }).result(),
+    ).rejects.toThrow(/from must be a result of this model/)
   })
 
   test('composite puts the original pixels back, with a seam', async () => {
@@ -223,20 +235,44 @@ describe('requests', () => {
     ['edit', () => model.edit({ prompt } as never), /edit: image must be a picture .*, got undefined/],
     ['edit', () => model.edit({ image: picture } as never), /edit: prompt must be a string, got undefined/],
     ['edit', () => model.edit({ image: 7, prompt } as never), /image must be a picture .*, got 7/],
-    ['edit', () => model.edit({ image: picture, prompt, guidance: { both: 1 } } as never), /guidance: unknown option 'both'; known are text, image/],
-    ['edit', () => model.edit({ image: picture, prompt, imageArea: 100 }), /imageArea must be 'native' or a multiple of 32 from 32 to 4096, got 100/],
+    [
+      'edit',
+      () => model.edit({ image: picture, prompt, guidance: { both: 1 } } as never),
+      /guidance: unknown option 'both'; known are text, image/,
+    ],
+    [
+      'edit',
+      () => model.edit({ image: picture, prompt, imageArea: 100 }),
+      /imageArea must be 'native' or a multiple of 32 from 32 to 4096, got 100/,
+    ],
     ['edit', () => model.edit({ image: picture, prompt, bestOf: 4 } as never), /unknown option 'bestOf'/],
-    ['control', () => model.control({ image: picture, prompt } as never), /control must be one of 'canny', 'hed', 'depth', 'openpose', got undefined/],
+    [
+      'control',
+      () => model.control({ image: picture, prompt } as never),
+      /control must be one of 'canny', 'hed', 'depth', 'openpose', got undefined/,
+    ],
     ['predict', () => model.predict({ image: picture, map: 'edges' as never }), /map must be one of 'canny'.*got 'edges'/],
     ['style', () => model.style({ image: picture } as never), /style must be a picture .*, got undefined/],
     ['view', () => model.view({ image: picture } as never), /view must be a string, got undefined/],
     ['inpaint', () => model.inpaint({ image: picture, prompt, mask: [] }), /mask must be .*, got an array/],
-    ['inpaint', () => model.inpaint({ image: picture, prompt, mask: { ratio: { width: 2, height: 1 } } }), /mask: ratio must be .* at most 1, got an object/],
+    [
+      'inpaint',
+      () => model.inpaint({ image: picture, prompt, mask: { ratio: { width: 2, height: 1 } } }),
+      /mask: ratio must be .* at most 1, got an object/,
+    ],
     ['outpaint', () => model.outpaint({ image: picture, prompt, extend: {} }), /extend must add pixels on at least one side, got none/],
-    ['outpaint', () => model.outpaint({ image: picture, prompt, extend: { left: -1 } }), /extend: left must be an integer from 0 to 16384, got -1/],
+    [
+      'outpaint',
+      () => model.outpaint({ image: picture, prompt, extend: { left: -1 } }),
+      /extend: left must be an integer from 0 to 16384, got -1/,
+    ],
     ['retouch', () => model.retouch({ from: picture } as never), /region must be .*, got undefined/],
     ['run options', () => model.generate({ prompt }, { priority: 1001 }), /priority must be an integer from -1000 to 1000, got 1001/],
-    ['run options', () => model.generate({ prompt }, { previews: { every: 0 } }), /previews: every must be an integer from 1 to 4096, got 0/],
+    [
+      'run options',
+      () => model.generate({ prompt }, { previews: { every: 0 } }),
+      /previews: every must be an integer from 1 to 4096, got 0/,
+    ],
     ['run options', () => model.generate({ prompt }, { deadlineMs: -1 }), /deadlineMs must be a number from 0/],
   ])('%s: %s is refused at once', (_, act, message) => {
     expect(act).toThrow(expect.objectContaining({ code: 'request/invalid', message: expect.stringMatching(message) as unknown }))

@@ -53,7 +53,9 @@ describe('ask and chat', () => {
   })
 
   test('options reach the addon', async () => {
-    await model.ask({ ...ask, guidance: 2, threshold: 0.9, remasking: 'random', cache: { refresh: 2 }, temperature: 0.5 }, { priority: 3 }).result()
+    await model
+      .ask({ ...ask, guidance: 2, threshold: 0.9, remasking: 'random', cache: { refresh: 2 }, temperature: 0.5 }, { priority: 3 })
+      .result()
     await model.chat({ messages: [{ role: 'user', content: 'Why?' }], reuse: 'prefix', length: 24, block: 12, steps: 2 }).result()
     expect(textRuns()[0]).toMatchObject({
       guidance: [2],
@@ -102,8 +104,20 @@ describe('ask and chat', () => {
   test.each<[object[], RegExp]>([
     [[], /messages must end with a user's, got none/],
     [[{ role: 'assistant', content: 'x' }], /expected 'user', got 'assistant'/],
-    [[{ role: 'user', content: 'x' }, { role: 'user', content: 'y' }], /expected 'assistant', got 'user'/],
-    [[{ role: 'user', content: 'x' }, { role: 'assistant', content: 'y' }], /end with a user's, got an assistant's/],
+    [
+      [
+        { role: 'user', content: 'x' },
+        { role: 'user', content: 'y' },
+      ],
+      /expected 'assistant', got 'user'/,
+    ],
+    [
+      [
+        { role: 'user', content: 'x' },
+        { role: 'assistant', content: 'y' },
+      ],
+      /end with a user's, got an assistant's/,
+    ],
     [[{ role: 'user', content: 7 }], /messages must be an array of which each is \{role/],
     [[{ role: 'user', content: 'x'.repeat(2 ** 18 + 1) }], /at most 262144 bytes/],
   ])('a conversation %# is refused', (messages, message) => {
@@ -138,7 +152,12 @@ describe('steps and result', () => {
   })
 
   test("compat 'reference': nothing ends early, and an early stop loses the last token", async () => {
-    const trace = JSON.parse(golden('mmu_early_stop.json')) as { decoded_ids: number[]; text: string; output_ids: number[]; code_start: number }
+    const trace = JSON.parse(golden('mmu_early_stop.json')) as {
+      decoded_ids: number[]
+      text: string
+      output_ids: number[]
+      code_start: number
+    }
     behaviour.answer = trace.output_ids.slice(trace.code_start)
     expect(behaviour.answer).toHaveLength(8)
     const reference = await loadModel(undefined, { device: 'cpu', compat: 'reference' })
@@ -155,7 +174,8 @@ describe('characters across tokens', () => {
   const tokens = ids(text)
   const step = (fixed: (i: number) => boolean): NativeStep =>
     ({ tokens: Int32Array.from(tokens, (id, i) => (fixed(i) ? id : -1)), block: 0, blocks: 1 }) as NativeStep
-  const progress = (): TextProgress => new TextProgress(tokenizer, { ends: new Set([TOKENS.end_of_text]), block: tokens.length, losesLast: false })
+  const progress = (): TextProgress =>
+    new TextProgress(tokenizer, { ends: new Set([TOKENS.end_of_text]), block: tokens.length, losesLast: false })
 
   test('are settled whole, in order of fixing from the left', () => {
     expect(tokens.length).toBeGreaterThan([...text].length) // some take several tokens

@@ -70,7 +70,7 @@ test('a run that has ended has no snapshot', async () => {
 })
 
 describe('what does not fit is refused at once, both named', () => {
-  test.each<[string, object, RegExp]>([
+  test.each<[string, Record<string, unknown>, RegExp]>([
     ['model', { sha256: 'cd'.repeat(32), name: 'other' }, /expected a snapshot of model other \(cdcd.*got one of fake \(abab/],
     ['precision', { precision: 'fast' }, /expected a snapshot of precision 'fast', got one of 'f32'/],
     ['variant', { variants: { linear: 'avx2' } }, /variant 'cpu linear=avx2', got one of 'cpu attention=portable linear=portable'/],

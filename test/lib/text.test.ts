@@ -97,7 +97,7 @@ describe('ask and chat', () => {
     [{ schedule: 'cosine' }, /unknown option 'schedule'/],
     [{ messages: [] }, /unknown option 'messages'/],
   ])('ask with %o is refused', (change, message) => {
-    const act = (): unknown => model.ask({ ...ask, ...change } as never)
+    const act = (): unknown => model.ask({ ...ask, ...change })
     expect(act).toThrow(expect.objectContaining({ code: 'request/invalid', message: expect.stringMatching(message) as unknown }))
   })
 
@@ -178,7 +178,7 @@ describe('characters across tokens', () => {
     new TextProgress(tokenizer, { ends: new Set([TOKENS.end_of_text]), block: tokens.length, losesLast: false })
 
   test('are settled whole, in order of fixing from the left', () => {
-    expect(tokens.length).toBeGreaterThan([...text].length) // some take several tokens
+    expect(tokens.length).toBeGreaterThan(Array.from(text).length) // some take several tokens
     const view = progress()
     let before = ''
     for (let count = 0; count <= tokens.length; count++) {

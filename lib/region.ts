@@ -92,7 +92,7 @@ function* touchMask(touched: Uint8Array, mask: RawImage, grid: Grid, size: Pixel
     const message = `mask: expected ${size.width} x ${size.height} pixels as the picture has, got ${width} x ${height}`
     throw new DimooError('image/invalid', message)
   }
-  const byAlpha = channels === 4 && (yield* isTransparent(data, width * channels))
+  const byAlpha = yield* isTransparent(mask)
   const lit = (at: number): boolean =>
     byAlpha ? data[at + 3]! < 128 : 299 * data[at]! + 587 * data[at + 1]! + 114 * data[at + 2]! >= 128_000
   // Stretches of a line are rectangles one pixel high.
@@ -106,12 +106,24 @@ function* touchMask(touched: Uint8Array, mask: RawImage, grid: Grid, size: Pixel
   }
 }
 
-function* isTransparent(data: Uint8Array, stride: number): Generator<void, boolean> {
+function* isTransparent({ data, width, channels }: RawImage): Generator<void, boolean> {
+  if (channels !== 4) return false
+  const stride = width * channels
   for (let line = 0; line < data.length; line += stride) {
     for (let at = line + 3; at < line + stride; at += 4) if (data[at]! < 255) return true
     yield
   }
   return false
+}
+
+/** Whether a mask is told by its alpha: any of it is below 255. */
+export async function hasAlpha(mask: RawImage): Promise<boolean> {
+  const looking = isTransparent(mask)
+  for (;;) {
+    const { done, value } = looking.next()
+    if (done) return value
+    await breathe()
+  }
 }
 
 /**

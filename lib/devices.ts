@@ -90,6 +90,10 @@ export interface PlannedRun {
   readonly promptTokens?: number
   /** 0: no unconditional branch. Default 1: with one. */
   readonly guidance?: number
+  /** Tokens of an answer in place of pictures, 0 to 16384. Default 0: pictures. */
+  readonly textTokens?: number
+  /** With ML-Cache, which keeps keys and values of every layer. Default false. */
+  readonly cache?: boolean
 }
 
 export interface MemoryPlan {
@@ -116,6 +120,8 @@ const RUN_FIELDS = {
   images: validate.integer(1, 64),
   promptTokens: validate.integer(1, 1 << 20),
   guidance: validate.number(0, 100),
+  textTokens: validate.integer(0, 16_384),
+  cache: validate.boolean(),
 } satisfies validate.Fields
 
 const PLAN_FIELDS = {

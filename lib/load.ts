@@ -63,7 +63,7 @@ const SCHEDULER_FIELDS = {
   maxQueue: validate.integer(0, Infinity),
   maxQueueMs: validate.number(0, LONGEST_TIMER_MS),
   policy: validate.oneOf(['fifo', 'fair', 'shortest-remaining']),
-  batchWindowMs: validate.number(0, 1000),
+  batchWindowMs: validate.integer(0, 1000),
 } satisfies validate.Fields
 
 /** Every option with its rule; those with help are flags of `dimoo generate` too. */

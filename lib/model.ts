@@ -8,7 +8,7 @@ import { readImage, type ImageInput } from './image/read.js'
 import type { ModelInfo } from './info.js'
 import { settle } from './job.js'
 import type { TextCoder } from './prompt/text.js'
-import { checkTask, type TaskRequests } from './requests/index.js'
+import { checkTask } from './requests/index.js'
 import type { ImageResult, TextResult } from './result.js'
 import type { Run, RunOptions } from './run-options.js'
 import { statsOf, type SchedulerStats } from './stats.js'
@@ -147,10 +147,7 @@ export class DimooModel implements DimooRunner {
   ): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
     this.#open()
     checkTask(task)
-    return this.#remember(startTask(task, request as TaskRequests[T], options, this.#tasks)) as Run<
-      TaskMap[T]['step'],
-      TaskMap[T]['result']
-    >
+    return this.#remember(startTask(task, request, options, this.#tasks))
   }
 
   /**

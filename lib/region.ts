@@ -92,7 +92,7 @@ function* touchMask(touched: Uint8Array, mask: RawImage, grid: Grid, size: Pixel
     const message = `mask: expected ${size.width} x ${size.height} pixels as the picture has, got ${width} x ${height}`
     throw new DimooError('image/invalid', message)
   }
-  const byAlpha = channels === 4 && (yield* isTransparent(data, width * channels))
+  const byAlpha = yield* isTransparent(mask)
   const lit = (at: number): boolean =>
     byAlpha ? data[at + 3]! < 128 : 299 * data[at]! + 587 * data[at + 1]! + 114 * data[at + 2]! >= 128_000
   // Stretches of a line are rectangles one pixel high.
@@ -106,7 +106,9 @@ function* touchMask(touched: Uint8Array, mask: RawImage, grid: Grid, size: Pixel
   }
 }
 
-function* isTransparent(data: Uint8Array, stride: number): Generator<void, boolean> {
+function* isTransparent({ data, width, channels }: RawImage): Generator<void, boolean> {
+  if (channels !== 4) return false
+  const stride = width * channels
   for (let line = 0; line < data.length; line += stride) {
     for (let at = line + 3; at < line + stride; at += 4) if (data[at]! < 255) return true
     yield
@@ -114,24 +116,35 @@ function* isTransparent(data: Uint8Array, stride: number): Generator<void, boole
   return false
 }
 
+/** Whether a mask is told by its alpha: any of it is below 255. */
+export async function hasAlpha(mask: RawImage): Promise<boolean> {
+  const looking = isTransparent(mask)
+  for (;;) {
+    const { done, value } = looking.next()
+    if (done) return value
+    await breathe()
+  }
+}
+
 /**
- * The original's rectangle in the middle of a picture (golden README section 9): 1 per cell inside it. `given` is the picture's size,
- * `resized` its size on the grid; `ratio` the rectangle's shares of the sides. A cell is inside where more than half of it is.
+ * Cells inside or outside the original's rectangle in the middle of a picture (golden README section 9): 1 where more than half of a cell
+ * is. `given` is the picture's size, `resized` its size on the grid; `ratio` the rectangle's shares of the sides.
  */
-export function ratioCells(ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {
+export function ratioCells(side: 'inside' | 'outside', ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {
   const wide = roundHalfEven(given.width * ratio.width)
   const high = roundHalfEven(given.height * ratio.height)
   const x = stretch(Math.floor((given.width - wide) / 2), wide, resized.width, given.width)
   const y = stretch(Math.floor((given.height - high) / 2), high, resized.height, given.height)
   const [columns, rows] = [resized.width / scale, resized.height / scale]
-  const inside = new Uint8Array(rows * columns)
+  const chosen = new Uint8Array(rows * columns)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const pixels = overlap(column * scale, scale, x) * overlap(row * scale, scale, y)
-      inside[row * columns + column] = 2 * pixels > scale * scale ? 1 : 0
+      const wanted = side === 'inside' ? pixels : scale * scale - pixels
+      chosen[row * columns + column] = 2 * wanted > scale * scale ? 1 : 0
     }
   }
-  return inside
+  return chosen
 }
 
 type Stretch = readonly [from: number, length: number]

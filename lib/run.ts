@@ -51,10 +51,10 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   }
 
   get state(): RunState {
+    const ended = this.#ended()
     if (this.#final) return this.#final
-    if (this.#ended()) return this.#final ?? 'running'
     const state = this.#native?.state() ?? 'queued'
-    return state === 'queued' ? state : 'running'
+    return state === 'queued' && !ended ? state : 'running'
   }
 
   async result(): Promise<Result> {
@@ -178,9 +178,8 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   }
 
   #stop(cause: Cause): void {
-    if (this.#final ?? this.#cause) return
     this.#ended()
-    if (this.#final) return
+    if (this.#final ?? this.#cause) return
     this.#cause = cause
     this.#work.abort(cause.make())
     if (!this.#native)

@@ -2,7 +2,7 @@
 // The addon checks shapes and bounds of the request itself once more.
 import { isRawImage, checkRawImage } from '../image/raw.js'
 import { isText, type TaskName } from '../requests/index.js'
-import type { TaskPlan } from '../tasks/context.js'
+import { isImagePlan, type TaskPlan } from '../tasks/context.js'
 import { isObject } from '../validate.js'
 import { damaged } from './values.js'
 
@@ -92,6 +92,6 @@ export function checkBody(task: TaskName, body: unknown): SnapshotBody {
   const bad = Object.keys(checks).find((name) => !checks[name]!((plan as Record<string, unknown>)[name]))
   if (bad !== undefined) throw damaged(`${bad} is not what it should be`)
   const found = plan as TaskPlan
-  if ('composite' in found && found.composite) checkRawImage(found.composite.original)
+  if (isImagePlan(found) && found.composite) checkRawImage(found.composite.original)
   return { plan: found, state }
 }

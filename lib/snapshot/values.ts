@@ -48,7 +48,8 @@ export function unpackValue(packed: Uint8Array): unknown {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
   const length = packed.length >= 4 ? view.getUint32(0, true) : Infinity
   if (4 + length > packed.length) throw damaged(`JSON of ${length} bytes in ${packed.length}`)
-  const arrays = packed.subarray(Math.min(aligned(4 + length), packed.length))
+  // Not a Buffer, whose slice is no copy.
+  const arrays = new Uint8Array(packed.buffer, packed.byteOffset, packed.length).subarray(Math.min(aligned(4 + length), packed.length))
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(packed.subarray(4, 4 + length)), (name, one: unknown) =>
       revive(name, one, arrays),

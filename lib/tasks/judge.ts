@@ -39,7 +39,7 @@ export async function judge(
   signal: AbortSignal,
 ): Promise<Judgement> {
   const coder = model.coder()
-  const asked = await Promise.all(questions(prompt, model.info.defaults.judge).map((text) => coder.encode(understandPrompt(text))))
+  const asked = await Promise.all(questions(prompt, model.info.defaults.judge).map(async (text) => coder.encode(understandPrompt(text))))
   const answers = await answerIds(model)
   const probes = candidates.flatMap((image, candidate) =>
     asked.map((question) => ({ candidate, request: probe(question, image, answers.ids, model) })),
@@ -64,7 +64,7 @@ export async function judge(
 /** The first tokens of yes and no in the ways that they may be written; `yes` says which of the ids are a yes. */
 async function answerIds({ coder }: TaskModel): Promise<{ readonly ids: Int32Array; readonly yes: ReadonlySet<number> }> {
   const first = (words: readonly string[]): Promise<Set<number>> =>
-    Promise.all(words.map((word) => coder().encode(word))).then((all) => new Set(all.flatMap((ids) => [...ids.subarray(0, 1)])))
+    Promise.all(words.map(async (word) => coder().encode(word))).then((all) => new Set(all.flatMap((ids) => [...ids.subarray(0, 1)])))
   const [yes, no] = [await first(YES), await first(NO)]
   // A token that begins both, such as a blank, says nothing.
   const both = new Set([...yes].filter((id) => no.has(id)))

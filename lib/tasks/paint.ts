@@ -1,5 +1,6 @@
 // Pictures of which a part is given: its tokens are known cells, the rest is masked. Inpaint and retouch mask a part of the picture,
 // outpaint what lies around it (or, by ratio, around a rectangle in it).
+import { breathe } from '../breathe.js'
 import { invalid } from '../errors.js'
 import { prepareArea } from '../image/prepare.js'
 import type { RawImage } from '../image/raw.js'
@@ -7,7 +8,7 @@ import { isRawImage } from '../image/raw.js'
 import { readImage, readMask } from '../image/read.js'
 import { textBranches, type CodedImage } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
-import { checkRects, ratioCells, regionCellsSlowly } from '../region.js'
+import { checkRects, hasAlpha, ratioCells, regionCellsSlowly } from '../region.js'
 import type { ResolvedImage } from '../requests/image.js'
 import {
   isGenerated,
@@ -18,7 +19,7 @@ import {
   type PaintTask,
   type RetouchRequest,
 } from '../requests/paint.js'
-import { isRatio, isRects, type MaskInput, type Rect } from '../requests/pictures.js'
+import { isRatio, isRects, type MaskInput, type Ratio, type Rect } from '../requests/pictures.js'
 import type { GeneratedImage } from '../result.js'
 import type { RunOptions } from '../run-options.js'
 import type { ImagePlan, TaskModel } from './context.js'
@@ -37,7 +38,7 @@ interface Canvas extends Omit<CodedImage, 'codes'> {
   /** -1 where masked. */
   readonly cells: Int32Array
   /** The given pixels at the size of the target. */
-  readonly pixels: RawImage
+  readonly pixels: () => RawImage
   /** For the parameters. */
   readonly options?: Readonly<Record<string, number>>
 }
@@ -64,7 +65,7 @@ export async function planPaint(
       rows,
       columns,
       cells,
-      composite: feather === undefined ? undefined : { feather, original: pixels },
+      composite: feather === undefined ? undefined : { feather, original: pixels() },
       options: { ...own, feather },
     },
     options,
@@ -131,26 +132,27 @@ async function maskedBy(
   const region = isRects(mask) ? mask : await readMask(mask)
   signal.throwIfAborted()
   const touched = crop
-    ? await regionCellsSlowly(where, await crop(drawn(where, region, size)), given, pixels)
+    ? await regionCellsSlowly(where, await crop(await drawn(where, region, size)), given, pixels)
     : await regionCellsSlowly(where, region, given, size)
   const cells = Int32Array.from(codes)
   for (const cell of touched) cells[cell] = -1
-  return { rows, columns, cells, pixels }
+  return { rows, columns, cells, pixels: () => pixels }
 }
 
 // A mask as RGB pixels, white where masked, so that it can be cropped as its picture was.
-function drawn(where: string, region: Rect | readonly Rect[] | RawImage, { width, height }: Given['size']): RawImage {
+async function drawn(where: string, region: Rect | readonly Rect[] | RawImage, { width, height }: Given['size']): Promise<RawImage> {
   const data = new Uint8Array(width * height * 3)
   if (isRawImage(region)) {
     if (region.width !== width || region.height !== height) {
       throw invalid(`${where}: expected ${width} x ${height} pixels as the picture has, got ${region.width} x ${region.height}`)
     }
     const { channels } = region
-    const byAlpha = channels === 4 && region.data.some((value, i) => i % 4 === 3 && value < 255)
+    const byAlpha = await hasAlpha(region)
     for (let pixel = 0; pixel < width * height; pixel++) {
+      if (pixel % width === 0) await breathe()
       const at = pixel * channels
       if (byAlpha) data.fill(region.data[at + 3]! < 128 ? 255 : 0, pixel * 3, pixel * 3 + 3)
-      else data.set(region.data.subarray(at, at + 3), pixel * 3)
+      else for (let c = 0; c < 3; c++) data[pixel * 3 + c] = region.data[at + c]!
     }
   } else {
     const rects = Array.isArray(region) ? (region as readonly Rect[]) : [region as Rect]
@@ -167,16 +169,10 @@ function cropAlike(pixels: RawImage, { imageArea, seed }: ResolvedImage, model: 
   return prepareArea(pixels, area, model.info.scale, offset, signal)
 }
 
-function byRatio(
-  given: Given,
-  ratio: { readonly width: number; readonly height: number },
-  drawn: 'inside' | 'outside',
-  model: TaskModel,
-): Canvas {
+function byRatio(given: Given, ratio: Ratio, side: 'inside' | 'outside', model: TaskModel): Canvas {
   const { rows, columns, codes, size, pixels } = given
-  const inside = ratioCells(ratio, size, pixels, model.info.scale)
-  const wanted = drawn === 'inside' ? 1 : 0
-  return { rows, columns, pixels, cells: codes.map((code, i) => (inside[i] === wanted ? -1 : code)) }
+  const drawn = ratioCells(side, ratio, size, pixels, model.info.scale)
+  return { rows, columns, pixels: () => pixels, cells: codes.map((code, i) => (drawn[i] === 1 ? -1 : code)) }
 }
 
 /** More cells on each side, rounded up to the grid; the pixels there are grey. */
@@ -190,11 +186,14 @@ function extended({ rows, columns, codes, pixels }: Given, extend: ExtendSides, 
   for (let row = 0; row < rows; row++) {
     cells.set(codes.subarray(row * columns, (row + 1) * columns), (row + top) * grid.columns + left)
   }
-  const data = new Uint8Array(size.width * size.height * 3).fill(127)
-  for (let y = 0; y < pixels.height; y++) {
-    const line = pixels.data.subarray(y * pixels.width * 3, (y + 1) * pixels.width * 3)
-    data.set(line, ((y + top * scale) * size.width + left * scale) * 3)
+  const draw = (): RawImage => {
+    const data = new Uint8Array(size.width * size.height * 3).fill(127)
+    for (let y = 0; y < pixels.height; y++) {
+      const line = pixels.data.subarray(y * pixels.width * 3, (y + 1) * pixels.width * 3)
+      data.set(line, ((y + top * scale) * size.width + left * scale) * 3)
+    }
+    return { data, ...size, channels: 3 }
   }
   const options = { left: left * scale, right: right * scale, top: top * scale, bottom: bottom * scale }
-  return { ...grid, cells, pixels: { data, ...size, channels: 3 }, options }
+  return { ...grid, cells, pixels: draw, options }
 }

@@ -1,6 +1,7 @@
 // Given pictures on their way into a sequence: read, brought to size, encoded. All of it off the event loop, all of it before the run
 // starts, and all of it stopped by the run's signal.
 import { binding } from '../binding.js'
+import { breathe } from '../breathe.js'
 import { DimooError } from '../errors.js'
 import { prepareArea } from '../image/prepare.js'
 import type { RawImage } from '../image/raw.js'
@@ -51,6 +52,9 @@ export async function drawEdges(image: RawImage, signal: AbortSignal): Promise<R
   const { width, height } = image
   const edges = await settle(() => binding().canny(image.data, width, height, CANNY.low, CANNY.high), signal)
   const data = new Uint8Array(edges.length * 3)
-  edges.forEach((value, i) => data.fill(value, 3 * i, 3 * i + 3))
+  for (let i = 0; i < edges.length; i++) {
+    if (i % width === 0) await breathe()
+    data.fill(edges[i]!, 3 * i, 3 * i + 3)
+  }
   return { data, width, height, channels: 3 }
 }

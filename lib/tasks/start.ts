@@ -28,7 +28,7 @@ export type AnyResult = ImageResult | TextResult
 export type AnyRun = DecodingRun<AnyStep, AnyResult>
 
 /** Throws `request/invalid` and `disposed` at once; everything later rejects the run. */
-export function startTask<T extends TaskName>(task: T, request: TaskRequests[T], options: RunOptions, model: TaskModel): AnyRun {
+export function startTask(task: TaskName, request: TaskRequests[TaskName], options: RunOptions, model: TaskModel): AnyRun {
   checkRunOptions(task, options)
   model.coder() // a model without a tokenizer says so at once
   const plan = planner(task, request, options, model)

@@ -145,6 +145,13 @@ export const fake: Binding = {
     }
     return job(() => ({ pixels: Uint8Array.from({ length: side * side * 3 }, (_, i) => pixel(i)), width: side, height: side }))
   },
+  // No seam: the original, but for whole cells.
+  composite(original, painted, width, height, cells, rows, columns, feather) {
+    asked.composed.push({ cells, feather })
+    const [wide, high] = [width / columns, height / rows]
+    const cell = (i: number): number => Math.floor(Math.floor(i / width) / high) * columns + Math.floor((i % width) / wide)
+    return job(() => original.map((value, i) => (cells[cell(Math.floor(i / 3))] === 1 ? painted[i]! : value)))
+  },
   canny(pixels, width, height) {
     return job(() => Uint8Array.from({ length: width * height }, (_, i) => (i % 2 === 0 ? 255 : 0)), pixels.length > 0 ? 0 : 1)
   },

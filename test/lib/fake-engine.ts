@@ -21,6 +21,7 @@ export const asked = {
   resized: [] as unknown[][],
   cropped: [] as unknown[][],
   encoded: [] as { pixels: Uint8Array; width: number; height: number }[],
+  composed: [] as { cells: Uint8Array; feather: number }[],
   previewTables: 0,
   cancelled: 0,
   stepsMade: 0,
@@ -36,7 +37,7 @@ export const behaviour = {
   info: {} as Record<string, unknown>,
   answer: [] as number[], // ids of an answer; what is missing is END
   order: undefined as number[] | undefined, // in which its tokens are fixed
-  probe: (_: NativeTextRequest): number[] => [],
+  probe: (() => []) as (request: NativeTextRequest) => number[],
 }
 
 export function nativeError(code: string, message: string, details?: object): NativeError {

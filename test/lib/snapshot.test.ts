@@ -1,0 +1,155 @@
+// Snapshots: written at a step boundary, read in another process, refused in words where they do not fit.
+import { createHash } from 'node:crypto'
+import { deflateSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { packValue, unpackValue } from '../../lib/snapshot/values.js'
+import { asked, behaviour, fake, imageRuns, reset, textRuns } from './fake-binding.js'
+
+vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+const { loadModel } = await import('../../lib/index.js')
+type Model = Awaited<ReturnType<typeof loadModel>>
+
+let model: Model
+beforeEach(async () => {
+  reset()
+  model = await loadModel(undefined, { device: 'cpu' })
+})
+afterEach(() => model.close())
+
+const image = { data: new Uint8Array(32 * 16 * 3).fill(40), width: 32, height: 16, channels: 3 as const }
+const inpaint = { image, prompt: 'a red circle', mask: { left: 0, top: 0, width: 16, height: 16 }, seed: 7, n: 2, steps: 50, composite: {} }
+const resultOf = async (bytes: Uint8Array) => model.resume(bytes).result()
+
+async function snapshot(): Promise<Uint8Array> {
+  const run = model.inpaint(inpaint)
+  const bytes = await run.snapshot()
+  run.abort()
+  await run.result().catch(() => undefined)
+  return bytes
+}
+
+test('an image run goes on from its step with the same request, and composes as it would have', async () => {
+  const schedule = (progress: number): number => 1 - progress
+  const run = model.inpaint({ ...inpaint, schedule, cache: true }, { priority: 5, tag: 'first' })
+  const bytes = await run.snapshot()
+  const whole = await run.result()
+  const resumed = model.resume(bytes, { tag: 'second', delivery: 'all' })
+  expect(resumed.state).toBe('queued')
+  const steps = []
+  for await (const step of resumed) steps.push(step)
+  const result = await resumed.result()
+  expect(steps[0]!.step).toBe(asked.states[1]![0])
+  expect(steps.at(-1)!.step).toBe(49)
+  const [before, after] = imageRuns()
+  expect(after).toEqual({ ...before, priority: 0, tenant: 'second', delivery: 'all' })
+  expect(after!.schedule).toBeInstanceOf(Float32Array)
+  if (!('images' in result)) throw new Error('expected pictures')
+  expect(result.images.map((one) => [one.seed, one.image, one.tokens, one.parameters])).toEqual(
+    whole.images.map((one) => [one.seed, one.image, one.tokens, one.parameters]),
+  )
+  expect(result.usage).toEqual(whole.usage)
+  expect([result.image.data[0], result.image.data.at(-1)]).toEqual([200, 40])
+})
+
+test('a text run', async () => {
+  behaviour.answer = [...(await model.tokenize('a red circle')), 602]
+  const run = model.chat({ messages: [{ role: 'user', content: 'What?' }], threshold: 0.5, steps: 16 })
+  const bytes = await run.snapshot()
+  const whole = await run.result()
+  expect(await resultOf(bytes)).toMatchObject({ text: 'a red circle', seed: whole.seed, usage: whole.usage })
+  expect(textRuns()[1]).toEqual(textRuns()[0])
+})
+
+test('a run that has ended has no snapshot', async () => {
+  const run = model.generate({ prompt: 'x' })
+  await run.result()
+  await expect(run.snapshot()).rejects.toMatchObject({ code: 'request/invalid' })
+  const aborted = model.generate({ prompt: 'x' })
+  aborted.abort()
+  await expect(aborted.snapshot()).rejects.toThrow(/snapshot needs a run that goes on/)
+})
+
+describe('what does not fit is refused at once, both named', () => {
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    ['model', { sha256: 'cd'.repeat(32), name: 'other' }, /expected a snapshot of model other \(cdcd.*got one of fake \(abab/],
+    ['precision', { precision: 'fast' }, /expected a snapshot of precision 'fast', got one of 'f32'/],
+    ['variant', { variants: { linear: 'avx2' } }, /variant 'cpu linear=avx2', got one of 'cpu attention=portable linear=portable'/],
+  ])('another %s', async (_, info, message) => {
+    const bytes = await snapshot()
+    behaviour.info = info
+    const other = await loadModel(undefined, { device: 'cpu' })
+    expect(() => other.resume(bytes)).toThrow(
+      expect.objectContaining({ code: 'request/invalid', message: expect.stringMatching(message) as unknown }),
+    )
+    await other.close()
+  })
+
+  test('another version, something else, too little', async () => {
+    const bytes = await snapshot()
+    const version = Uint8Array.from(bytes)
+    version[8] = 2
+    expect(() => model.resume(version)).toThrow(/expected a snapshot of version 1, got version 2/)
+    expect(() => model.resume(new Uint8Array(100))).toThrow(/expected the bytes of a snapshot/)
+    expect(() => model.resume(bytes.subarray(0, 30))).toThrow(/damaged: 30 bytes are too few/)
+    expect(() => model.resume('bytes' as never)).toThrow(/snapshot must be an Uint8Array, got 'bytes'/)
+  })
+})
+
+test('truncated at any place, or with any byte changed, it is refused', async () => {
+  const bytes = await snapshot()
+  const refused = async (damaged: Uint8Array): Promise<unknown> => {
+    try {
+      return await resultOf(damaged)
+    } catch (error) {
+      return (error as { code?: string }).code
+    }
+  }
+  for (let i = 0; i < bytes.length; i += 7) {
+    expect(await refused(bytes.subarray(0, i))).toBe('request/invalid')
+    const changed = Uint8Array.from(bytes)
+    changed[i]! ^= 0x40
+    expect(await refused(changed)).toBe('request/invalid')
+  }
+  expect(imageRuns()).toHaveLength(1)
+})
+
+test('forged bodies with a right digest are refused before they reach the addon', async () => {
+  const bytes = Buffer.from(await snapshot())
+  const end = 20 + bytes.readUInt32LE(12)
+  const forge = (body: Uint8Array): Uint8Array => {
+    const packed = deflateSync(body)
+    return Buffer.concat([bytes.subarray(0, end), packed, createHash('sha256').update(packed).digest()])
+  }
+  const json = (text: string): Uint8Array => {
+    const body = Buffer.alloc(8 + text.length)
+    body.writeUInt32LE(text.length)
+    body.write(text, 4)
+    return body
+  }
+  for (const body of [
+    new Uint8Array(0),
+    Uint8Array.of(255, 255, 255, 255),
+    json('{"plan":{},"state":1}'),
+    json('{"state":{"$array":["u8",0,99999]},"plan":{}}'),
+    json('{"state":{"$array":["constructor",0,1]},"plan":{}}'),
+    json('{"__proto__":{"plan":1}}'),
+    json('['.repeat(100_000)),
+    new Uint8Array(10_000_000),
+  ]) {
+    await expect(resultOf(forge(body))).rejects.toMatchObject({
+      code: 'request/invalid',
+      message: expect.stringMatching(/damaged/) as unknown,
+    })
+  }
+  expect(imageRuns()).toHaveLength(1)
+})
+
+test('values survive: arrays of every kind, bigints, nesting, what is left out', () => {
+  const value = {
+    a: Uint8Array.of(1, 2, 3),
+    b: [Int32Array.of(-1), Float32Array.of(0.5), Uint32Array.of(7), BigUint64Array.of(2n ** 64n - 1n)],
+    c: { seed: 2n ** 64n - 1n, text: '\u00e9 "quoted"', none: null, empty: new Int32Array(0) },
+  }
+  expect(unpackValue(packValue({ ...value, left: undefined }))).toEqual(value)
+  expect(() => unpackValue(packValue(value).subarray(0, 40))).toThrow(/damaged/)
+})

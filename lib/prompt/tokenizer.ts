@@ -4,6 +4,7 @@
 import { Tokenizer as LibraryClass } from '@huggingface/tokenizers'
 import { DimooError } from '../errors.js'
 import { AddedTokenSplitter, type AddedToken } from './added-tokens.js'
+import { fromGgml, type GgmlTokenizer } from './ggml-tokenizer.js'
 import { mendPattern } from './pattern.js'
 
 /** What is used of the library; its own declarations do not resolve under `nodenext`. */
@@ -46,7 +47,7 @@ export class Tokenizer {
   readonly #added = new Map<number, AddedToken>()
   readonly #known = new Map<number, readonly number[]>() // bytes of the tokens that were decoded
 
-  /** Throws `model/unsupported` for anything but byte-level BPE, `model/corrupt` for what is no tokenizer.json. */
+  /** tokenizer.json, or `{"ggml": ...}`. Throws `model/unsupported` for anything but byte-level BPE, `model/corrupt` for what is no tokenizer.json. */
   constructor(json: string) {
     const config = parse(json)
     this.#library = new Library({ ...config, added_tokens: [], pre_tokenizer: mendPreTokenizer(config.pre_tokenizer ?? null) }, {})
@@ -117,12 +118,13 @@ export class Tokenizer {
 }
 
 function parse(json: string): TokenizerJson {
-  let config: TokenizerJson
+  let config: TokenizerJson & { readonly ggml?: GgmlTokenizer }
   try {
     config = JSON.parse(json) as TokenizerJson
   } catch (error) {
     throw new DimooError('model/corrupt', `tokenizer.json: not JSON (${(error as Error).message})`)
   }
+  if (config.ggml) return fromGgml(config.ggml)
   const kinds = `model ${config.model?.type ?? 'none'} with decoder ${config.decoder?.type ?? 'none'}`
   if (config.model?.type === 'BPE' && config.decoder?.type === 'ByteLevel') return config
   throw new DimooError('model/unsupported', `tokenizer.json: expected model BPE with decoder ByteLevel, got ${kinds}`)

@@ -9,6 +9,7 @@
 #include "engine/synth.h"
 #include "model/rotary_rows.h"
 #include "test/native/check.h"
+#include "test/native/engine_fixture.h"
 #include "test/native/gguf_bytes.h"
 #include "test/native/temporary.h"
 
@@ -172,14 +173,40 @@ TEST(what_the_forward_pass_would_leave_out_is_refused_by_name) {
   CHECK_THROWS(read_hyperparameters(Edited(file()).key("general.architecture", "llada-moe")), Code::model_unsupported, "or llada, got");
 }
 
+TEST(answers_equal_those_of_our_own_layout) {
+  const TemporaryFolder folder;
+  const auto answer = [](const std::string& path) {
+    Model model(engine_fixture::options_for(path));
+    auto layout = std::make_shared<Layout>();
+    layout->rows = 1, layout->columns = 16, layout->row_ends = false, layout->mask_token = model.weights().hyper.tokens.mask;
+    layout->prefixes = {{11, 12, 13, 14, 15}};
+    layout->suffixes = {{16}};
+    AnswerRequest target;
+    target.length = 16, target.block = 8, target.steps = 8;
+    RunRequest request;
+    request.layout = layout, request.target = target, request.seeds = {3}, request.temperature = 0.5f;
+    return engine_fixture::Reader(model, std::move(request)).end().answer;
+  };
+  const auto ours = answer(synth_file(folder, "q8_0", "dimoo"));
+  CHECK(!ours.empty());
+  CHECK(ours == answer(synth_file(folder, "q8_0", "llada")));
+}
+
 TEST(pictures_are_refused_in_words) {
   LoadOptions options;
   options.source = file().path();
   Model model(options);
   CHECK(!model.weights().vq);
+  const auto request_for = [](const Model& m, uint64_t seed) {
+    RunRequest request = engine_fixture::request_for(m, seed);
+    auto layout = std::make_shared<Layout>(*request.layout);
+    layout->prefixes = {{5, 6}, {7}}, layout->suffixes = {{8}, {8}};  // this file has no image tokens
+    request.layout = layout;
+    return request;
+  };
   const std::vector<uint8_t> rgb(3 * 16 * 16);
   const std::vector<int32_t> codes(4);
-  CHECK_THROWS(model.start({}, {}), Code::model_unsupported, "text only");
+  CHECK_THROWS(model.start(request_for(model, 1), {}), Code::model_unsupported, "text only");
   CHECK_THROWS(model.encode(rgb, 16, 16, nullptr), Code::model_unsupported, "text only");
   CHECK_THROWS(model.decode(codes, 2, 2, nullptr), Code::model_unsupported, "text only");
   const TemporaryFolder folder;

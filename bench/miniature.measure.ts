@@ -84,7 +84,14 @@ async function bestOf(kind: Kind, candidates: number) {
   }
 }
 
-test.each(['one', 'background', 'two', 'position'] as const)('best of 8: %s', async (kind) => best.push(await bestOf(kind, 8)), hour)
+test.each(['one', 'background', 'two', 'position'] as const)(
+  'best of 8: %s',
+  async (kind) => {
+    best.push(await bestOf(kind, 8))
+    console.log(JSON.stringify(best.at(-1)))
+  },
+  hour,
+)
 
 test('written down', () => {
   const { precision, sha256, variants } = model.info

@@ -22,6 +22,20 @@ export function standardError(share: number, cases: number): number {
   return Math.sqrt((smoothed * (1 - smoothed)) / cases)
 }
 
+/**
+ * How many of `cases` must be right where `share` of `judged` were: one standard error below that share, fewer come by chance once in a
+ * hundred times.
+ */
+export function fewest(share: number, judged: number, cases: number): number {
+  const likely = (share * judged + 1) / (judged + 2) - standardError(share, judged)
+  let [term, sum] = [(1 - likely) ** cases, 0] // of the binomial distribution, from none right upwards
+  for (let right = 0; ; right++) {
+    sum += term
+    if (sum > 0.01) return right
+    term *= ((cases - right) / (right + 1)) * (likely / (1 - likely))
+  }
+}
+
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** The same seed asks the same cases, whatever the variation. */

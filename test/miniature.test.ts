@@ -5,7 +5,6 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
-import { editKinds } from './world/edits.js'
 import { fewest, score } from './world/score.js'
 import type { Score } from './world/score.js'
 import { trial } from './world/trials.js'
@@ -84,9 +83,9 @@ describe('scores of its makers, 25 cases a figure', () => {
   )
 
   test(
-    'edits',
+    'edits of one object',
     async () => {
-      const found = await scores('edit', editKinds, 8)
+      const found = await scores('edit', ['mixed, one object'], 40)
       expect(rightOf(found)).toBeGreaterThanOrEqual(least({ share: 0.28, judged }, 40))
     },
     minute,

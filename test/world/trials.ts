@@ -2,7 +2,8 @@
 // Used by test/miniature.test.ts (few cases) and bench/miniature.measure.ts (many).
 import type { CacheOptions, DimooModel, ImageResult, Run, TextResult } from '../../lib/index.js'
 import { detect, judge, judgeScene } from './detect.js'
-import { editKinds, sampleEdit } from './edits.js'
+import { editKinds, sampleEdit, sampleMixedEdit } from './edits.js'
+import type { Edit } from './edits.js'
 import { picture, sampleHole, sampleRetouch, sampleSide } from './fills.js'
 import type { Picture, Rectangle } from './fills.js'
 import { drawMap, mapKinds, mapOverlap, rightOverlap, sampleMap } from './maps.js'
@@ -90,16 +91,16 @@ const prompts = promptKinds.map((kind) =>
   }),
 )
 
-const edits = editKinds.map((kind) =>
+const edit = (kind: string, sample: (random: Random) => Edit): Trial =>
   pictures('edit', kind, (random) => {
-    const { instruction: prompt, before, after } = sampleEdit(random, kind)
+    const { instruction: prompt, before, after } = sample(random)
     const image = picture(before)
     return {
       run: (model, seed, variation) => drawn(model.run('edit', { prompt, image, seed, ...variation }, silent)),
       marks: listedAs(after),
     }
-  }),
-)
+  })
+const edits = [edit('mixed, one object', sampleMixedEdit), ...editKinds.map((kind) => edit(kind, (random) => sampleEdit(random, kind)))]
 
 const maps = mapKinds.flatMap((kind) => [
   pictures('predict', kind, (random) => {

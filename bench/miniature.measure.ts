@@ -1,34 +1,116 @@
-// The embedded model's scores (models/README.md): 80 prompts a category, judged from pixels, written to bench/results/miniature.json.
-//   npx vitest run --config bench/vitest.config.ts
-import { writeFileSync } from 'node:fs'
+// What the embedded model can do, task by task (models/README.md): held-out cases judged from pixels or exact answers, exactly computed
+// and with every approximation beside it. Writes bench/results/miniature.json; bench/miniature-table.mjs makes the tables from it.
+//   npx vitest run --config bench/vitest.config.ts bench/miniature.measure.ts
+//   npx vitest run --config bench/vitest.config.ts bench/miniature.measure.ts -t '(retouch|written down)'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { test } from 'vitest'
+import { afterAll, beforeAll, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
+import type { DimooModel } from '../lib/index.js'
 import { detect, judge } from '../test/world/detect.js'
 import { randomFrom, samplePrompt } from '../test/world/scene.js'
 import type { Kind } from '../test/world/scene.js'
+import { rankingArea, score, standardError } from '../test/world/score.js'
+import type { Score } from '../test/world/score.js'
+import { trials } from '../test/world/trials.js'
+import type { Variation } from '../test/world/trials.js'
 
-const kinds: readonly Kind[] = ['one', 'background', 'two', 'position', 'counting']
-const prompts = 80
+const cases = 60
+const seed = 5001
+const hour = 3_600_000
 
-test('scores', async () => {
-  const model = await loadModel()
-  const scores: Record<string, { right: number; things: number; colors: number }> = {}
-  for (const kind of kinds) {
-    const random = randomFrom(4242)
-    const asked = Array.from({ length: prompts }, () => samplePrompt(random, kind))
-    const verdicts = await Promise.all(
-      asked.map(async (prompt, i) => {
-        const { image } = await model.generate({ prompt: prompt.text, seed: 100 + i }, { delivery: 'none' }).result()
-        return judge(prompt, detect(image.data))
-      }),
-    )
-    const share = (key: 'right' | 'things' | 'colors'): number => verdicts.filter((verdict) => verdict[key]).length / prompts
-    scores[kind] = { right: share('right'), things: share('things'), colors: share('colors') }
-  }
-  const { precision, sha256, variants } = model.info
-  const results = { prompts, precision, sha256, variant: variants['linear bf16'], scores }
-  writeFileSync(path.resolve(import.meta.dirname, 'results/miniature.json'), `${JSON.stringify(results, null, 2)}\n`)
-  console.log(JSON.stringify(results))
+const pictureVariations: Readonly<Record<string, Variation>> = { exact: {}, cache: { cache: { ratio: 0.9, warmup: 0.3, refresh: 5 } } }
+const textVariations: Readonly<Record<string, Variation>> = {
+  ...pictureVariations,
+  prefix: { reuse: 'prefix' },
+  threshold: { threshold: 0.9 },
+}
+
+let model: DimooModel
+const rows: { task: string; kind: string; text: boolean; scores: Record<string, Score> }[] = []
+const best: Awaited<ReturnType<typeof bestOf>>[] = []
+beforeAll(async () => {
+  model = await loadModel()
+})
+afterAll(async () => {
   await model.close()
+})
+
+test.each(trials)(
+  '$task: $kind',
+  async (trial) => {
+    const scores: Record<string, Score> = {}
+    for (const [name, variation] of Object.entries(trial.text ? textVariations : pictureVariations))
+      scores[name] = await score(model, trial, cases, seed, variation)
+    const { task, kind, text } = trial
+    rows.push({ task, kind, text, scores })
+    console.log(
+      `${task} ${kind}: ${Object.entries(scores)
+        .map(([name, { marks }]) => `${name} ${marks.right.toFixed(2)}`)
+        .join(', ')}`,
+    )
+  },
+  hour,
+)
+
+/** Eight candidates a prompt, all kept: what one of them is worth on average, the model's choice, and the best that was there. */
+async function bestOf(kind: Kind, candidates: number) {
+  const random = randomFrom(seed)
+  const prompts = Array.from({ length: cases }, () => samplePrompt(random, kind))
+  const found = await Promise.all(
+    prompts.map(async (prompt, i) => {
+      const request = { prompt: prompt.text, seed: 100 + i * candidates, n: candidates, bestOf: candidates }
+      const { images } = await model.generate(request, { delivery: 'none' }).result()
+      return images.map(({ image, score: sure = NaN }) => ({ sure, right: judge(prompt, detect(image.data)).right }))
+    }),
+  )
+  const share = (right: readonly boolean[]): number => right.filter(Boolean).length / right.length
+  const all = found.flat()
+  const one = share(all.map(({ right }) => right))
+  const chosen = share(found.map(([first]) => first!.right))
+  const sure = (list: typeof all, right: boolean): number[] => list.filter((image) => image.right === right).map((image) => image.sure)
+  const within = found.map((images) => rankingArea(sure(images, true), sure(images, false))).filter((area) => !Number.isNaN(area))
+  return {
+    kind,
+    candidates,
+    prompts: cases,
+    one,
+    chosen,
+    error: standardError(chosen, cases),
+    possible: share(found.map((images) => images.some(({ right }) => right))),
+    /** How much of the error of one candidate the choice takes away. */
+    gain: one === 1 ? 0 : (chosen - one) / (1 - one),
+    area: rankingArea(sure(all, true), sure(all, false)),
+    areaWithinPrompts: within.reduce((sum, area) => sum + area, 0) / within.length,
+  }
+}
+
+const bestKinds: readonly Kind[] = ['one', 'background', 'two', 'position']
+test.each(bestKinds)(
+  'best of 8: %s',
+  async (kind) => {
+    best.push(await bestOf(kind, 8))
+    console.log(JSON.stringify(best.at(-1)))
+  },
+  hour,
+)
+
+// A run of some rows (-t) replaces those and keeps the others, where they were measured on the same model in the same way.
+test('written down', () => {
+  const file = path.resolve(import.meta.dirname, 'results/miniature.json')
+  const { precision, sha256, variants } = model.info
+  const way = { cases, precision, sha256, variant: variants['linear bf16'] }
+  const known = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as typeof way & { rows?: typeof rows; best?: typeof best })
+    : undefined
+  const same = Object.entries(way).every(([key, value]) => known?.[key as keyof typeof way] === value)
+  const old = same ? known : undefined
+  const measured = trials.flatMap(({ task, kind }) => {
+    const is = (row: (typeof rows)[0]): boolean => row.task === task && row.kind === kind
+    return rows.find(is) ?? old?.rows?.find(is) ?? []
+  })
+  const chosen = bestKinds.flatMap((kind) => best.find((row) => row.kind === kind) ?? old?.best?.find((row) => row.kind === kind) ?? [])
+  const results = { ...way, rows: measured, best: chosen }
+  const json = JSON.stringify(results, (_, value: unknown) => (typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value), 1)
+  writeFileSync(file, `${json}\n`)
 })

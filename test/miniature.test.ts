@@ -1,21 +1,23 @@
-// What a newcomer sees: pictures of the embedded model, judged from their pixels against the scores of its README
-// (models/README.md), each category within two standard deviations of both samples.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+// What a newcomer sees: the embedded model's answers, judged from pixels or exactly, against its makers' scores (models/README.md) and
+// against our own larger measurement (bench/results/miniature.json), less the sampling error of both.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
-import { detect, judge } from './world/detect.js'
-import { randomFrom, samplePrompt } from './world/scene.js'
-import type { Kind } from './world/scene.js'
+import { fewest, score } from './world/score.js'
+import type { Score } from './world/score.js'
+import { trial } from './world/trials.js'
+import type { Variation } from './world/trials.js'
 
-const judged = 25 // pictures a category behind the README's scores
-const scores: Readonly<Record<Kind, { right: number; colors: number }>> = {
-  one: { right: 0.96, colors: 1 },
-  background: { right: 0.92, colors: 0.96 },
-  two: { right: 0.2, colors: 0.64 },
-  counting: { right: 0.16, colors: 0.24 },
-  position: { right: 0.2, colors: 0.72 },
+interface Results {
+  readonly cases: number
+  readonly rows: readonly { readonly task: string; readonly kind: string; readonly scores: Readonly<Record<string, Score>> }[]
 }
-const prompts = 12 // a category: 60 in all
+const file = path.resolve(import.meta.dirname, '../bench/results/miniature.json')
+const results = JSON.parse(readFileSync(file, 'utf8')) as Results
+const seed = 77 // other cases than those behind the results
+const minute = 60_000
 
 let model: DimooModel
 beforeAll(async () => {
@@ -23,23 +25,120 @@ beforeAll(async () => {
 })
 afterAll(() => model.close())
 
-function atLeast(score: number): number {
-  const deviation = Math.sqrt(Math.max(score * (1 - score), 0.02) * (1 / judged + 1 / prompts))
-  return score - 2 * deviation
+async function scores(task: string, kinds: readonly string[], cases: number, variation: Variation = {}): Promise<Score[]> {
+  const found: Score[] = []
+  for (const kind of kinds) found.push(await score(model, trial(task, kind), cases, seed, variation))
+  console.log(`miniature ${task}: ${kinds.map((kind, i) => `${kind} ${JSON.stringify(found[i]!.marks)}`).join(', ')}`)
+  return found
 }
 
-test.each(Object.keys(scores) as Kind[])('%s', async (kind) => {
-  const random = randomFrom(77)
-  const asked = Array.from({ length: prompts }, () => samplePrompt(random, kind))
-  const verdicts = await Promise.all(
-    asked.map(async (prompt, i) => {
-      const result = await model.generate({ prompt: prompt.text, seed: 100 + i }, { delivery: 'none' }).result()
-      return judge(prompt, detect(result.image.data))
-    }),
+/** How many are right of all kinds together. */
+const rightOf = (found: readonly Score[], mark = 'right'): number =>
+  Math.round(found.reduce((sum, { marks, cases }) => sum + marks[mark]! * cases, 0))
+
+/** What our own measurement says of these kinds together. */
+function measured(task: string, kinds: readonly string[], name = 'exact'): { share: number; judged: number } {
+  const rows = kinds.map((kind) => results.rows.find((row) => row.task === task && row.kind === kind)!.scores[name]!)
+  return { share: rows.reduce((sum, { marks }) => sum + marks.right, 0) / rows.length, judged: results.cases * rows.length }
+}
+
+function least({ share, judged }: { share: number; judged: number }, cases: number): number {
+  const least = fewest(share, judged, cases)
+  expect(least, 'a threshold that nothing can miss').toBeGreaterThan(0)
+  return least
+}
+
+describe('scores of its makers, 25 cases a figure', () => {
+  const judged = 25
+  test.each([
+    ['one', { right: 0.96, colors: 1 }],
+    ['background', { right: 0.92, colors: 0.96 }],
+  ])(
+    'text-to-image: %s',
+    async (kind, makers) => {
+      const found = await scores('text-to-image', [kind], 12)
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least({ share: makers.right, judged }, 12))
+      expect(rightOf(found, 'colors')).toBeGreaterThanOrEqual(least({ share: makers.colors, judged }, 12))
+    },
+    minute,
   )
-  const share = (yes: (verdict: (typeof verdicts)[0]) => boolean): number => verdicts.filter(yes).length / prompts
-  const found = { right: share((v) => (kind === 'position' ? v.right : v.things)), colors: share((v) => v.colors) }
-  console.log(`miniature ${kind}: right ${found.right.toFixed(2)}, colours and count ${found.colors.toFixed(2)}`)
-  expect(found.right).toBeGreaterThanOrEqual(atLeast(scores[kind].right))
-  expect(found.colors).toBeGreaterThanOrEqual(atLeast(scores[kind].colors))
+
+  test(
+    'text-to-image: two objects, their positions, counting',
+    async () => {
+      const found = await scores('text-to-image', ['two', 'position', 'counting'], 14)
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least({ share: (0.2 + 0.2 + 0.16) / 3, judged: 3 * judged }, 42))
+      expect(rightOf(found, 'colors')).toBeGreaterThanOrEqual(least({ share: (0.64 + 0.72 + 0.24) / 3, judged: 3 * judged }, 42))
+    },
+    minute,
+  )
+
+  test(
+    'questions about one object',
+    async () => {
+      const found = await scores('understand', ['mixed, one object'], 32)
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least({ share: 0.68, judged }, 32))
+    },
+    minute,
+  )
+
+  test(
+    'edits of one object',
+    async () => {
+      const found = await scores('edit', ['mixed, one object'], 40)
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least({ share: 0.28, judged }, 40))
+    },
+    minute,
+  )
+})
+
+describe('scores of our own', () => {
+  test.each([
+    ['predict', ['canny', 'depth'], 8],
+    ['control', ['canny', 'depth'], 10],
+    ['inpaint', ['one of two things'], 24],
+    ['retouch', ['another colour or shape'], 16],
+    ['outpaint', ['one of two things'], 24],
+    ['understand', ['background', 'color'], 16],
+  ] as const)(
+    '%s',
+    async (task, kinds, cases) => {
+      const found = await scores(task, kinds, cases)
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least(measured(task, kinds), cases * kinds.length))
+      for (const { marks } of found) if (marks.kept !== undefined) expect(marks.kept).toBe(1)
+    },
+    minute,
+  )
+
+  test.each([
+    ['text-to-image', ['one'], 12],
+    ['predict', ['depth'], 8],
+    ['inpaint', ['one of two things'], 24],
+    ['understand', ['background', 'color'], 16],
+  ] as const)(
+    '%s with ML-Cache: about as right for fewer rows',
+    async (task, kinds, cases) => {
+      const found = await scores(task, kinds, cases, { cache: true })
+      const exact = measured(task, kinds)
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least({ ...exact, share: Math.max(0, exact.share - 0.1) }, cases * kinds.length))
+      expect(found[0]!.rows).toBeLessThan(results.rows.find((row) => row.task === task && row.kind === kinds[0])!.scores.exact!.rows)
+    },
+    minute,
+  )
+
+  test(
+    'answers with prefix reuse, and with a threshold',
+    async () => {
+      const kinds = ['background', 'color'] as const
+      const cases = 16
+      const prefix = await scores('understand', kinds, cases, { reuse: 'prefix' })
+      const threshold = await scores('understand', kinds, cases, { threshold: 0.9 })
+      expect(rightOf(prefix)).toBeGreaterThanOrEqual(least(measured('understand', kinds, 'prefix'), cases * kinds.length))
+      expect(rightOf(threshold)).toBeGreaterThanOrEqual(least(measured('understand', kinds, 'threshold'), cases * kinds.length))
+      expect(threshold[0]!.steps).toBeLessThanOrEqual(
+        0.6 * results.rows.find((row) => row.kind === 'background' && row.task === 'understand')!.scores.exact!.steps,
+      )
+    },
+    minute,
+  )
 })

@@ -10,6 +10,7 @@ import { answeredRight, questionKinds, sampleQuestion } from './world/questions.
 import { caption, captions, sampleScene } from './world/sample.js'
 import { draw, randomFrom, side } from './world/scene.js'
 import type { Random, Scene } from './world/scene.js'
+import { fewest, rankingArea } from './world/score.js'
 import { seenInTraining } from './world/seen.js'
 
 const cases = 120
@@ -21,6 +22,13 @@ const share = <T>(items: readonly T[], right: (item: T, i: number) => boolean): 
 const shows = (reading: Reading, scene: Scene): boolean => judgeScene(scene, reading).placed
 /** Some case that stands elsewhere in the list. */
 const other = <T>(items: readonly T[], i: number): T => items[(i + 7) % items.length]!
+
+test('thresholds follow from the binomial distribution', () => {
+  expect(fewest(0.5, 1e9, 100)).toBe(38) // P(X <= 37) = 0.6 %, P(X <= 38) = 1.05 %
+  expect(fewest(0.5, 25, 100)).toBeLessThan(30)
+  expect([fewest(0, 60, 12), fewest(1, 60, 8)]).toEqual([0, 6])
+  expect(rankingArea([3, 2], [1, 2])).toBe(0.875)
+})
 
 test('scenes of one thing are held out, and every look of the world occurs', () => {
   const scenes = many(1, (random) => sampleScene(random))
@@ -112,7 +120,7 @@ test('a picture to extend shows its own thing whole and nothing of the other', (
   for (const { scene, picture: given, extend } of many(9, sampleSide)) {
     const [[to, length]] = Object.entries(extend) as [['left' | 'right' | 'top' | 'bottom', number]]
     const alone = picture({ ...scene, things: [scene.things[0]!] })
-    expect(length % 8).toBe(0)
+    expect([length % 16, length > 0]).toEqual([0, true])
     expect([given.width, given.height]).toEqual(to === 'left' || to === 'right' ? [side - length, side] : [side, side - length])
     const [left, top] = [to === 'left' ? length : 0, to === 'top' ? length : 0]
     for (let y = 0; y < given.height; y++) {

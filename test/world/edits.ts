@@ -2,6 +2,7 @@
 import { apart, article, noun, pick, shapes, small, spot } from './scene.js'
 import type { Random, Scene, Thing } from './scene.js'
 import { alike, otherBackground, otherColor, otherShape, sampleScene, where } from './sample.js'
+import type { SceneOptions } from './sample.js'
 
 export const editKinds = ['color', 'remove', 'replace', 'background', 'add'] as const
 export type EditKind = (typeof editKinds)[number]
@@ -50,10 +51,22 @@ function change(random: Random, kind: EditKind, scene: Scene): [string, Scene] |
 }
 
 /** A held-out scene with an edit of this kind. */
-export function sampleEdit(random: Random, kind: EditKind): Edit {
+export function sampleEdit(random: Random, kind: EditKind, options: SceneOptions = {}): Edit {
   for (;;) {
-    const before = sampleScene(random)
+    const before = sampleScene(random, options)
     const edit = change(random, kind, before)
     if (edit) return { kind, instruction: edit[0], before, after: edit[1] }
   }
+}
+
+/** The makers' mixture: one object, any edit; it cannot be removed, for then nothing would be left. */
+export function sampleMixedEdit(random: Random): Edit {
+  return sampleEdit(
+    random,
+    pick(
+      random,
+      editKinds.filter((kind) => kind !== 'remove'),
+    ),
+    { count: 1 },
+  )
 }

@@ -54,18 +54,18 @@ export function sampleRetouch(random: Random): Fill & { readonly region: Rectang
 export const sides = ['left', 'right', 'top', 'bottom'] as const
 type Side = (typeof sides)[number]
 
-/** Two things with a straight line of cells' borders between them; only the part with the first one is given. */
+/** Two things with a straight line between them, at a multiple of 16 pixels as pictures' sides are; only the first one's part is given. */
 export function sampleSide(random: Random): Fill & { readonly extend: Partial<Record<Side, number>> } {
   for (;;) {
     const scene = sampleScene(random, { count: 2, same: false })
-    const [kept, missing] = scene.things as [Thing, Thing]
+    const [kept, missing] = scene.things.map(cellsOf) as [Rectangle, Rectangle]
     const to = pick(random, sides)
-    const axis = to === 'left' || to === 'right' ? 'x' : 'y'
-    const forward = to === 'right' || to === 'bottom' ? 1 : -1
-    const border = missing[axis] - forward * cellsOf(missing).width * 0.5 // the missing thing starts here
-    if ((border - kept[axis]) * forward < cellsOf(kept).width * 0.5) continue
-    const cut = forward > 0 ? border : side - border // pixels that are given
-    return { prompt: caption(scene), scene, picture: part(picture(scene), to, cut), extend: { [to]: side - cut } }
+    const [start, length] = to === 'left' || to === 'right' ? (['left', 'width'] as const) : (['top', 'height'] as const)
+    const [first, second] = to === 'right' || to === 'bottom' ? [kept, missing] : [missing, kept]
+    const border = Math.ceil((first[start] + first[length]) / 16) * 16
+    if (border > second[start]) continue
+    const given = first === kept ? border : side - border
+    return { prompt: caption(scene), scene, picture: part(picture(scene), to, given), extend: { [to]: side - given } }
   }
 }
 

@@ -3,6 +3,7 @@
 import { article, colors, noun, numbers, pick, shapes } from './scene.js'
 import type { Color, Random, Scene } from './scene.js'
 import { alike, captions, clearRelation, sampleScene } from './sample.js'
+import type { SceneOptions } from './sample.js'
 
 export const questionKinds = ['background', 'count', 'color', 'shape', 'relation', 'exists', 'describe'] as const
 export type QuestionKind = (typeof questionKinds)[number]
@@ -47,12 +48,18 @@ function ask(random: Random, kind: QuestionKind, scene: Scene): [string, string]
 }
 
 /** A held-out scene with a question of this kind. */
-export function sampleQuestion(random: Random, kind: QuestionKind): Question {
+export function sampleQuestion(random: Random, kind: QuestionKind, options: SceneOptions = {}): Question {
   for (;;) {
-    const scene = sampleScene(random, kind === 'relation' ? { count: 2, same: false } : {})
+    const scene = sampleScene(random, kind === 'relation' ? { count: 2, same: false } : options)
     const asked = ask(random, kind, scene)
     if (asked) return { kind, scene, text: asked[0], answers: kind === 'describe' ? captions(scene) : new Set([asked[1]]) }
   }
+}
+
+/** The makers' mixture: one object, any question; what is beside, above, ... cannot be asked of one object, so `exists` comes twice. */
+export function sampleMixedQuestion(random: Random): Question {
+  const kind = pick(random, [...questionKinds, 'exists'] as const)
+  return kind === 'relation' ? sampleMixedQuestion(random) : sampleQuestion(random, kind, { count: 1 })
 }
 
 export function answeredRight(question: Question, answer: string): boolean {

@@ -198,6 +198,20 @@ export interface Binding {
   crop(pixels: Uint8Array, width: number, height: number, patches: number, offset: 'centre' | bigint): NativeJob<NativePixels>
   /** Edges of a picture as OpenCV's Canny draws them (3x3 Sobel, L1 norm) on grey of the RGB pixels; 0 or 255 per pixel. */
   canny(pixels: Uint8Array, width: number, height: number, low: number, high: number): NativeJob<Uint8Array>
+  /**
+   * Original pixels outside the painted cells (1 of `cells`, rows x columns), the painted picture inside; `feather` pixels around the
+   * painted cells fade from one to the other. RGB.
+   */
+  composite(
+    original: Uint8Array,
+    painted: Uint8Array,
+    width: number,
+    height: number,
+    cells: Uint8Array,
+    rows: number,
+    columns: number,
+    feather: number,
+  ): NativeJob<Uint8Array>
 }
 
 export interface NativePixels {

@@ -1,6 +1,7 @@
 #include "napi/image_jobs.h"
 
 #include "image/canny.h"
+#include "image/composite.h"
 #include "image/crop.h"
 #include "napi/job.h"
 #include "napi/values.h"
@@ -66,12 +67,24 @@ Napi::Value canny_job(const Napi::CallbackInfo& info) {
   });
 }
 
+// composite(original, painted, width, height, cells, rows, columns, feather)
+Napi::Value composite_job(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t width = whole(info[2]), height = whole(info[3]), rows = whole(info[5]), columns = whole(info[6]), feather = whole(info[7]);
+    return bytes_job(info.Env(), [=, original = copy_of(info[0], "original"), painted = copy_of(info[1], "painted"),
+                                  cells = copy_of(info[4], "cells")] {
+      return composite(original, painted, width, height, cells, rows, columns, feather);
+    });
+  });
+}
+
 }  // namespace
 
 void export_image_jobs(Napi::Env env, Napi::Object exports) {
   exports.Set("resize", Napi::Function::New<resize>(env, "resize"));
   exports.Set("crop", Napi::Function::New<crop_job>(env, "crop"));
   exports.Set("canny", Napi::Function::New<canny_job>(env, "canny"));
+  exports.Set("composite", Napi::Function::New<composite_job>(env, "composite"));
 }
 
 }  // namespace dimoo::napi

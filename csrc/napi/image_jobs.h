@@ -4,7 +4,7 @@
 
 namespace dimoo::napi {
 
-/// Adds resize, crop and canny.
+/// Adds resize, crop, canny and composite.
 void export_image_jobs(Napi::Env env, Napi::Object exports);
 
 }  // namespace dimoo::napi

@@ -42,7 +42,7 @@ const nothing = (): void => undefined
 describe('a request that TypeScript would not have let through', () => {
   test.each<[string, object]>([
     ['delivery: expected one of latest, all, none, got some', { delivery: 'some' }],
-    ['schedule: expected cosine, linear or a Float32Array, got fast', { schedule: 'fast' }],
+    ['schedule: expected one of cosine, linear, got fast', { schedule: 'fast' }],
     ['values of the schedule must lie in 4..4, got 2', { schedule: new Float32Array(2) }],
     ['cells: expected an Int32Array', { cells: new Float32Array(16) }],
     ['cells must lie in 16..16, got 15', { cells: new Int32Array(15) }],
@@ -56,7 +56,7 @@ describe('a request that TypeScript would not have let through', () => {
     ['tokens of a prefix must lie in', { prefixes: [new Int32Array(0), Int32Array.of(1)] }],
     ['token id must lie in', { prefixes: [Int32Array.of(-5), Int32Array.of(1)] }],
     ['prefixes: expected a value', { prefixes: undefined }],
-    ['prefixes, guidance: expected arrays', { prefixes: {} }],
+    ['prefixes: expected an array', { prefixes: {} }],
     ['prefixes: expected an Int32Array', { prefixes: ['a', 'b'] }],
     ['noise: expected objects', { noise: [1, 2, 3, 4] }],
   ])('%s', (message, change) => {
@@ -134,7 +134,7 @@ describe('a process', () => {
     const load = (progress) => binding().load(${JSON.stringify(
       JSON.stringify({ source: checkpoint, device: 'cpu', precision: 'f32', threads: 2, verify: 'full', maxActive: 1 }),
     )}, progress)
-    const request = { prefixes: [Int32Array.of(5)], guidance: [], suffix: Int32Array.of(6), rows: 4, columns: 4, cells: new Int32Array(16).fill(-1),
+    const request = { kind: 'image', prefixes: [Int32Array.of(5)], guidance: [], suffixes: [Int32Array.of(6)], priority: 0, tenant: '', rows: 4, columns: 4, cells: new Int32Array(16).fill(-1),
       seeds: new BigUint64Array(64), steps: 16, temperature: 0, schedule: 'cosine', delivery: 'all', buffer: 1 }`
   const script = async (body: string): Promise<string> =>
     (await exec(process.execPath, ['--expose-gc', '--input-type=module', '-e', `${prelude}\n${body}`], { timeout: 20_000 })).stdout

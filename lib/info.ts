@@ -14,8 +14,11 @@ export interface Defaults {
   readonly edit?: Partial<Record<keyof typeof EDIT_DEFAULTS, number>>
   /** Of ask and chat. */
   readonly text?: Partial<Record<keyof typeof TEXT_DEFAULTS, number>>
-  /** How `bestOf` asks about a picture: `{prompt}` stands for the prompt, or for each of its parts between the texts in `split`. */
-  readonly judge?: { readonly question?: string; readonly split?: readonly string[] }
+  /**
+   * How `bestOf` asks about a picture; `{prompt}` stands for the prompt. Without `answer` the question is one of yes or no; with it, the
+   * score is how likely the model finds that answer.
+   */
+  readonly judge?: { readonly question?: string; readonly answer?: string }
 }
 
 export interface ModelInfo {

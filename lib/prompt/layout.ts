@@ -1,7 +1,7 @@
 // The token sequences around the target, one prefix and one suffix per branch (golden README sections 5, 7 and 8). The target, with
 // its row ends, is laid out by the core. Pictures stand before the last token of the prompt, which is </user>.
 
-/** Ids of the tokens with a role, from the model's files. */
+/** Ids of the tokens with a role, from the model's files; -1 where a model that answers in text only has none. */
 export interface TokenRoles {
   readonly mask: number
   readonly row_end: number
@@ -106,11 +106,15 @@ function pictureBranches(prompts: readonly Int32Array[], guidance: readonly numb
   }
 }
 
-/** An answer. With guidance the second branch is as long, all of it MASK: prompt, pictures and both answer markers. */
+/**
+ * An answer. With guidance the second branch is as long, all of it MASK: prompt, pictures and both answer markers. A model without answer
+ * markers (LLaDA) has the prompt alone before its answer, and nothing after it.
+ */
 export function answerBranches(prompt: Int32Array, images: readonly Int32Array[], guidance: number, { tokens }: Vocabulary): Branches {
   const asked = images.length > 0 ? insertImages(prompt, images) : prompt
-  const prefix = concat(asked, [tokens.answer_begin])
-  const suffix = Int32Array.of(tokens.answer_end)
+  const marker = (id: number): number[] => (id < 0 ? [] : [id])
+  const prefix = concat(asked, marker(tokens.answer_begin))
+  const suffix = Int32Array.from(marker(tokens.answer_end))
   const masked = (ids: Int32Array): Int32Array => new Int32Array(ids.length).fill(tokens.mask)
   const guided = guidance > 0
   return {

@@ -86,3 +86,10 @@ export function chatPrompt(messages: readonly ChatMessage[]): string {
   const turns = messages.flatMap(({ role, content }) => (role === 'system' ? [] : `<${tag[role]}>${content}</${tag[role]}>`))
   return `<system>${system}</system>${turns.join('')}`
 }
+
+/** The same conversation for LLaDA itself, whose files carry no tokens of ours: the template of its instruct models. */
+export function lladaPrompt(messages: readonly ChatMessage[]): string {
+  const turn = (role: string, content: string): string => `<|start_header_id|>${role}<|end_header_id|>\n\n${content}`
+  const turns = messages.map(({ role, content }) => `${turn(role, content)}<|eot_id|>`)
+  return `<|startoftext|>${turns.join('')}${turn('assistant', '')}`
+}

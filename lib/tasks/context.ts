@@ -68,5 +68,5 @@ export function runFields({
 /** Ids that end an answer: the first one is what the original's early stop looks for. */
 export function endIds({ info, coder }: TaskModel): Int32Array {
   const turn = coder().addedId('<|eot_id|>')
-  return Int32Array.from([info.tokens.end_of_text, info.tokens.answer_end, ...(turn === undefined ? [] : [turn])])
+  return Int32Array.from([info.tokens.end_of_text, info.tokens.answer_end, turn ?? -1].filter((id) => id >= 0))
 }

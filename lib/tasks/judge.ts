@@ -1,6 +1,7 @@
-// Best of n: the model itself is asked of every candidate whether it shows what was asked for. The score is P(yes) / (P(yes) + P(no))
-// at the first token of the answer; one pass a question, no decoding. Candidates are shown as their codes.
-import type { NativeTextRequest } from '../binding.js'
+// Best of n: the model itself says of every candidate whether it shows what was asked for, by single passes without decoding; candidates
+// are shown as their codes. Either a question, scored P(yes) / (P(yes) + P(no)) at the first token of its answer; or, where the checkpoint
+// names an answer (small models describe better than they affirm), the geometric mean of the probabilities of that answer's tokens.
+import type { NativeOutcome, NativeTextRequest } from '../binding.js'
 import { outcomeOf } from '../native-run.js'
 import { answerBranches, imageTokens, type CodedImage } from '../prompt/layout.js'
 import { understandPrompt } from '../prompt/templates.js'
@@ -12,7 +13,7 @@ const QUESTION = 'Does this image show the following? {prompt} Answer yes or no.
 const YES = ['yes', 'Yes', ' yes', ' Yes']
 const NO = ['no', 'No', ' no', ' No']
 
-/** Questions that are asked at a time. */
+/** Passes that are asked for at a time. */
 const TOGETHER = 8
 
 export interface Judgement {
@@ -22,12 +23,13 @@ export interface Judgement {
   readonly forwardTokens: number
 }
 
-/** What is asked about a prompt: one question, or one for each of its parts where the checkpoint says how it is split. */
-export function questions(prompt: string, judge: TaskModel['info']['defaults']['judge'] = {}): string[] {
-  const { question = QUESTION, split = [] } = judge
-  const parts = split.reduce<string[]>((texts, separator) => texts.flatMap((text) => text.split(separator)), [prompt])
-  const asked = parts.map((part) => part.trim()).filter((part) => part !== '')
-  return (asked.length > 0 ? asked : [prompt]).map((part) => question.replaceAll('{prompt}', () => part))
+/** How pictures are judged: one question, and what is looked for in the answers to it. */
+interface Method {
+  readonly question: Int32Array
+  /** What each pass is given of the answer, and the ids whose probabilities it is to tell. */
+  readonly passes: readonly { readonly given: Int32Array; readonly ids: Int32Array }[]
+  /** From the probabilities of all passes to a score. */
+  readonly score: (probabilities: readonly Float64Array[]) => number
 }
 
 /** `run`: priority and tenant of the run that is judged. */
@@ -38,27 +40,38 @@ export async function judge(
   run: Pick<NativeTextRequest, 'priority' | 'tenant'>,
   signal: AbortSignal,
 ): Promise<Judgement> {
-  const coder = model.coder()
-  const asked = await Promise.all(questions(prompt, model.info.defaults.judge).map(async (text) => coder.encode(understandPrompt(text))))
-  const answers = await answerIds(model)
-  const probes = candidates.flatMap((image, candidate) =>
-    asked.map((question) => ({ candidate, request: probe(question, image, answers.ids, model) })),
-  )
-  const scores = candidates.map(() => 1)
-  let [forwardPasses, forwardTokens] = [0, 0]
+  const { question, passes, score } = await methodOf(prompt, model)
+  const probes = candidates.flatMap((image) => passes.map(({ given, ids }) => probe(question, image, given, ids, model)))
+  const outcomes: NativeOutcome[] = []
   for (let at = 0; at < probes.length; at += TOGETHER) {
-    const some = probes.slice(at, at + TOGETHER)
-    const outcomes = await Promise.all(
-      some.map(({ request }) => outcomeOf((wake) => model.native().run({ ...request, ...run }, wake), signal)),
-    )
-    outcomes.forEach((outcome, i) => {
-      // Parts of a prompt are all to be there.
-      scores[some[i]!.candidate]! *= share(outcome.probabilities ?? new Float64Array(0), answers.yes)
-      forwardPasses += outcome.forwardPasses
-      forwardTokens += outcome.forwardTokens
-    })
+    const some = probes.slice(at, at + TOGETHER).map((request) => ({ ...request, ...run }))
+    outcomes.push(...(await Promise.all(some.map((request) => outcomeOf((wake) => model.native().run(request, wake), signal)))))
   }
-  return { scores, forwardPasses, forwardTokens }
+  const told = outcomes.map(({ probabilities = new Float64Array(0) }) => probabilities)
+  return {
+    scores: candidates.map((_, i) => score(told.slice(i * passes.length, (i + 1) * passes.length))),
+    forwardPasses: outcomes.reduce((sum, outcome) => sum + outcome.forwardPasses, 0),
+    forwardTokens: outcomes.reduce((sum, outcome) => sum + outcome.forwardTokens, 0),
+  }
+}
+
+async function methodOf(prompt: string, model: TaskModel): Promise<Method> {
+  const { question: asked = QUESTION, answer } = model.info.defaults.judge ?? {}
+  const fill = (text: string): string => text.replaceAll('{prompt}', () => prompt)
+  const question = await model.coder().encode(understandPrompt(fill(asked)))
+  if (answer === undefined) {
+    const { ids, yes } = await answerIds(model)
+    return { question, passes: [{ given: new Int32Array(0), ids }], score: ([first]) => share(first!, yes) }
+  }
+  // The end of the answer counts too: nothing more is to be seen.
+  const ids = Int32Array.from([...(await model.coder().encode(fill(answer))), model.info.tokens.answer_end])
+  const passes = Array.from(ids, (id, i) => ({ given: ids.subarray(0, i), ids: Int32Array.of(id) }))
+  return { question, passes, score: geometricMean }
+}
+
+function geometricMean(probabilities: readonly Float64Array[]): number {
+  const logs = probabilities.map(([probability = 0]) => Math.log(Math.max(probability, 1e-12)))
+  return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length)
 }
 
 /** The first tokens of yes and no in the ways that they may be written; `yes` says which of the ids are a yes. */
@@ -81,12 +94,14 @@ function share(probabilities: Float64Array, yes: ReadonlySet<number>): number {
   return all > 0 ? affirmed / all : 0.5
 }
 
-function probe(question: Int32Array, image: CodedImage, ids: Int32Array, model: TaskModel): NativeTextRequest {
-  const { length } = { ...TEXT_DEFAULTS, ...defined(model.info.defaults.text ?? {}) }
+// One pass: the picture and the question, what is given of the answer, and masks up to the usual length.
+function probe(question: Int32Array, image: CodedImage, given: Int32Array, ids: Int32Array, model: TaskModel): NativeTextRequest {
+  const defaults = { ...TEXT_DEFAULTS, ...defined(model.info.defaults.text ?? {}) }
+  const length = Math.max(defaults.length - given.length, 1)
   const { prefixes, suffixes, guidance } = answerBranches(question, [imageTokens(image, model.info)], 0, model.info)
   return {
     kind: 'text',
-    prefixes,
+    prefixes: prefixes.map((prefix) => Int32Array.from([...prefix, ...given])),
     suffixes,
     guidance,
     seeds: BigUint64Array.of(0n),

@@ -1,7 +1,7 @@
 // The one way a run starts, whatever its task: the request is checked and completed at once (its errors are thrown), everything that
 // takes time comes after, inside the run. A resumed run skips to the native request.
 import type { NativeStep } from '../binding.js'
-import { invalid } from '../errors.js'
+import { DimooError, invalid } from '../errors.js'
 import { isPaint, isText, isTransform, type TaskName, type TaskRequests } from '../requests/index.js'
 import { resolvePaint, type PaintRequests } from '../requests/paint.js'
 import { resolveText, type ChatRequest, type TextRequests, type UnderstandRequest } from '../requests/text.js'
@@ -30,7 +30,7 @@ export type AnyRun = DecodingRun<AnyStep, AnyResult>
 /** Throws `request/invalid` and `disposed` at once; everything later rejects the run. */
 export function startTask(task: TaskName, request: TaskRequests[TaskName], options: RunOptions, model: TaskModel): AnyRun {
   checkRunOptions(task, options)
-  model.coder() // a model without a tokenizer says so at once
+  checkAble(task, model)
   const plan = planner(task, request, options, model)
   return new DecodingRun<AnyStep, AnyResult>({
     task,
@@ -38,6 +38,14 @@ export function startTask(task: TaskName, request: TaskRequests[TaskName], optio
     maxQueueMs: model.maxQueueMs,
     prepare: (signal) => mapMaybe(plan(signal), (found) => prepared(found, options, model)),
   })
+}
+
+// A model that lacks what a task needs says so at once.
+function checkAble(task: TaskName, { info, coder }: TaskModel): void {
+  coder()
+  if (task === 'chat' || info.codebook_size > 0) return
+  const what = `${methodOf(task)}: expected a model with image codes, got ${info.name} (${info.architecture}), which answers in text only`
+  throw new DimooError('model/unsupported', what)
 }
 
 /** Goes on from a snapshot of this model. Throws `request/invalid` for another one at once, for a damaged one when it is read. */

@@ -1,7 +1,7 @@
 // Answers: questions about pictures and conversations. The target is masked tokens between <answer> and </answer>.
 import type { NativeTextRequest } from '../binding.js'
 import { answerBranches, doubledImageTokens, imageTokens } from '../prompt/layout.js'
-import { chatPrompt, understandPrompt } from '../prompt/templates.js'
+import { chatPrompt, lladaPrompt, understandPrompt } from '../prompt/templates.js'
 import { seedsFrom } from '../requests/sampling.js'
 import type { ChatRequest, ResolvedText, TextTask, UnderstandRequest } from '../requests/text.js'
 import type { RunOptions } from '../run-options.js'
@@ -19,7 +19,8 @@ export function planText(
 ): TextPlan | Promise<TextPlan> {
   const coder = model.coder()
   if ('messages' in request) {
-    return mapMaybe(coder.encode(chatPrompt(request.messages)), (prompt) => textPlan(task, prompt, [], resolved, options, model))
+    const template = model.info.tokens.answer_begin < 0 ? lladaPrompt : chatPrompt
+    return mapMaybe(coder.encode(template(request.messages)), (prompt) => textPlan(task, prompt, [], resolved, options, model))
   }
   return planQuestion(request, resolved, options, model, signal)
 }

@@ -321,19 +321,20 @@ describe('best of n', () => {
     expect(result.usage).toMatchObject({ forwardPasses: 4 + 4, forwardTokens: 10 + 40, outputTokens: 32 })
   })
 
-  test("a checkpoint's own question, once for each part", async () => {
-    behaviour.info = { defaults: { judge: { question: 'Is there {prompt}?', split: [' and '] } } }
+  test("a checkpoint's own question and answer: the mean probability of the answer's tokens, its end included", async () => {
+    behaviour.info = { defaults: { judge: { question: 'What is this?', answer: '{prompt}' }, text: { length: 16 } } }
     const asking = await loadModel(undefined, { device: 'cpu' })
-    behaviour.probe = ({ probe }) => Array.from(probe!, (_, i) => (i === 0 || i === probe!.length - 1 ? 0.5 : 0))
-    const result = await asking.generate({ prompt: 'a red circle and a $& star', width: 8, height: 8, steps: 1, n: 1, bestOf: 2 }).result()
-    const texts = await Promise.all(textRuns().map((run) => textOf(run.prefixes[0]!)))
-    expect(texts.map((text) => /<user>(.*?)</.exec(text)![1])).toEqual([
-      'Is there a red circle?',
-      'Is there a $& star?',
-      'Is there a red circle?',
-      'Is there a $& star?',
-    ])
-    expect(result.score).toBeCloseTo(0.25)
+    behaviour.probe = ({ probe }) => [probe![0] === TOKENS.answer_end ? 0.25 : 0.5]
+    const result = await asking.generate({ prompt: 'a $& red', width: 8, height: 8, steps: 1, n: 1, bestOf: 2 }).result()
+    const answer = [...(await model.tokenize('a $& red')), TOKENS.answer_end]
+    expect(textRuns()).toHaveLength(2 * answer.length)
+    textRuns().forEach(({ prefixes, probe, length, block }, at) => {
+      const i = at % answer.length
+      expect([...prefixes[0]!].slice(-i - 1)).toEqual([TOKENS.answer_begin, ...answer.slice(0, i)])
+      expect([[...probe!], length, block]).toEqual([[answer[i]], 16 - i, 16 - i])
+    })
+    expect(await textOf(textRuns()[0]!.prefixes[0]!)).toContain('What is this?')
+    expect(result.score).toBeCloseTo(Math.exp(((answer.length - 1) * Math.log(0.5) + Math.log(0.25)) / answer.length))
     await asking.close()
   })
 

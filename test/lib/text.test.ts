@@ -129,6 +129,26 @@ describe('ask and chat', () => {
   })
 })
 
+test('a model without our tokens converses in its own template, and does nothing else', async () => {
+  const none = Object.fromEntries(Object.keys(TOKENS).map((name) => [name, -1]))
+  const own = { ...none, mask: TOKENS.mask, end_of_text: TOKENS.end_of_text }
+  behaviour.info = { architecture: 'llada', tokens: own, codebook_size: 0, code_offset: -1 }
+  const llada = await loadModel(undefined, { device: 'cpu' })
+  await llada.chat({ messages: [{ role: 'user', content: 'Why?' }] }).result()
+  const [run] = textRuns()
+  const text = '<|startoftext|><|start_header_id|>user<|end_header_id|>\n\nWhy?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n'
+  expect(await llada.detokenize(run!.prefixes[0]!)).toBe(text)
+  expect(run!.suffixes).toEqual([new Int32Array(0)])
+  expect([...run!.ends]).toEqual([TOKENS.end_of_text, ids('<|eot_id|>')[0]])
+  const refusal: unknown = expect.objectContaining({
+    code: 'model/unsupported',
+    message: expect.stringMatching(/image codes, got fake \(llada\)/) as unknown,
+  })
+  expect(() => llada.generate({ prompt: 'x' })).toThrow(refusal)
+  expect(() => llada.ask(ask)).toThrow(refusal)
+  await llada.close()
+})
+
 describe('steps and result', () => {
   test('settled text grows, masked tokens show, the result is what was settled', async () => {
     behaviour.answer = [...ids('a red circle'), TOKENS.answer_end, ...ids(' and more')]

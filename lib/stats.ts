@@ -8,6 +8,8 @@ export interface SchedulerStats {
   readonly aborted: number
   readonly failed: number
   readonly forwardPasses: number
+  /** Milliseconds that those passes spent in the network. */
+  readonly forwardMs: number
   readonly meanRowsPerPass: number
   /** Share of the rows that a cache or prefix reuse spared, 0 to 1. */
   readonly reusedRowRatio: number

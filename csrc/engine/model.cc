@@ -253,13 +253,14 @@ void Tally::count(RunState state) {
     stats_.failed++;
 }
 
-void Tally::count_pass(int64_t rows, int64_t reused, int64_t steps, double ms) {
+void Tally::count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms) {
   std::lock_guard lock(mutex_);
   stats_.forward_passes++;
   stats_.rows += rows;
   stats_.reused_rows += reused;
   stats_.steps += steps;
   stats_.busy_ms += ms;
+  stats_.forward_ms += forward_ms;
 }
 
 }  // namespace dimoo

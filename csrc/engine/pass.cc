@@ -3,6 +3,7 @@
 #include "engine/pass.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace dimoo {
@@ -221,9 +222,11 @@ void Pass::run(std::span<Seat> seats) {
   for (int now = 0; now < 3; now++)
     for (Seat& seat : seats)
       if (rank(seat) == now) pack(seat, packed);
+  const auto start = std::chrono::steady_clock::now();
   const Tensor hidden = backbone_.forward({packed.tokens, packed.positions, packed.branches, packed.head_rows});
   direct_logits(packed, hidden);
   remember(packed, hidden);
+  forward_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   decide(seats, packed);
   for (Packed::Part& part : packed.parts)
     if (part.plan.surveys) part.seat->memo->survey(part.branch, part.rows, std::move(part.maxima));

@@ -38,6 +38,8 @@ class Pass {
   Pass(Device& device, Backbone& backbone) : device_(device), backbone_(backbone) {}
   /// Takes one step of every seat's canvas. On an error no canvas has changed, and the step may be tried again.
   void run(std::span<Seat> seats);
+  /// Milliseconds that the last one spent in the network, head included.
+  double forward_ms() const { return forward_ms_; }
 
  private:
   struct Packed;
@@ -50,6 +52,7 @@ class Pass {
   Device& device_;
   Backbone& backbone_;
   Buffer logits_, chunk_, picked_, maxima_;
+  double forward_ms_ = 0;
 };
 
 }  // namespace dimoo

@@ -259,7 +259,7 @@ Json stats_report(const Model& model) {
   const double seconds = stats.busy_ms / 1000;
   Json json(Json::Object{});
   json.set("running", stats.running).set("queued", stats.queued).set("completed", stats.completed).set("aborted", stats.aborted);
-  json.set("failed", stats.failed).set("forwardPasses", stats.forward_passes);
+  json.set("failed", stats.failed).set("forwardPasses", stats.forward_passes).set("forwardMs", stats.forward_ms);
   json.set("meanRowsPerPass", stats.forward_passes ? static_cast<double>(stats.rows) / static_cast<double>(stats.forward_passes) : 0.0);
   json.set("stepsPerSecond", seconds > 0 ? static_cast<double>(stats.steps) / seconds : 0.0);
   const int64_t all_rows = stats.rows + stats.reused_rows;

@@ -169,7 +169,7 @@ void Engine::fly_pass(Seating& s, std::span<const std::shared_ptr<Run>> runs) {
     if (run.request().answer() && seat.canvas->done()) run.record_answer();
     if (seat.canvas->done()) run.desks()[part.image].memo.reset();
   }
-  for (const auto& [tally, count] : steps) tally->count_pass(s.rows, reused[tally], count, ms);
+  for (const auto& [tally, count] : steps) tally->count_pass(s.rows, reused[tally], count, ms, s.weights->pass->forward_ms());
   rows_per_ms_ = rows_per_ms_ == 0 ? static_cast<double>(s.rows) / ms
                                    : kSmoothing * rows_per_ms_ + (1 - kSmoothing) * static_cast<double>(s.rows) / ms;
 }

@@ -98,7 +98,7 @@ describe('bad sources', () => {
       'another architecture',
       () => fileWith('arch.gguf', (b) => b.write('lumina-dimop', b.indexOf('lumina-dimoo'))),
       'model/unsupported',
-      /expected lumina-dimoo, got lumina-dimop/,
+      /expected lumina-dimoo or llada, got lumina-dimop/,
     ],
     [
       'bad JSON',

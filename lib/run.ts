@@ -60,7 +60,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   async result(): Promise<Result> {
     this.#resultWanted = true
     await Promise.resolve() // a loop that starts in the same turn takes the steps
-    await this.#end()
+    await this.ended()
     if (this.#final !== 'done') throw this.#failure()
     return this.#result!.value
   }
@@ -89,14 +89,18 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.abort()
-    await this.#end()
+    await this.ended()
   }
 
   async snapshot(): Promise<Uint8Array> {
     for (;;) {
       if (this.#ended() ?? this.#cause) throw invalid(`${this.id}: snapshot needs a run that goes on, got one that is ${this.state}`)
-      const state = this.#nativeState()
-      if (state) return this.#prepared!.toSnapshot(state)
+      try {
+        const state = this.#native?.snapshot()
+        if (state) return await this.#prepared!.toSnapshot(state)
+      } catch (error) {
+        throw fromNative(error)
+      }
       await this.#changed()
     }
   }
@@ -105,11 +109,6 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     return toStream(this[Symbol.asyncIterator](), (reason) => {
       if (!this.#resultWanted) this.abort(reason)
     })
-  }
-
-  /** Resolves when the run has ended, whatever the way. */
-  async ended(): Promise<void> {
-    await this.#end()
   }
 
   // Callbacks that do not keep their run. Functions of their own: closures of one scope share what they capture, `this` included.
@@ -201,7 +200,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       }
       await this.#changed()
     }
-    await this.#end()
+    await this.ended()
     if (this.#final === 'done') return undefined
     throw this.#failure()
   }
@@ -213,7 +212,8 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     return this.#prepared!.toStep(native, DecodingRun.#remasker(new WeakRef(this)))
   }
 
-  async #end(): Promise<void> {
+  /** Resolves when the run has ended, whatever the way. */
+  async ended(): Promise<void> {
     for (;;) {
       this.#ended()
       if (this.#final) return
@@ -285,14 +285,6 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   #failure(): unknown {
     if (this.#outcome!.state === 'failed') return fromNative(this.#outcome!.error)
     return this.#cause ? this.#cause.make() : new DOMException('The run was aborted', 'AbortError')
-  }
-
-  #nativeState(): Uint8Array | undefined {
-    try {
-      return this.#native?.snapshot()
-    } catch (error) {
-      throw fromNative(error)
-    }
   }
 
   #changed(): Promise<void> {

@@ -1,12 +1,14 @@
-// Rows are independent: one task takes a few rows of one job. All arithmetic is f32 as in the original, logarithms and
-// exponentials are the library's. Each code's noise depends only on (seed, code, cell, step).
+// Rows are independent: one task takes a few rows of one job. Pictures are decided in f32 as in the original, text in f64; logarithms
+// are the library's, drawn only where they could matter. Each code's noise depends only on (seed, code, cell, step).
 #include "cpu/unmask.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
 #include "base/random.h"
+#include "cpu/exp_sum.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -32,24 +34,36 @@ void guide(const UnmaskJob& job, int64_t row, int64_t v, float* out) {
   }
 }
 
-/// Index of the largest of l / temperature + Gumbel noise; the lowest one of equals. A code that could not reach the score of
-/// `likely` with the most favourable noise is passed over without drawing any: the result is the same, most logarithms are saved.
+/// At least -ln(-ln u), without a logarithm: -ln u >= 1 - u, and log2 of 2^k m (1 <= m < 2) is at least k + m - 1.
+double noise_at_most(double u) {
+  constexpr double kLn2 = 0.69314718055994531;
+  const auto bits = std::bit_cast<uint64_t>(1.0 - u);
+  const double exponent = static_cast<double>(static_cast<int64_t>(bits >> 52) - 1023);
+  const double fraction = static_cast<double>(bits & ((uint64_t{1} << 52) - 1)) * 0x1p-52;
+  return -kLn2 * (exponent + fraction);
+}
+
+/// Index of the largest of l / temperature + Gumbel noise; the lowest one of equals. A code that could not reach the best score so
+/// far, with the most favourable noise or with what bounds its own, is passed over: the result is the same, most logarithms are saved.
 int64_t sample(const UnmaskJob& job, const float* l, int64_t v, int64_t row, int64_t likely) {
   const auto cell = static_cast<uint32_t>(job.cells[row]);
   const float most = job.sample_noise ? kMostNoise : kMostPhiloxNoise;
   int64_t quad = -1;  // whose four uniforms lie in `words`
   Words words{};
-  const auto noise = [&](int64_t i) {
-    if (job.sample_noise) return gumbel(job.sample_noise[row * v + i]);
+  const auto drawn = [&](int64_t i) {
+    if (job.sample_noise) return job.sample_noise[row * v + i];
     if (i / 4 != quad) quad = i / 4, words = philox_at(job.seed, static_cast<uint32_t>(quad), cell, job.step, Stream::sample);
-    return gumbel(to_uniform(words.w[i % 4]));
+    return to_uniform(words.w[i % 4]);
   };
-  const auto score = [&](int64_t i) { return l[i] / job.temperature + noise(i); };
+  constexpr float kSlack = 1e-3f;  // more than f32 loses in the logarithms, whose results stay below 47
   int64_t best = likely;
-  float top = score(likely);
+  float top = l[likely] / job.temperature + gumbel(drawn(likely));
   for (int64_t i = 0; i < v; i++) {
-    if (i == likely || l[i] / job.temperature + most < top) continue;
-    const float here = score(i);
+    const float plain = l[i] / job.temperature;
+    if (i == likely || plain + most < top) continue;
+    const float u = drawn(i);
+    if (u < 1 && plain + (static_cast<float>(noise_at_most(u)) + kSlack) < top) continue;
+    const float here = plain + gumbel(u);
     if (here > top || (here == top && i < best)) top = here, best = i;
   }
   return best;
@@ -67,10 +81,8 @@ void decide_row(const UnmaskJob& job, int64_t row, float* guided) {
   }
   if (!finite) fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[row], " are not finite");
   if (job.temperature > 0) best = sample(job, guided, v, row, best);
-  float sum = 0;
-  for (int64_t i = 0; i < v; i++) sum += std::exp(guided[i] - top);
   job.codes[row] = static_cast<int32_t>(best);
-  job.confidence[row] = std::exp(guided[best] - top) / sum;
+  job.confidence[row] = std::exp(guided[best] - top) / exp_sum(guided, v, top);
 }
 
 /// u + (s + 1) (c - u), in f32 as the original.
@@ -86,13 +98,15 @@ void guide_text(const TextUnmaskJob& job, int64_t row, int64_t v, float* out) {
 }
 
 /// Index of the largest exp(l) / (-ln u)^temperature, compared as l - temperature ln(-ln u), which neither overflows nor needs an
-/// exponential; the lowest one of equals.
+/// exponential; the lowest one of equals. Logarithms only for tokens that could be it, as above.
 int64_t sample_token(const TextUnmaskJob& job, const float* l, int64_t v, int64_t row) {
+  constexpr double kSlack = 1e-9;  // far above the rounding of the bound and of the score
   const auto token = static_cast<uint32_t>(job.tokens[row]);
   int64_t best = 0;
   double top = -INFINITY;
   for (int64_t i = 0; i < v; i++) {
     const double u = job.noise ? job.noise[row * v + i] : uniform_f64(job.seed, static_cast<uint32_t>(i), token, job.step, Stream::text);
+    if (l[i] + job.temperature * noise_at_most(u) + kSlack * (1 + std::fabs(top)) < top) continue;
     const double score = l[i] - job.temperature * std::log(-std::log(u));
     if (score > top) top = score, best = i;
   }
@@ -111,10 +125,8 @@ void decide_token(const TextUnmaskJob& job, int64_t row, float* guided) {
   if (!finite) fail(Code::model_corrupt, "unmask_text: logits of token ", job.tokens[row], " are not finite");
   const double top = guided[best];
   if (job.temperature > 0) best = sample_token(job, guided, v, row);
-  double sum = 0;
-  for (int64_t i = 0; i < v; i++) sum += std::exp(guided[i] - top);
   job.ids[row] = static_cast<int32_t>(best);
-  job.confidence[row] = std::exp(guided[best] - top) / sum;
+  job.confidence[row] = std::exp(guided[best] - top) / exp_sum(guided, v, top);
 }
 
 /// Calls `decide(job, row, guided)` for every row, with room for one row of guided logits.

@@ -1,4 +1,4 @@
-// Cases of the transformer's other ops: norm, rotary, attention, gather, embed.
+// Cases of the transformer's other ops: norm, rotary, attention, gather, scatter, row_max, embed.
 #pragma once
 #include <numeric>
 
@@ -155,6 +155,49 @@ inline Case gather_case() {
   return c;
 }
 
+inline Case scatter_case() {
+  const auto x = std::make_shared<std::vector<float>>(random_values(3 * 19, 40)),
+             base = std::make_shared<std::vector<float>>(random_values(7 * 19, 41));
+  static constexpr int32_t kRows[] = {6, 0, 3};
+  Case c;
+  c.name = "scatter 3 of 7 rows";
+  c.bind = [=](Device& device) -> Bound {
+    const auto in = std::make_shared<Guarded>(device, 3, 19, 2, *x), out = std::make_shared<Guarded>(device, 7, 19, 5, *base);
+    return {[=, &device] { device.scatter(in->tensor(), kRows, out->tensor()); }, [=] { return out->read(); }};
+  };
+  c.expected = [=](Compute) {
+    std::vector<float> values = *base;  // rows that are not named stay as they were
+    for (int64_t i = 0; i < 3; i++) std::copy_n(x->begin() + i * 19, 19, values.begin() + kRows[i] * 19);
+    Expected expected;
+    for (const float v : values) expected.push(v, 0);
+    return expected;
+  };
+  return c;
+}
+
+/// The largest value stands first, last, in between, or in a row where all are below zero.
+inline Case row_max_case(int64_t rows, int64_t cols) {
+  auto values = random_values(rows * cols, 42);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < cols; i++) {
+      float& v = values[static_cast<size_t>(r * cols + i)];
+      v = i == r * 5 % cols ? -0.25f : -1 - std::fabs(v);
+    }
+  const auto x = std::make_shared<std::vector<float>>(std::move(values));
+  Case c;
+  c.name = text("row_max ", rows, "x", cols);
+  c.bind = [=](Device& device) -> Bound {
+    const auto in = std::make_shared<Guarded>(device, rows, cols, 3, *x), out = std::make_shared<Guarded>(device, rows, 1, 2);
+    return {[=, &device] { device.row_max(in->tensor(), out->tensor()); }, [=] { return out->read(); }};
+  };
+  c.expected = [=](Compute) {
+    Expected expected;
+    for (int64_t r = 0; r < rows; r++) expected.push(-0.25, 0);
+    return expected;
+  };
+  return c;
+}
+
 inline Case embed_case(DType type) {
   const auto table = std::make_shared<Matrix>(type, 21, 256, 15);
   static constexpr int32_t kIds[] = {20, 0, 7, 7, 1, 19};
@@ -188,6 +231,8 @@ inline std::vector<Case> row_cases() {
                                   {{70}, 1, 1, 1, 130, 1}})
     all.push_back(attention_case(s));
   all.push_back(gather_case());
+  all.push_back(scatter_case());
+  for (const int64_t cols : {1, 7, 64, 1001}) all.push_back(row_max_case(17, cols));
   for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0})
     all.push_back(embed_case(type));
   return all;

@@ -4,6 +4,7 @@
 #include "device/registry.h"
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
+#include "test/native/cases_unmask.h"
 #include "test/native/cases_vq.h"
 
 using namespace cases;
@@ -30,6 +31,7 @@ void check_oracle(const std::vector<Case>& list) {
 TEST(oracle_products) { check_oracle(product_cases()); }
 TEST(oracle_rows) { check_oracle(row_cases()); }
 TEST(oracle_vq) { check_oracle(vq_cases()); }
+TEST(oracle_unmask) { check_oracle(unmask_cases()); }
 
 TEST(the_cases_notice_a_wrong_value_and_a_write_outside) {
   const auto device = device_of("portable");

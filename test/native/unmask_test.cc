@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "cpu/exp_sum.h"
 #include "test/native/golden.h"
 
 using namespace golden;
@@ -180,5 +181,50 @@ TEST(logits_that_are_not_finite_are_named) {
     auto logits = noise_logits(4 * 20, 1, 2);
     logits[2 * 20 + 19] = bad;
     CHECK_THROWS(run(pool, logits, 4, 20, {}), Code::model_corrupt, "cell 7");
+  }
+}
+
+TEST(recorded_text_noise) {
+  const SafetensorsFile file(path("sampling.safetensors"));
+  ThreadPool pool(2);
+  const Json cases = json("sampling.json");
+  for (const Json& entry : cases.find("add_gumbel_noise")->as_array()) {
+    const std::string name = entry.find("tensors")->as_string();
+    const auto& shape = file.at(name + ".logits").shape;
+    auto logits = values<float>(file.at(name + ".logits"));
+    const auto noise = values<double>(file.at(name + ".uniform"));
+    const auto rows = static_cast<size_t>(shape[1]);
+    std::vector<int32_t> tokens(rows), ids(rows);
+    std::vector<double> confidence(rows);
+    TextUnmaskJob job;
+    job.rows = shape[1], job.temperature = entry.find("temperature")->as_double(), job.noise = noise.data();
+    job.logits[0].tensor = Tensor(logits.data(), shape[1], shape[2]);
+    job.tokens = tokens.data(), job.ids = ids.data(), job.confidence = confidence.data();
+    cpu::unmask_text(pool, {&job, 1});
+    CHECK(ids == values<int32_t>(file.at(name + ".argmax")));
+  }
+}
+
+TEST(text_logits_that_are_not_finite_are_named) {
+  ThreadPool pool(2);
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    auto logits = noise_logits(3 * 50, 1, 2);
+    logits[50 + 31] = bad;
+    const std::vector<int32_t> tokens{4, 9, 11};
+    std::vector<int32_t> ids(3);
+    std::vector<double> confidence(3);
+    TextUnmaskJob job;
+    job.rows = 3, job.temperature = 0.5, job.tokens = tokens.data(), job.ids = ids.data(), job.confidence = confidence.data();
+    job.logits[0].tensor = Tensor(logits.data(), 3, 50);
+    CHECK_THROWS(cpu::unmask_text(pool, {&job, 1}), Code::model_corrupt, "token 9");
+  }
+}
+
+TEST(exponentials_are_within_their_rounding) {
+  for (int i = 0; i <= 20000; i++) {
+    const double x = -90.0 * i / 20000, wide = -710.0 * i / 20000;
+    const auto narrow = static_cast<float>(x);
+    CHECK_NEAR(cpu::exp_negative(narrow), std::exp(double{narrow}), narrow < -87 ? 1.7e-38 : 2.4e-7 * std::exp(double{narrow}));
+    CHECK_NEAR(cpu::exp_negative(wide), std::exp(wide), wide < -700 ? 1e-304 : 1e-15 * std::exp(wide));
   }
 }

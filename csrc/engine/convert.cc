@@ -98,11 +98,11 @@ std::vector<uint8_t> preview_of(const Source& source, const Hyperparameters& hyp
   const auto device = create_device("cpu", options);
   device->set_cancel(&cancel);
   Vq vq(*device, hyper.vq, source);
-  int64_t codes_done = 0;
-  return make_preview_table(hyper.vq, [&](auto codes, int64_t rows, int64_t columns, auto rgb) {
-    vq.decode(codes, rows, columns, rgb);
-    codes_done += static_cast<int64_t>(codes.size()) / 4;
-    if (progress) progress("preview", std::min(codes_done, hyper.vq.codebook_size), hyper.vq.codebook_size);
+  int64_t done = 0;
+  return make_preview_table(source, hyper.vq, [&](std::span<uint8_t> rgb, int64_t side, std::span<int32_t> codes) {
+    vq.encode(rgb, side, side, codes);
+    vq.decode(codes, side / hyper.vq.scale(), side / hyper.vq.scale(), rgb);
+    if (progress) progress("preview", ++done, kPreviewPictures);
   });
 }
 

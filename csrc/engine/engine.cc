@@ -150,7 +150,7 @@ void Engine::nudge() {
 void Engine::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    settle_runs();
+    settle_runs(lock);
     drop_ended();
     start_waiting();
     look_again_ = {};
@@ -164,8 +164,14 @@ void Engine::loop() {
 }
 
 /// Between two steps of whatever is under way.
-void Engine::settle_runs() {
-  for (Entry& entry : runs_) entry.run->settle();
+void Engine::settle_runs(std::unique_lock<std::mutex>& lock) {
+  std::vector<std::shared_ptr<Run>> to_ring;
+  for (Entry& entry : runs_)
+    if (entry.run->settle()) to_ring.push_back(entry.run);
+  if (to_ring.empty()) return;
+  lock.unlock();
+  for (const auto& run : to_ring) run->ring();
+  lock.lock();
 }
 
 void Engine::drop_ended() {

@@ -118,7 +118,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     int64_t rows = 0, budget = 0;
   };
 
-  void settle_runs();
+  void settle_runs(std::unique_lock<std::mutex>& lock);
   void drop_ended();
   void start_waiting();
   Rank rank(const Entry& entry);

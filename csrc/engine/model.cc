@@ -183,9 +183,12 @@ std::vector<uint8_t> Model::preview_table(CancelToken* cancel) {
   std::lock_guard lock(weights_->preview_mutex);
   if (weights_->preview.empty()) weights_->preview = stored_preview_table(*weights_->source, weights_->hyper.vq);
   if (weights_->preview.empty())
-    weights_->preview = make_preview_table(weights_->hyper.vq, [&](auto codes, int64_t rows, int64_t columns, auto rgb) {
-      perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
-    });
+    weights_->preview =
+        make_preview_table(*weights_->source, weights_->hyper.vq, [&](std::span<uint8_t> rgb, int64_t side, std::span<int32_t> codes) {
+          const int64_t cells = side / weights_->hyper.vq.scale();
+          perform([&](Device&) { weights_->vq->encode(rgb, side, side, codes); }, cancel);
+          perform([&](Device&) { weights_->vq->decode(codes, cells, cells, rgb); }, cancel);
+        });
   return weights_->preview;
 }
 

@@ -134,21 +134,19 @@ std::optional<std::vector<uint8_t>> Run::snapshot() {
   return {};
 }
 
-void Run::settle() {
-  bool ring = false;
-  {
-    std::lock_guard lock(mutex_);
-    if (state_ != RunState::queued && state_ != RunState::running) return;
-    for (const Pending& pending : remasks_) {
-      auto& picture = static_cast<Picture&>(*desks_[static_cast<size_t>(pending.image)].canvas);
-      const int64_t step = picture.step(), cells = picture.remask(pending.cells);
-      outcome_.remasked.push_back({pending.image, step, cells});
-    }
-    remasks_.clear();
-    for (Desk& desk : desks_) desk.closed = desk.canvas->done();
-    if (std::exchange(wants_snapshot_, false)) snapshot_ = write_state(), ring = true;
+bool Run::settle() {
+  std::lock_guard lock(mutex_);
+  if (state_ != RunState::queued && state_ != RunState::running) return false;
+  for (const Pending& pending : remasks_) {
+    auto& picture = static_cast<Picture&>(*desks_[static_cast<size_t>(pending.image)].canvas);
+    const int64_t step = picture.step(), cells = picture.remask(pending.cells);
+    outcome_.remasked.push_back({pending.image, step, cells});
   }
-  if (ring) doorbell_();
+  remasks_.clear();
+  for (Desk& desk : desks_) desk.closed = desk.canvas->done();
+  if (!std::exchange(wants_snapshot_, false)) return false;
+  snapshot_ = write_state();
+  return true;
 }
 
 /// remasked (count, then image, step, cells of each), then every canvas.

@@ -108,8 +108,9 @@ class Run {
   std::vector<Desk>& desks() { return desks_; }
   bool cancelled() const { return cancelled_.load(); }
   bool ended() const;
-  /// Between two steps: masks what was asked for, writes down what was asked for.
-  void settle();
+  /// Between two steps: masks what was asked for, writes down what was asked for. True: the doorbell is to be rung, without any lock.
+  bool settle();
+  void ring() { doorbell_(); }
   /// Wants a step now: not ended, not paused by a slow reader, some canvas not done.
   bool ready() const;
   /// All canvases are decoded; what is left is to decode pictures or to end.

@@ -82,6 +82,7 @@ async function compare(type, rows) {
     logitErrors,
     ceilingsGops: ceilings,
     loadAverage: median(load),
+    noisy: median(load) > Number(given.threads) + 1,
     seconds: times,
   }
 }

@@ -4,7 +4,6 @@
 // llama.cpp is built natively from the sources inside the npm package node-llama-cpp (install it anywhere, --package says where);
 // without it the comparison is skipped in words. Flash attention on and off are both timed and the better median counts. Before
 // anything is timed, both must give the same logits within the error of the type.
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -83,30 +82,9 @@ async function compare(type, rows) {
     logitErrors,
     ceilingsGops: ceilings,
     loadAverage: median(load),
+    noisy: median(load) > Number(given.threads) + 1,
     seconds: times,
   }
-}
-
-/** llama.cpp's own bench on one case: the driver must not be slower than it. */
-function llamaBench(type) {
-  const args = [
-    '-m',
-    llamaModel(given.work, '0.5b', type),
-    '-p',
-    '512',
-    '-n',
-    '0',
-    '-t',
-    given.threads,
-    '-fa',
-    '0,1',
-    '-r',
-    '3',
-    '-o',
-    'json',
-  ]
-  const found = JSON.parse(execFileSync(llama.bench, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
-  return { type, rowsPerSecond: found.map(({ flash_attn, avg_ts }) => ({ flashAttention: flash_attn, rowsPerSecond: avg_ts })) }
 }
 
 mkdirSync(given.work, { recursive: true })
@@ -129,5 +107,3 @@ for (const type of given.types.split(',')) {
     writeFileSync(given.output, `${JSON.stringify(results, null, 2)}\n`)
   }
 }
-results.llamaBench = llamaBench(given.types.split(',')[0])
-writeFileSync(given.output, `${JSON.stringify(results, null, 2)}\n`)

@@ -52,7 +52,17 @@ async function compare(model, rows) {
   const rate = (name) => Number((rows / median(times[name])).toFixed(1))
   const ratio = Number((rate('ours') / rate('torch')).toFixed(3))
   const rates = Object.fromEntries(Object.keys(times).map((name) => [`${name}RowsPerSecond`, rate(name)]))
-  return { rows: Number(rows), rounds, ...rates, ratio, logitError, torch: version, loadAverage: median(load), seconds: times }
+  return {
+    rows: Number(rows),
+    rounds,
+    ...rates,
+    ratio,
+    logitError,
+    torch: version,
+    loadAverage: median(load),
+    noisy: median(load) > Number(given.threads) + 1,
+    seconds: times,
+  }
 }
 
 mkdirSync(given.work, { recursive: true })

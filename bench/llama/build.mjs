@@ -32,12 +32,12 @@ export function buildLlama(bundled, folder, driverSource) {
   const off = ['LLAMA_BUILD_TESTS', 'LLAMA_BUILD_EXAMPLES', 'LLAMA_BUILD_SERVER', 'LLAMA_CURL', 'BUILD_SHARED_LIBS']
   const flags = ['-DCMAKE_BUILD_TYPE=Release', '-DGGML_NATIVE=ON', ...off.map((name) => `-D${name}=OFF`)]
   run('cmake', ['-S', sources, '-B', build, ...flags])
-  run('cmake', ['--build', build, '--parallel', '2', '--target', 'llama', 'llama-bench'])
+  run('cmake', ['--build', build, '--parallel', '2', '--target', 'llama'])
   const libraries = ['src/libllama.a', 'ggml/src/libggml.a', 'ggml/src/libggml-cpu.a', 'ggml/src/libggml-base.a'].map((name) =>
     path.join(build, name),
   )
   const includes = ['include', 'ggml/include'].flatMap((name) => ['-I', path.join(sources, name)])
   run('c++', ['-O2', '-std=c++17', ...includes, driverSource, ...libraries, '-fopenmp', '-lpthread', '-ldl', '-o', driver])
   const version = JSON.parse(readFileSync(path.join(bundled, 'package.json'), 'utf8')).version
-  return { driver, bench: path.join(build, 'bin/llama-bench'), release: `${release} (node-llama-cpp ${version})` }
+  return { driver, release: `${release} (node-llama-cpp ${version})` }
 }

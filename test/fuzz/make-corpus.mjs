@@ -111,6 +111,42 @@ const badGguf = [
 ]
 seeds('gguf_fuzz', goodGguf, badGguf)
 
+// llama.cpp's text layout: one block of width 8, eight tokens.
+function llada(changed = {}, names = {}) {
+  const numbers = {
+    'llada.embedding_length': 8,
+    'llada.block_count': 1,
+    'llada.feed_forward_length': 8,
+    'llada.vocab_size': 8,
+    'llada.attention.head_count': 2,
+    'llada.rope.dimension_count': 4,
+    'tokenizer.ggml.mask_token_id': 7,
+    'tokenizer.ggml.eos_token_id': 6,
+    ...changed,
+  }
+  const keys = Object.entries(numbers).map(([name, value]) => key(name, 4, u32(value)))
+  const tokens = ['a', 'b', 'ab', '</answer>', 'c', 'd', 'e', 'f'].map(str)
+  const strings = [
+    key('general.architecture', 8, str('llada')),
+    key('tokenizer.ggml.model', 8, str('gpt2')),
+    key('tokenizer.ggml.tokens', 9, array(8, tokens.length, ...tokens)),
+    key('tokenizer.ggml.merges', 9, array(8, 1, str('a b'))),
+  ]
+  const matrices = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'].map((name) => `blk.0.${name}.weight`)
+  const norms = ['output_norm.weight', 'blk.0.attn_norm.weight', 'blk.0.ffn_norm.weight']
+  const shapes = [...['token_embd.weight', 'output.weight', ...matrices].map((name) => [name, [8, 8]]), ...norms.map((name) => [name, [8]])]
+  const tensors = shapes.map(([name, sides], i) => tensor(names[name] ?? name, sides, 0, i * 256))
+  return gguf({ keys: [...strings, ...keys], tensors, data: shapes.length * 256 })
+}
+const badLlada = [
+  ...['embedding_length', 'block_count', 'feed_forward_length', 'vocab_size', 'attention.head_count', 'rope.dimension_count'].flatMap(
+    (name) => [0, 3, 2 ** 32 - 1].map((value) => llada({ [`llada.${name}`]: value })),
+  ),
+  llada({ 'tokenizer.ggml.mask_token_id': 8 }),
+  llada({}, { 'blk.0.attn_q.weight': 'blk.0.attn_qkv.weight' }),
+]
+seeds('llada_fuzz', [llada(), llada({ 'llada.context_length': 64 })], badLlada)
+
 function safetensors(header, data = 0) {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
   return Buffer.concat([u64(text.length), text, Buffer.alloc(data, 0x22)])

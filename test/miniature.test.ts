@@ -118,11 +118,10 @@ describe('scores of our own', () => {
     ['inpaint', ['one of two things'], 24],
     ['understand', ['background', 'color'], 16],
   ] as const)(
-    '%s with ML-Cache: about as right for fewer rows',
+    '%s with ML-Cache: as right as measured, for fewer rows',
     async (task, kinds, cases) => {
       const found = await scores(task, kinds, cases, { cache: true })
-      const exact = measured(task, kinds)
-      expect(rightOf(found)).toBeGreaterThanOrEqual(least({ ...exact, share: Math.max(0, exact.share - 0.1) }, cases * kinds.length))
+      expect(rightOf(found)).toBeGreaterThanOrEqual(least(measured(task, kinds, 'cache'), cases * kinds.length))
       expect(found[0]!.rows).toBeLessThan(results.rows.find((row) => row.task === task && row.kind === kinds[0])!.scores.exact!.rows)
     },
     minute,

@@ -115,7 +115,7 @@ describe('scores of our own', () => {
   test.each([
     ['text-to-image', ['one'], 12],
     ['predict', ['depth'], 8],
-    ['inpaint', ['one of two things'], 24],
+    ['retouch', ['another colour or shape'], 16],
     ['understand', ['background', 'color'], 16],
   ] as const)(
     '%s with ML-Cache: as right as measured, for fewer rows',

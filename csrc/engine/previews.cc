@@ -36,8 +36,8 @@ void draw_shape(Draws& draws, int64_t side, std::span<uint8_t> rgb) {
   const auto width = static_cast<double>(side);
   const double x0 = draws.next() * width, y0 = draws.next() * width, r = width / 32 + draws.next() * width / 5;
   const bool disc = draws.next() < 0.5;
-  for (int64_t y = std::max<int64_t>(0, std::llround(y0 - r)); y < std::min(side, std::llround(y0 + r)); y++)
-    for (int64_t x = std::max<int64_t>(0, std::llround(x0 - r)); x < std::min(side, std::llround(x0 + r)); x++) {
+  for (int64_t y = std::max<int64_t>(0, std::llround(y0 - r)); y < std::min<int64_t>(side, std::llround(y0 + r)); y++)
+    for (int64_t x = std::max<int64_t>(0, std::llround(x0 - r)); x < std::min<int64_t>(side, std::llround(x0 + r)); x++) {
       const double dx = static_cast<double>(x) - x0, dy = static_cast<double>(y) - y0;
       if (disc && dx * dx + dy * dy > r * r) continue;
       for (int64_t c = 0; c < 3; c++) rgb[static_cast<size_t>((y * side + x) * 3 + c)] = static_cast<uint8_t>(colour.c[c]);

@@ -200,18 +200,33 @@ void CpuDevice::unmask(std::span<const UnmaskJob> jobs) { cpu::unmask(pool_, job
 void CpuDevice::unmask_text(std::span<const TextUnmaskJob> jobs) { cpu::unmask_text(pool_, jobs); }
 
 void CpuDevice::conv(Image x, const Weight& weight, Tensor bias, Sampling sampling, Image residual, Image out) {
+  conv_scaled(x, {}, weight, bias, sampling, residual, out);
+}
+
+void CpuDevice::conv_scaled(Image x, const ChannelScale& in, const Weight& weight, Tensor bias, Sampling sampling, Image residual,
+                            Image out) {
   const CpuWeight& kernel = use(weight);
   expect(kernel.cols() == x.channels() * kernel.taps(), "conv", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
   expect(out.channels() == kernel.rows(), "conv", "channels of out", kernel.rows(), out.channels());
-  each_rows(pool_, out.pixels.rows, 64, [&](int64_t p) {
-    float* to = out.pixels.f32_row(p);
-    const float* add = residual.pixels.data ? residual.pixels.f32_row(p) : nullptr;
-    for (int64_t c = 0; c < out.channels(); c++) to[c] = bias.f32()[c] + (add ? add[c] : 0.0f);
-  });
-  if (!variant_.kernels) return portable::convolve(pool_, x, kernel, sampling, out);
-  // Every strip of pixels walks the whole kernel: without room in the cache it is packed once for this call.
+  expect(in.scale.empty() || static_cast<int64_t>(in.scale.size()) == x.channels(), "conv", "channels of the scale", x.channels(),
+         static_cast<int64_t>(in.scale.size()));
+  const Convolution conv{x, in, kernel, bias, sampling, residual, out};
+  if (!variant_.kernels) return portable::convolve(pool_, conv);
+  // Every rectangle of pixels walks the whole kernel: without room in the cache it is packed once for this call.
   const Buffer packed = kernel.packed ? Buffer() : pack_all(kernel);
-  cpu::convolve(products(), x, kernel, kernel.packed ? kernel.packed : static_cast<const std::byte*>(packed.data()), sampling, out);
+  cpu::convolve(products(), conv, kernel.packed ? kernel.packed : static_cast<const std::byte*>(packed.data()));
+}
+
+void CpuDevice::channel_sums(Image x, std::span<double> sums) {
+  const int64_t channels = x.channels(), rows = x.rows();
+  expect(static_cast<int64_t>(sums.size()) == 2 * channels, "channel_sums", "sums", 2 * channels, static_cast<int64_t>(sums.size()));
+  std::vector<double> parts(static_cast<size_t>(rows * channels * 2));
+  const auto add = variant_.kernels ? variant_.kernels->channel_sums : portable::channel_sums;
+  pool_.run(rows, [&](int64_t row, int) {
+    double* at = parts.data() + row * channels * 2;
+    add(x.pixels.f32_row(row * x.width), x.width, channels, x.pixels.stride, at, at + channels);
+  });
+  for (size_t i = 0; i < parts.size(); i++) sums[i % sums.size()] += parts[i];
 }
 
 void CpuDevice::nearest(Tensor x, const Weight& weight, std::span<int32_t> ids) {

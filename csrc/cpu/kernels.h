@@ -39,7 +39,9 @@ struct Kernels {
 
   /// c (m, columns) = or += a b: a packed [k][rows], b one panel [k][64]; m <= rows, columns <= 64.
   void (*tile)(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add);
-  /// The same with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
+  /// The same with rows of activations as they lie: value p of row i is a[i * pitch + p].
+  void (*tile_rows)(int m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add);
+  /// `tile` with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
   void (*tile_bf16)(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add);
   /// c (m, columns) = or += scaled int8 products of rows [first, first + m) and one panel, group by group.
   void (*tile_int8)(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add);

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <vector>
 
-#include "cpu/convolution.h"
-
 namespace dimoo::cpu::portable {
 namespace {
 
@@ -132,20 +130,37 @@ void group_norm(ThreadPool& pool, Image x, Tensor weight, Tensor bias, int group
   });
 }
 
-void convolve(ThreadPool& pool, Image x, const CpuWeight& kernel, Sampling sampling, Image out) {
+void convolve(ThreadPool& pool, const Convolution& conv) {
+  const CpuWeight& kernel = conv.kernel;
+  const Image &x = conv.x, &out = conv.out;
   const int64_t channels = x.channels();
+  const auto scaled = [&](float v, int64_t c) {
+    if (conv.in.scale.empty()) return v;
+    const float y = v * conv.in.scale[static_cast<size_t>(c)] + conv.in.shift[static_cast<size_t>(c)];
+    return conv.in.act == Activation::silu ? silu(y) : y;
+  };
   pool.run(kernel.rows(), [&](int64_t n, int) {
     std::vector<float> weight(static_cast<size_t>(kernel.cols()));
     kernel.row(n, weight.data());
-    for (int64_t p = 0; p < out.height * out.width; p++) {
+    for (int64_t p = 0; p < out.pixels.rows; p++) {
+      const int64_t y = out.first + p / out.width, column = p % out.width;
       float sum = 0;
       for (int64_t tap = 0; tap < kernel.taps(); tap++) {
-        const float* source = input_pixel(x, p / out.width, p % out.width, tap, kernel.taps(), sampling);
-        for (int64_t c = 0; source && c < channels; c++) sum += source[c] * weight[static_cast<size_t>(tap * channels + c)];
+        const float* source = input_pixel(x, y, column, tap, kernel.taps(), conv.sampling);
+        for (int64_t c = 0; source && c < channels; c++) sum += scaled(source[c], c) * weight[static_cast<size_t>(tap * channels + c)];
       }
-      out.pixels.f32_row(p)[n] += sum;
+      const float* add = conv.residual.pixels.data ? conv.residual.pixels.f32_row((y - conv.residual.first) * out.width + column) : nullptr;
+      out.pixels.f32_row(p)[n] = (conv.bias.f32()[n] + (add ? add[n] : 0.0f)) + sum;
     }
   });
+}
+
+void channel_sums(const float* x, int64_t pixels, int64_t channels, int64_t stride, double* sum, double* squares) {
+  for (int64_t p = 0; p < pixels; p++, x += stride)
+    for (int64_t c = 0; c < channels; c++) {
+      const double v = x[c];
+      sum[c] += v, squares[c] += v * v;
+    }
 }
 
 void nearest(ThreadPool& pool, Tensor x, const CpuWeight& table, std::span<int32_t> ids) {

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/thread_pool.h"
-#include "cpu/weight.h"
+#include "cpu/convolution.h"
 
 namespace dimoo::cpu::portable {
 
@@ -15,8 +15,9 @@ void norm(ThreadPool& pool, Tensor x, Tensor weight, float eps, Tensor out);
 void rotary(ThreadPool& pool, Tensor x, std::span<const int32_t> positions, Tensor table, int heads);
 void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
 void group_norm(ThreadPool& pool, Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out);
-/// out must already hold bias and residual.
-void convolve(ThreadPool& pool, Image x, const CpuWeight& kernel, Sampling sampling, Image out);
+void convolve(ThreadPool& pool, const Convolution& conv);
+/// Adds to sum and squares, pixel by pixel.
+void channel_sums(const float* x, int64_t pixels, int64_t channels, int64_t stride, double* sum, double* squares);
 void nearest(ThreadPool& pool, Tensor x, const CpuWeight& table, std::span<int32_t> ids);
 
 }  // namespace dimoo::cpu::portable

@@ -9,8 +9,20 @@
 namespace dimoo::cpu {
 namespace {
 
-template <class V, int M, int N>
-inline void tile_body(int64_t k, int tail, const float* a, const float* b, float* c, int64_t stride, bool add) {
+/// Activations packed as [k][kTile], or as rows that lie `pitch` apart.
+template <class V>
+struct PackedRows {
+  const float* a;
+  float at(int i, int64_t p) const { return a[p * V::kTile + i]; }
+};
+struct PlainRows {
+  const float* a;
+  int64_t pitch;
+  float at(int i, int64_t p) const { return a[i * pitch + p]; }
+};
+
+template <class V, int M, int N, class A>
+inline void tile_body(int64_t k, int tail, A a, const float* b, float* c, int64_t stride, bool add) {
   typename V::F sum[M][N];
 #pragma GCC unroll 8
   for (int i = 0; i < M; i++)
@@ -22,11 +34,10 @@ inline void tile_body(int64_t k, int tail, const float* a, const float* b, float
     for (int j = 0; j < N; j++) w[j] = V::load(b + j * V::kWidth);
 #pragma GCC unroll 8
     for (int i = 0; i < M; i++) {
-      const typename V::F x = V::set(a[i]);
+      const typename V::F x = V::set(a.at(i, p));
 #pragma GCC unroll 4
       for (int j = 0; j < N; j++) sum[i][j] = V::fmadd(x, w[j], sum[i][j]);
     }
-    a += V::kTile;
     b += kPanel;
   }
 #pragma GCC unroll 8
@@ -42,8 +53,8 @@ inline void tile_body(int64_t k, int tail, const float* a, const float* b, float
     }
 }
 
-template <class V, int N>
-inline void tile_rows(int m, int64_t k, int tail, const float* a, const float* b, float* c, int64_t stride, bool add) {
+template <class V, int N, class A>
+inline void tile_vectors(int m, int64_t k, int tail, A a, const float* b, float* c, int64_t stride, bool add) {
   switch (m) {
     case 1: return tile_body<V, 1, N>(k, tail, a, b, c, stride, add);
     case 2: return tile_body<V, 2, N>(k, tail, a, b, c, stride, add);
@@ -55,24 +66,34 @@ inline void tile_rows(int m, int64_t k, int tail, const float* a, const float* b
 }
 
 /// A panel's columns in groups of kVectors vectors; the last vector may be partly used.
-template <class V>
-void tile(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add) {
+template <class V, class A>
+inline void tile_columns(int m, int columns, int64_t k, A a, const float* b, float* c, int64_t stride, bool add) {
   constexpr int kWide = V::kVectors * V::kWidth;
   for (int first = 0; first < columns; first += kWide) {
     const int left = columns - first < kWide ? columns - first : kWide;
     const int vectors = (left + V::kWidth - 1) / V::kWidth;
     const int tail = left - (vectors - 1) * V::kWidth;
     if (vectors == 1)
-      tile_rows<V, 1>(m, k, tail, a, b + first, c + first, stride, add);
+      tile_vectors<V, 1>(m, k, tail, a, b + first, c + first, stride, add);
     else if (vectors == 2)
-      tile_rows<V, 2>(m, k, tail, a, b + first, c + first, stride, add);
+      tile_vectors<V, 2>(m, k, tail, a, b + first, c + first, stride, add);
     else if constexpr (V::kVectors > 2) {
       if (vectors == 3)
-        tile_rows<V, 3>(m, k, tail, a, b + first, c + first, stride, add);
+        tile_vectors<V, 3>(m, k, tail, a, b + first, c + first, stride, add);
       else
-        tile_rows<V, 4>(m, k, tail, a, b + first, c + first, stride, add);
+        tile_vectors<V, 4>(m, k, tail, a, b + first, c + first, stride, add);
     }
   }
+}
+
+template <class V>
+void tile(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add) {
+  tile_columns<V>(m, columns, k, PackedRows<V>{a}, b, c, stride, add);
+}
+
+template <class V>
+void tile_rows(int m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add) {
+  tile_columns<V>(m, columns, k, PlainRows{a, pitch}, b, c, stride, add);
 }
 
 /// exp(x) within 2 units in the last place for -87.3 <= x <= 88, clamped there. Range reduction by ln 2 in two parts, degree 6.
@@ -253,6 +274,7 @@ Kernels make_table(const char* name) {
   table.name = name;
   table.rows = V::kTile;
   table.tile = tile<V>;
+  table.tile_rows = tile_rows<V>;
   table.norm = norm<V>;
   table.silu_times = silu_times<V>;
   table.rotary = rotary<V>;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/error.h"
 #include "base/tensor.h"
 
 namespace dimoo {
@@ -40,18 +41,27 @@ class Weight {
   virtual int64_t cols() const = 0;
 };
 
-/// A picture or feature map: pixels (height * width, channels), channels innermost.
+/// A picture or feature map: pixels (height * width, channels), channels innermost. Where an op says so it may be a strip: whole rows
+/// of pixels from `first` on, of a picture of this height.
 struct Image {
   Tensor pixels;
   int64_t height = 0;
   int64_t width = 0;
+  int64_t first = 0;
   int64_t channels() const { return pixels.cols; }
+  int64_t rows() const { return width > 0 ? pixels.rows / width : 0; }
 };
 
 /// How a convolution walks its input. half: pad one row below and one column right with zeros, stride 2, no other padding.
 /// twice: nearest-neighbour 2x upsampling first, then as `same`.
 enum class Sampling { same, half, twice };
 enum class Activation { none, silu };
+
+/// What a convolution does to each channel of its input before it: act(x * scale + shift). Host memory, (channels) each; empty: nothing.
+struct ChannelScale {
+  std::span<const float> scale, shift;
+  Activation act = Activation::none;
+};
 
 /// Query rows of one branch and the keys they attend to (all of the branch, no mask).
 struct AttentionSpan {
@@ -181,6 +191,16 @@ class Device {
   virtual void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) = 0;
   /// out = conv(x) + bias, plus `residual` where it has data. Kernel 3x3 (zero padding 1) or 1x1 by the weight.
   virtual void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) = 0;
+  /// Whether the two ops below exist; where they do not, the tokenizer norms whole maps.
+  virtual bool folds_norms() const { return false; }
+  /// Adds each channel's sum and sum of squares to `sums` (2 c, host): one row of pixels after another, so that strips of a picture, in
+  /// order, add up to the same bits as the whole.
+  virtual void channel_sums(Image, std::span<double>) { fail(Code::internal, "channel_sums: this device does not fold norms"); }
+  /// conv of the scaled input; zero padding comes after scaling. x, residual and out may be strips; x then holds every row that the rows
+  /// of out touch. `residual` may be `out`.
+  virtual void conv_scaled(Image, const ChannelScale&, const Weight&, Tensor, Sampling, Image, Image) {
+    fail(Code::internal, "conv_scaled: this device does not fold norms");
+  }
   /// ids[i] (host) = the nearest row of table (k, c) to row i of x (n, c), Euclidean, lowest index on ties.
   virtual void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) = 0;
 };

@@ -68,6 +68,60 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
   return c;
 }
 
+/// conv_scaled of a strip: rows [first, first + count) of the output from the rows of the input that they touch.
+inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
+  const bool twice = s.sampling == Sampling::twice;
+  const int64_t height = twice ? s.height * 2 : s.height, width = twice ? s.width * 2 : s.width, k = s.in * s.size * s.size;
+  const int64_t reach = s.size / 2, factor = twice ? 2 : 1;
+  const int64_t top = std::max<int64_t>(0, first - reach) / factor, end = (std::min(height, first + count + reach) + factor - 1) / factor;
+  struct Data {
+    std::vector<float> x, scale, shift, bias, add;
+    Matrix w;
+  };
+  const auto data =
+      std::make_shared<Data>(Data{random_values(s.height * s.width * s.in, 25), random_values(s.in, 26), random_values(s.in, 27),
+                                  random_values(s.out, 28), random_values(count * width * s.out, 29), Matrix(s.type, s.out, k, 30)});
+  Case c;
+  c.name = text("conv_scaled ", s.size, "x", s.size, twice ? " twice " : " same ", s.height, "x", s.width, " ", s.in, " to ", s.out,
+                ", rows ", first, " + ", count);
+  c.bind = [=](Device& device) -> Bound {
+    const std::vector<float> part(data->x.begin() + top * s.width * s.in, data->x.begin() + end * s.width * s.in);
+    const auto x = std::make_shared<Guarded>(device, (end - top) * s.width, s.in, 2, part),
+               bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias),
+               out = std::make_shared<Guarded>(device, count * width, s.out, 3, data->add);
+    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
+    return {[=, &device] {
+              const ChannelScale in{data->scale, data->shift, Activation::silu};
+              const Image strip{out->tensor(), height, width, first};
+              device.conv_scaled({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), s.sampling, strip, strip);
+            },
+            [=] { return out->read(); }};
+  };
+  c.expected = [=](Compute) {
+    std::vector<float> scaled(data->x.size());
+    for (size_t i = 0; i < scaled.size(); i++) {
+      const auto channel = i % static_cast<size_t>(s.in);
+      const double v = double{data->x[i]} * data->scale[channel] + data->shift[channel];
+      scaled[i] = static_cast<float>(v / (1 + std::exp(-v)));
+    }
+    Expected expected;
+    for (int64_t p = 0; p < count * width; p++)
+      for (int64_t o = 0; o < s.out; o++) {
+        double value = double{data->bias[static_cast<size_t>(o)]} + data->add[static_cast<size_t>(p * s.out + o)];
+        double magnitude = std::fabs(data->bias[static_cast<size_t>(o)]) + std::fabs(data->add[static_cast<size_t>(p * s.out + o)]);
+        for (int64_t i = 0; i < k; i++) {
+          const int64_t channel = i / (s.size * s.size), tap = i % (s.size * s.size);
+          const double term = conv_input(scaled, s, first + p / width, p % width, tap / s.size, tap % s.size, channel) *
+                              data->w.values[static_cast<size_t>(o * k + i)];
+          value += term, magnitude += std::fabs(term);
+        }
+        expected.push(value, (sum_error(k) + 32 * kUnit) * (magnitude + static_cast<double>(k) * 0.01));  // silu near zero: absolute
+      }
+    return expected;
+  };
+  return c;
+}
+
 inline Case group_norm_case(int64_t pixels, int64_t channels, int groups, float offset, Activation act) {
   auto values = random_values(pixels * channels, 20);
   for (float& v : values) v += offset;
@@ -144,6 +198,19 @@ inline Case nearest_case(int64_t points, int64_t entries, int64_t width) {
     return expected;
   };
   return c;
+}
+
+/// Of devices that fold norms (Device::folds_norms).
+inline std::vector<Case> fold_cases() {
+  using enum Sampling;
+  std::vector<Case> all;
+  all.push_back(scaled_conv_case({9, 7, 5, 18, 3, same, DType::f32}, 0, 9));
+  all.push_back(scaled_conv_case({9, 50, 33, 65, 3, same, DType::f16}, 3, 4));
+  all.push_back(scaled_conv_case({30, 6, 16, 3, 3, same, DType::f32}, 29, 1));
+  all.push_back(scaled_conv_case({6, 9, 40, 20, 1, same, DType::f32}, 2, 3));
+  all.push_back(scaled_conv_case({7, 5, 12, 17, 3, twice, DType::f32}, 3, 6));
+  all.push_back(scaled_conv_case({7, 5, 12, 17, 3, twice, DType::f32}, 13, 1));
+  return all;
 }
 
 inline std::vector<Case> vq_cases() {

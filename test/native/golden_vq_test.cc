@@ -93,3 +93,30 @@ TEST(vq_threads_never_change_a_result) {
   three.vq->decode_pixels(codes, 7, 9, b);
   CHECK(a == b);
 }
+
+TEST(strips_never_change_a_result) {
+  const auto source = Source::open(path("checkpoint"));
+  constexpr int64_t kRows = 8, kColumns = 40;
+  std::vector<int32_t> codes;
+  for (int32_t i = 0; i < kRows * kColumns; i++) codes.push_back(i * 37 % 64);
+  for (const auto& variant : cpu::variants()) {
+    Bound bound(*source, variant.name);
+    const VqHyperparameters& hyper = bound.hyper.vq;
+    const auto cell = static_cast<size_t>(hyper.scale() * hyper.scale() * 3);
+    std::vector<float> whole(codes.size() * cell), strips(whole.size());
+    bound.vq->decode_pixels(codes, kRows, kColumns, whole);
+    bound.vq->set_map_budget(0);
+    bound.vq->decode_pixels(codes, kRows, kColumns, strips);
+    CHECK(whole == strips);
+  }
+}
+
+TEST(the_released_layout_decodes_within_its_workspace) {
+  const auto device = create_device("cpu", {});
+  VqHyperparameters hyper;
+  hyper.channels = {128, 256, 256, 512, 768}, hyper.latent_channels = hyper.embed_dim = 64;
+  const double whole = static_cast<double>(Vq::workspace_bytes(*device, hyper, 64, 64)),
+               strips = static_cast<double>(Vq::workspace_bytes(*device, hyper, 64, 64, 0));
+  CHECK(whole < 2.5e9);
+  CHECK(strips < 1.5e9);
+}

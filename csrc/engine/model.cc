@@ -125,6 +125,7 @@ MemoryPlan Model::admit(const RunRequest& request, Entry& entry) const {
                      request.picture() ? " cells" : " tokens", images > 1 ? text(" (", images, " of them)") : std::string(), " needs ",
                      least.needed(), " bytes, ", engine_->device().id(), " has ", least.available),
                 least.needed(), least.available);
+  entry.vq_maps = least.vq_maps;
   entry.held = one.held_kv * images + one.held_logits * images;
   entry.room = available - (least.needed() - least.panels - entry.held);
   return plan(times(one, images, entry.budget), available);

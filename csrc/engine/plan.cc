@@ -53,6 +53,21 @@ int64_t available_bytes(const Device& device, int64_t limit) {
   return limit >= 0 ? std::min(there, limit) : there;
 }
 
+namespace {
+
+/// A picture's maps at once where there is room for them, in strips otherwise.
+void plan_vq(const Device& device, const Hyperparameters& hyper, const Source& source, const RunShape& shape, bool packs, MemoryPlan& plan) {
+  const int64_t packed = packs ? Vq::largest_panel_bytes(device, source) : 0;
+  const auto maps = [&](int64_t budget) { return Vq::workspace_bytes(device, hyper.vq, shape.grid_rows, shape.grid_columns, budget); };
+  plan.vq = packed + maps(-1);
+  if (plan.fits()) return;
+  plan.vq = packed;
+  plan.vq_maps = std::max<int64_t>(0, plan.available - plan.needed());
+  plan.vq += maps(plan.vq_maps);
+}
+
+}  // namespace
+
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
@@ -62,10 +77,9 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
                 Backbone::logits_bytes(hyper, shape.text_rows, Slice::vocabulary) + shape.held_logits +
                 (shape.held_logits > 0 ? Pass::kPieces : 0);
   plan.activations = Backbone::activation_bytes(hyper, shape.pass_rows) + device.scratch_bytes(shape.pass_rows, hyper.d_model, hyper.mlp);
-  if (shape.grid_rows > 0) plan.vq = Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
-  if (shape.grid_rows > 0 && panel_budget < all) plan.vq += Vq::largest_panel_bytes(device, source);
+  if (shape.grid_rows > 0) plan_vq(device, hyper, source, shape, panel_budget < all, plan);
   plan.panels = std::clamp<int64_t>(available - plan.needed(), 0, std::min(panel_budget, all));
   return plan;
 }

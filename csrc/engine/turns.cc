@@ -72,7 +72,7 @@ void Engine::finish_decoded(std::unique_lock<std::mutex>& lock, size_t index) {
   const std::shared_ptr<Run> run = entry.run;
   if (run->request().answer()) return run->record_answer();
   const std::shared_ptr<Weights> weights = entry.weights;
-  const int64_t arrival = entry.arrival;
+  const int64_t arrival = entry.arrival, maps = entry.vq_maps;
   entry.turn = ++turns_;
   const auto start = Clock::now();
   const auto error = fly(lock, {run}, [&] {
@@ -83,6 +83,7 @@ void Engine::finish_decoded(std::unique_lock<std::mutex>& lock, size_t index) {
     picture.width = layout.columns * scale;
     picture.height = layout.rows * scale;
     picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * 3));
+    weights->vq->set_map_budget(maps);
     weights->vq->decode(picture.tokens, layout.rows, layout.columns, picture.pixels);
     run->record_picture(std::move(picture), ms_since(start));
   });

@@ -204,6 +204,7 @@ void Backbone::head(Tensor rows, Slice slice, Tensor logits) {
 }
 
 bool Backbone::all_finite(Tensor x) {
+  if (x.rows == 0) return true;
   std::vector<float> values(static_cast<size_t>(x.rows * x.cols));
   device_.download(values.data(), x);
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });

@@ -5,7 +5,7 @@ export const INTERRUPTED = 130
 
 export interface Context {
   /** Results and `--json` events. */
-  readonly stdout: NodeJS.WritableStream
+  readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>
   /** Progress, pictures, errors. */
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>
   readonly signal: AbortSignal

@@ -22,13 +22,17 @@ export function flagsOf(fields: Fields, path: readonly string[] = []): Flag[] {
   })
 }
 
-export function flagName({ path }: Pick<Flag, 'path'>): string {
-  return path.map(kebab).join('-')
+/** A list is a flag that may be given several times: `images` is `--image`. */
+export function flagName({ path, field }: Flag): string {
+  const name = path.map(kebab).join('-')
+  return field.many ? name.replace(/s$/, '') : name
 }
 
 export function addFlags(command: Command, fields: Fields): Command {
   for (const flag of flagsOf(fields)) {
-    const { help = '', value = 'text', parse = (text: string) => text } = flag.field
+    const { help = '', value = 'text', many } = flag.field
+    const one = flag.field.parse ?? ((text: string): unknown => text)
+    const parse = (text: string, before: unknown): unknown => (many ? [...((before as unknown[] | undefined) ?? []), one(text)] : one(text))
     // A value in brackets may be left out; the flag then reads as true.
     command.option(`--${flagName(flag)} ${flag.field.bare === undefined ? `<${value}>` : `[${value}]`}`, help, parse)
   }
@@ -38,12 +42,13 @@ export function addFlags(command: Command, fields: Fields): Command {
 /** The options object that the flags spell; what was not given is absent. */
 export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields: Fields): T {
   const found: Record<string, unknown> = {}
-  for (const { path } of flagsOf(fields)) {
-    const value = options[path.map((name, i) => (i === 0 ? name : name[0]!.toUpperCase() + name.slice(1))).join('')]
+  for (const flag of flagsOf(fields)) {
+    const { path } = flag
+    const value = options[flagName(flag).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
     if (value === undefined) continue
     const [last, ...outer] = [...path].reverse()
     const target = outer.reduceRight((at, name) => (at[name] ??= {}) as Record<string, unknown>, found)
-    if (typeof target !== 'object') throw invalid(`--${flagName({ path })} must not be given with --${outer.map(kebab).join('-')}`)
+    if (typeof target !== 'object') throw invalid(`--${flagName(flag)} must not be given with --${outer.map(kebab).join('-')}`)
     target[last!] = value
   }
   return found as T

@@ -3,14 +3,30 @@
 import { Command, CommanderError } from 'commander'
 import { DimooError } from '../errors.js'
 import { INTERRUPTED, writeJson, type Context } from './context.js'
+import type { PictureTask } from './pictures.js'
 import { packageVersion } from './version.js'
 
 interface CommandModule {
   command(context: Context): Command
 }
 
+function pictures(task: PictureTask): () => Promise<CommandModule> {
+  return async () => ({ command: (await import('./pictures.js')).pictureCommand(task) })
+}
+
 const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<CommandModule> }>> = {
   generate: { summary: 'draw pictures from a text', load: () => import('./generate.js') },
+  edit: { summary: 'change a picture as a text says', load: pictures('edit') },
+  inpaint: { summary: 'draw a part of a picture anew', load: pictures('inpaint') },
+  outpaint: { summary: 'draw what lies around a picture', load: pictures('outpaint') },
+  retouch: { summary: 'decode a region of a picture again', load: pictures('retouch') },
+  control: { summary: 'draw from a text and a map of edges, depth or a pose', load: pictures('control') },
+  predict: { summary: 'read a map from a picture', load: pictures('predict') },
+  subject: { summary: 'draw the subject of a picture in another scene', load: pictures('subject') },
+  style: { summary: 'draw a picture in the style of another', load: pictures('style') },
+  view: { summary: 'draw another view of what a front view shows', load: pictures('view') },
+  ask: { summary: 'answer a question about pictures', load: () => import('./ask.js') },
+  chat: { summary: 'converse in text', load: () => import('./chat.js') },
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
   inspect: { summary: 'show what a checkpoint or a picture holds', load: () => import('./inspect.js') },
   synth: { summary: 'write a random model for benches and tests', load: () => import('./synth.js') },
@@ -24,6 +40,8 @@ Examples:
   dimoo generate "a large yellow star on a black background" -o star.png
   dimoo convert ./Lumina-DiMOO -o lumina.gguf --type q8_0
   dimoo generate "a harbour in the early light" --model lumina.gguf --size 1024x768
+  dimoo edit "Make the background black." --image star.png -o night.png
+  dimoo ask "What color is the star?" --image star.png
   dimoo doctor
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.`

@@ -11,6 +11,9 @@ export interface Reporter {
   done(event: object, text: readonly string[]): void
 }
 
+/** For commands whose output is text: nothing is drawn beside it. */
+export const silentLoading: Pick<Reporter, 'loading'> = { loading: () => undefined }
+
 export function makeReporter(context: Context, json: boolean): Reporter {
   if (json) return jsonReporter(context)
   return context.stderr.isTTY ? barReporter(context) : lineReporter(context)

@@ -49,12 +49,12 @@ export function isRatio(value: unknown): value is { readonly ratio: Ratio } {
 const PICTURE = 'a picture (pixels, a path, a file: URL or the bytes of a file)'
 const MASK = 'a picture, a rectangle {left, top, width, height} of whole pixels or an array of them'
 
-// "16,8,32,32" is a rectangle; anything else a path.
+// "16,8,32,32" is a rectangle, "16,8,32,32;0,0,8,8" two of them; anything else a path.
 function parseMask(text: string): unknown {
-  const numbers = /^(-?\d+),(-?\d+),(\d+),(\d+)$/.exec(text)?.slice(1).map(Number)
-  if (!numbers) return text
-  const [left, top, width, height] = numbers
-  return { left, top, width, height }
+  const rects = text.split(';').map((part) => /^(-?\d+),(-?\d+),(\d+),(\d+)$/.exec(part.trim())?.slice(1).map(Number))
+  const found = rects.flatMap((numbers) => (numbers ? [{ left: numbers[0], top: numbers[1], width: numbers[2], height: numbers[3] }] : []))
+  if (found.length < rects.length) return text
+  return found.length === 1 ? found[0] : found
 }
 
 // "0.5x0.25": width x height.

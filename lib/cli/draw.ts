@@ -1,0 +1,99 @@
+// A run of pictures on the command line: shown as it fills in, written when it is done, complete or not at all.
+import path from 'node:path'
+import type { Command } from 'commander'
+import { invalid } from '../errors.js'
+import { encodeAnimation } from '../image/encode.js'
+import type { RawImage } from '../image/raw.js'
+import type { DimooModel } from '../model.js'
+import type { ImageResult } from '../result.js'
+import type { Run, RunOptions } from '../run-options.js'
+import type { ImageStep } from '../step.js'
+import type { Context } from './context.js'
+import { checkWritable, formatOf, outputNames, writeOutput } from './output.js'
+import type { Reporter } from './progress.js'
+import { halfBlocks } from './show.js'
+
+/** How long a frame of `--animate` stays, and the last one, in milliseconds. */
+const FRAME_MS = 120
+const LAST_FRAME_MS = 2000
+
+export interface DrawFlags {
+  readonly output?: string
+  readonly show?: boolean
+  readonly animate?: string
+}
+
+export function addDrawFlags(command: Command): Command {
+  return command
+    .option('-o, --output <file>', 'picture file: .png, .jpg, .jpeg or .webp (default: dimoo-<seed>.png)')
+    .option('--show', 'draw the picture in the terminal as it fills in')
+    .option('--animate <file>', 'write the decoding of the first picture as an animated .webp')
+}
+
+/** Says before the work starts what could not be written. */
+export async function checkOutputs({ output, animate }: DrawFlags): Promise<void> {
+  if (output !== undefined) formatOf(output)
+  if (animate !== undefined && !/\.webp$/i.test(animate)) throw invalid(`--animate must end in .webp, got '${animate}'`)
+  if (output !== undefined && animate !== undefined && path.resolve(output) === path.resolve(animate)) {
+    throw invalid(`--output and --animate must name two files, got '${output}' twice`)
+  }
+  await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkWritable))
+}
+
+type Start = (options: RunOptions) => Run<ImageStep, ImageResult>
+
+export async function draw(start: Start, model: DimooModel, flags: DrawFlags, context: Context, reporter: Reporter): Promise<void> {
+  const { signal } = context
+  const run = start({ signal, delivery: flags.animate === undefined ? 'latest' : 'all' })
+  const frames: RawImage[] = []
+  for await (const step of run) {
+    if (flags.animate !== undefined && step.index === 0) frames.push(await step.decode({ masked: 'grey' }))
+    reporter.step(step, flags.show && step.index === 0 ? await picture(step, context) : undefined)
+  }
+  const result = await run.result()
+  const files = await write(result, flags, signal)
+  if (flags.animate !== undefined) {
+    frames.push(result.image)
+    const delays = frames.map((_, i) => (i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS))
+    await writeOutput(flags.animate, await encodeAnimation(frames, delays))
+    files.push(flags.animate)
+  }
+  if (flags.show && !context.stderr.isTTY) context.stderr.write(`${(await halfBlocks(result.image, 80, 40)).join('\n')}\n`)
+  reporter.done(event(result, files, model), summary(result, files))
+}
+
+function picture(step: ImageStep, { stderr }: Context): Promise<string[]> | undefined {
+  if (!stderr.isTTY) return undefined
+  return step.decode({ masked: 'grey' }).then((image) => halfBlocks(image, Math.min(stderr.columns || 80, 120), 40))
+}
+
+async function write(result: ImageResult, flags: DrawFlags, signal: AbortSignal): Promise<string[]> {
+  const output = flags.output ?? `dimoo-${result.seed}.png`
+  const names = outputNames(output, result.images.length)
+  for (const [i, image] of result.images.entries()) {
+    signal.throwIfAborted()
+    await writeOutput(names[i]!, await image.encode(formatOf(output)))
+  }
+  return names
+}
+
+function summary(result: ImageResult, files: readonly string[]): string[] {
+  const { width, height } = result.image
+  const seconds = (result.timings.totalMs / 1000).toFixed(2)
+  return files.map((file, i) => {
+    const image = result.images[i]
+    const score = image?.score === undefined ? '' : `, score ${image.score.toFixed(2)}`
+    return image ? `${file}: ${width}x${height}, seed ${image.seed}${score}, ${seconds} s` : `${file}: ${result.usage.steps} steps`
+  })
+}
+
+function event(result: ImageResult, files: readonly string[], model: DimooModel): object {
+  const images = result.images.map(({ seed, parameters, score }, i) => ({
+    file: files[i],
+    seed,
+    parameters,
+    ...(score !== undefined && { score }),
+  }))
+  const { timings, usage } = result
+  return { event: 'result', files, images, timings, usage, device: model.device.id }
+}

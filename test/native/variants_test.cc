@@ -184,3 +184,13 @@ TEST(a_small_panel_budget_caches_what_fits) {
   weights.clear();
   CHECK_EQ(used - device->memory().used, int64_t{2 * 131072});
 }
+
+TEST(panels_of_quantised_types_take_about_their_stored_size) {
+  for (const cpu::Variant& variant : cpu::variants())
+    for (const DType type : {DType::q8_0, DType::q4_0, DType::q4_k, DType::q5_k, DType::q6_k}) {
+      const Matrix w(type, 128, 1024, 41);
+      const int64_t panels = device_of(variant.name)->panel_bytes(w.host(), Precision::fast);
+      CHECK(panels <= w.host().bytes() * 103 / 100);
+      CHECK_EQ(panels > 0, variant.kernels != nullptr);
+    }
+}

@@ -57,6 +57,11 @@ struct Kernels {
   void (*tile_rows)(int m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add);
   /// `tile` with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
   void (*tile_bf16)(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add);
+  /// The same with rows of pairs as they lie: pair p of row i is a[i * pitch + p]; `pairs` along K, b [pairs][64]. Null as above.
+  void (*tile_rows_bf16)(int m, int columns, int64_t pairs, const uint32_t* a, int64_t pitch, const uint32_t* b, float* c, int64_t stride,
+                         bool add);
+  /// Rounds to nearest even. Null where tile_rows_bf16 is.
+  void (*round_bf16)(const float* x, int64_t count, uint16_t* out);
   /// c (m, columns) = or += scaled int8 products of rows [first, first + m) and one panel, group by group.
   void (*tile_int8)(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add);
   int rows_int8;

@@ -117,20 +117,21 @@ TEST(a_slice_of_a_matrix_gives_the_same_columns) {
 TEST(a_query_never_depends_on_its_block) {
   constexpr int64_t kN = 700, kD = 2 * 40;
   const std::vector<float> q = random_values(kN * kD, 35, 3), kv = random_values(kN * kD, 36);
-  for (const cpu::Variant& variant : cpu::variants()) {
-    std::vector<float> queries = q, keys = kv, whole(kN * kD);
-    const Tensor k(keys.data(), kN, kD), rows(queries.data(), kN, kD);
-    const auto run = [&](int threads, int64_t first, int64_t count, std::vector<float>& out) {
-      const AttentionSpan span{0, count, k, k};
-      device_of(variant.name, threads)->attention(rows.slice(first, count), {&span, 1}, 2, 2, Tensor(out.data(), count, kD));
-    };
-    run(1, 0, kN, whole);
-    for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {5, 7}, {100, 300}, {699, 1}}) {
-      std::vector<float> out(static_cast<size_t>(count * kD));
-      run(8, first, count, out);
-      CHECK(std::memcmp(out.data(), &whole[static_cast<size_t>(first * kD)], out.size() * 4) == 0);
+  for (const cpu::Variant& variant : cpu::variants())
+    for (const Precision precision : {Precision::f32, Precision::fast}) {
+      std::vector<float> queries = q, keys = kv, whole(kN * kD);
+      const Tensor k(keys.data(), kN, kD), rows(queries.data(), kN, kD);
+      const auto run = [&](int threads, int64_t first, int64_t count, std::vector<float>& out) {
+        const AttentionSpan span{0, count, k, k, precision};
+        device_of(variant.name, threads)->attention(rows.slice(first, count), {&span, 1}, 2, 2, Tensor(out.data(), count, kD));
+      };
+      run(1, 0, kN, whole);
+      for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {5, 7}, {100, 300}, {699, 1}}) {
+        std::vector<float> out(static_cast<size_t>(count * kD));
+        run(8, first, count, out);
+        CHECK(std::memcmp(out.data(), &whole[static_cast<size_t>(first * kD)], out.size() * 4) == 0);
+      }
     }
-  }
 }
 
 TEST(quantised_activations_are_the_same_bits_in_every_variant) {

@@ -137,7 +137,7 @@ const std::byte* panel_of(const CpuWeight& w, int64_t panel, std::byte* scratch)
 /// Rows of a task: many where a panel is packed on the way; more for int8, whose pieces are widened once a task, where tasks abound.
 int64_t rows_of_task(const CpuWeight& w, bool cached, int threads) {
   if (!cached) return kSuperRows;
-  return w.compute() == Compute::int8 && w.panels() >= 16 * threads ? 2 * kRowBlock : kRowBlock;
+  return w.compute() == Compute::int8 && w.panels() >= 16 * threads ? 4 * kRowBlock : kRowBlock;
 }
 
 int columns_of(const CpuWeight& w, int64_t panel) { return static_cast<int>(std::min<int64_t>(kPanel, w.rows() - panel * kPanel)); }

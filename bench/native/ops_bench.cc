@@ -56,13 +56,15 @@ void products(Bench& b, DType type, Precision precision, int64_t rows, int64_t n
            [&] { b.device->linear(Tensor(x.data(), rows, k), *weight, Tensor(out.data(), rows, n)); });
 }
 
-void attention(Bench& b, int64_t n, int heads, int64_t hd) {
+void attention(Bench& b, int64_t n, int heads, int64_t hd, Precision precision) {
   std::vector<float> q = bench::random_values(n * heads * hd), k = bench::random_values(n * heads * hd), out(q.size());
   const Tensor keys(k.data(), n, heads * hd);
-  const AttentionSpan span{0, n, keys, keys};
-  b.report(text("attention ", n, " keys, ", heads, " heads of ", hd), Kind::f32, 4.0 * static_cast<double>(n * n * heads * hd), [&] {
-    b.device->attention(Tensor(q.data(), n, heads * hd), {&span, 1}, heads, heads, Tensor(out.data(), n, heads * hd));
-  });
+  const AttentionSpan span{0, n, keys, keys, precision};
+  const bool fast = precision == Precision::fast;
+  b.report(text("attention ", n, " keys, ", heads, " heads of ", hd, fast ? " fast" : ""), fast ? Kind::bf16 : Kind::f32,
+           4.0 * static_cast<double>(n * n * heads * hd), [&] {
+             b.device->attention(Tensor(q.data(), n, heads * hd), {&span, 1}, heads, heads, Tensor(out.data(), n, heads * hd));
+           });
 }
 
 void convolution(Bench& b, int64_t side, int64_t in, int64_t out_channels, int64_t size) {
@@ -120,8 +122,8 @@ int main(int argc, char** argv) {
   for (const DType type : {DType::bf16, DType::q8_0, DType::q6_k, DType::q4_k, DType::q4_0})
     products(b, type, Precision::fast, 512, 4096, 4096);
   for (const int64_t rows : {1, 16, 64, 4096}) products(b, DType::f32, Precision::f32, rows, 2048, 2048);
-  attention(b, 512, 16, 128);
-  attention(b, 4096, 4, 128);
+  for (const Precision precision : {Precision::f32, Precision::fast})
+    attention(b, 512, 16, 128, precision), attention(b, 4096, 4, 128, precision);
   for (const auto& [side, channels] : {std::pair<int64_t, int64_t>{32, 768}, {64, 512}, {128, 256}, {256, 128}})
     convolution(b, side, channels, channels, 3);
   convolution(b, 256, 128, 3, 3);

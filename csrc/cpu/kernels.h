@@ -25,6 +25,20 @@ struct Int8Panel {
   int64_t groups = 0;
 };
 
+/// A piece of a panel of quantised weights as cpu/int8_panel.h packs it, beginning at the piece's first value of K.
+struct PackedPiece {
+  const uint8_t* low = nullptr;              // bytes [k/4][64][4], or the low nibbles of two such rows
+  const uint8_t* high = nullptr;             // bits above the nibbles
+  const uint8_t* scale = nullptr;            // [groups][64]: f16, or bytes that `factor` multiplies
+  const uint8_t* minimum = nullptr;          // [groups][64] bytes, or null
+  const uint16_t* factor = nullptr;          // [count / 256][64] f16, or null
+  const uint16_t* factor_minimum = nullptr;  // the same for minima
+  int bits = 8, bias = 0, group = kGroup;
+  int64_t count = 0;  // values of K
+};
+/// Bytes that Kernels::widen needs for `count` values of K in groups of `group`.
+constexpr int64_t widened_bytes(int64_t count, int group) { return count * kPanel + 3 * (count / group) * kPanel * 4; }
+
 /// Int8 activations, row after row, beginning at the piece's first value of K: u = q + 128.
 struct Int8Rows {
   const uint8_t* u = nullptr;    // [row][k]
@@ -43,9 +57,16 @@ struct Kernels {
   void (*tile_rows)(int m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add);
   /// `tile` with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
   void (*tile_bf16)(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add);
+  /// The same with rows of pairs as they lie: pair p of row i is a[i * pitch + p]; `pairs` along K, b [pairs][64]. Null as above.
+  void (*tile_rows_bf16)(int m, int columns, int64_t pairs, const uint32_t* a, int64_t pitch, const uint32_t* b, float* c, int64_t stride,
+                         bool add);
+  /// Rounds to nearest even. Null where tile_rows_bf16 is.
+  void (*round_bf16)(const float* x, int64_t count, uint16_t* out);
   /// c (m, columns) = or += scaled int8 products of rows [first, first + m) and one panel, group by group.
   void (*tile_int8)(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add);
   int rows_int8;
+  /// A packed piece as the tile reads it; in `room` of widened_bytes(), 64-byte aligned, but for values that are bytes already.
+  Int8Panel (*widen)(const PackedPiece& piece, void* room);
 
   /// out = x / sqrt(mean(x^2) + eps) * weight.
   void (*norm)(const float* x, const float* weight, int64_t d, float eps, float* out);

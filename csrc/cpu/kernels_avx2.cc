@@ -2,7 +2,7 @@
 #include <immintrin.h>
 
 #include "cpu/int8_avx.h"
-#include "cpu/simd_kernels.h"
+#include "cpu/widen.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -33,6 +33,21 @@ struct Avx2 {
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(n), _mm256_extracti128_si256(n, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
   }
+  static F load_halves(const uint16_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+  static F load_bytes(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static F load_signed_bytes(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static void sum_quads(const int8_t* q, int count, int step, int factor, int32_t* to) {
+    __m256i sum = _mm256_setzero_si256();
+    for (int i = 0; i < count; i++) {
+      const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i * step)));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_mullo_epi32(sum, _mm256_set1_epi32(factor)));
+  }
   static float reduce_add(F v) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -62,6 +77,7 @@ const Kernels& avx2_kernels() {
     Kernels made = make_table<Avx2>("avx2");
     made.tile_int8 = tile_int8<Avx2Int8>;
     made.rows_int8 = kInt8Rows;
+    made.widen = widen<Avx2>;
     return made;
   }();
   return table;

@@ -1,7 +1,7 @@
 // The kernels for AVX-512: 16 lanes, tiles of 6 rows x 4 vectors (24 sums, 4 weights, 1 activation: 29 of 32 registers).
 #include <immintrin.h>
 
-#include "cpu/simd_kernels.h"
+#include "cpu/widen.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -25,6 +25,21 @@ struct Avx512 {
   static F round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static F scale_by_exp2(F a, F n) { return _mm512_scalef_ps(a, n); }
   static void store_bytes(uint8_t* p, F v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v))); }
+  static F load_halves(const uint16_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+  static F load_bytes(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static F load_signed_bytes(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static void sum_quads(const int8_t* q, int count, int step, int factor, int32_t* to) {
+    __m512i sum = _mm512_setzero_si512();
+    for (int i = 0; i < count; i++) {
+      const __m512i pairs = _mm512_maddubs_epi16(_mm512_set1_epi8(1), _mm512_loadu_si512(q + i * step));
+      sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    }
+    _mm512_storeu_si512(to, _mm512_mullo_epi32(sum, _mm512_set1_epi32(factor)));
+  }
   static float reduce_add(F v) { return _mm512_reduce_add_ps(v); }
   static float reduce_max(F v) { return _mm512_reduce_max_ps(v); }
 };
@@ -32,7 +47,11 @@ struct Avx512 {
 }  // namespace
 
 const Kernels& avx512_kernels() {
-  static const Kernels table = make_table<Avx512>("avx512");
+  static const Kernels table = [] {
+    Kernels made = make_table<Avx512>("avx512");
+    made.widen = widen<Avx512>;
+    return made;
+  }();
   return table;
 }
 

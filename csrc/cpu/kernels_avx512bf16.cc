@@ -8,20 +8,31 @@ namespace {
 
 constexpr int kTile = 6;
 
-template <int M, int N>
-inline void tile_body(int64_t pairs, int tail, const uint32_t* a, const uint32_t* b, float* c, int64_t stride, bool add) {
+/// Pair p of row i of packed activations, and of rows that lie `pitch` apart.
+struct PackedRows {
+  const uint32_t* a;
+  uint32_t at(int i, int64_t p) const { return a[p * kTile + i]; }
+};
+struct PlainRows {
+  const uint32_t* a;
+  int64_t pitch;
+  uint32_t at(int i, int64_t p) const { return a[i * pitch + p]; }
+};
+
+template <int M, int N, class A>
+inline void tile_body(int64_t pairs, int tail, A a, const uint32_t* b, float* c, int64_t stride, bool add) {
   __m512 sum[M][N];
 #pragma GCC unroll 8
   for (int i = 0; i < M; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < N; j++) sum[i][j] = _mm512_setzero_ps();
-  for (int64_t p = 0; p < pairs; p++, a += kTile, b += kPanel) {
+  for (int64_t p = 0; p < pairs; p++, b += kPanel) {
     __m512i w[N];
 #pragma GCC unroll 4
     for (int j = 0; j < N; j++) w[j] = _mm512_loadu_si512(b + j * 16);
 #pragma GCC unroll 8
     for (int i = 0; i < M; i++) {
-      const __m512i x = _mm512_set1_epi32(static_cast<int>(a[i]));
+      const __m512i x = _mm512_set1_epi32(static_cast<int>(a.at(i, p)));
 #pragma GCC unroll 4
       for (int j = 0; j < N; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], (__m512bh)x, (__m512bh)w[j]);
     }
@@ -36,8 +47,8 @@ inline void tile_body(int64_t pairs, int tail, const uint32_t* a, const uint32_t
     }
 }
 
-template <int N>
-inline void tile_rows(int m, int64_t pairs, int tail, const uint32_t* a, const uint32_t* b, float* c, int64_t stride, bool add) {
+template <int N, class A>
+inline void tile_vectors(int m, int64_t pairs, int tail, A a, const uint32_t* b, float* c, int64_t stride, bool add) {
   switch (m) {
     case 1: return tile_body<1, N>(pairs, tail, a, b, c, stride, add);
     case 2: return tile_body<2, N>(pairs, tail, a, b, c, stride, add);
@@ -48,21 +59,41 @@ inline void tile_rows(int m, int64_t pairs, int tail, const uint32_t* a, const u
   }
 }
 
-void tile_bf16(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add) {
-  const auto* x = reinterpret_cast<const uint32_t*>(a);
-  const auto* w = reinterpret_cast<const uint32_t*>(b);
+template <class A>
+inline void tile_columns(int m, int columns, int64_t pairs, A a, const uint32_t* b, float* c, int64_t stride, bool add) {
   const int vectors = (columns + 15) / 16;
   const int tail = columns - (vectors - 1) * 16;
   switch (vectors) {
-    case 1: return tile_rows<1>(m, k / 2, tail, x, w, c, stride, add);
-    case 2: return tile_rows<2>(m, k / 2, tail, x, w, c, stride, add);
-    case 3: return tile_rows<3>(m, k / 2, tail, x, w, c, stride, add);
-    default: return tile_rows<4>(m, k / 2, tail, x, w, c, stride, add);
+    case 1: return tile_vectors<1>(m, pairs, tail, a, b, c, stride, add);
+    case 2: return tile_vectors<2>(m, pairs, tail, a, b, c, stride, add);
+    case 3: return tile_vectors<3>(m, pairs, tail, a, b, c, stride, add);
+    default: return tile_vectors<4>(m, pairs, tail, a, b, c, stride, add);
+  }
+}
+
+void tile_bf16(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add) {
+  tile_columns(m, columns, k / 2, PackedRows{reinterpret_cast<const uint32_t*>(a)}, reinterpret_cast<const uint32_t*>(b), c, stride, add);
+}
+
+void tile_rows_bf16(int m, int columns, int64_t pairs, const uint32_t* a, int64_t pitch, const uint32_t* b, float* c, int64_t stride,
+                    bool add) {
+  tile_columns(m, columns, pairs, PlainRows{a, pitch}, b, c, stride, add);
+}
+
+void round_bf16(const float* x, int64_t count, uint16_t* out) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const int64_t left = count - i;
+    const __mmask16 lanes = left >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << left) - 1u);
+    _mm256_mask_storeu_epi16(out + i, lanes, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(lanes, x + i)));
   }
 }
 
 }  // namespace
 
-void add_avx512bf16(Kernels& table) { table.tile_bf16 = tile_bf16; }
+void add_avx512bf16(Kernels& table) {
+  table.tile_bf16 = tile_bf16;
+  table.tile_rows_bf16 = tile_rows_bf16;
+  table.round_bf16 = round_bf16;
+}
 
 }  // namespace dimoo::cpu

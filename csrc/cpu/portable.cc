@@ -92,12 +92,13 @@ void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans,
     pool.run(span.count * heads, [&](int64_t task, int) {
       const int64_t r = span.first + task / heads, h = task % heads;
       const int64_t column = h / (heads / kv_heads) * hd;
+      const auto rounded = [&](float v) { return span.precision == Precision::fast ? bf16_to_f32(f32_to_bf16(v)) : v; };
       const float* query = q.f32_row(r) + h * hd;
       std::vector<float> score(static_cast<size_t>(span.k.rows));
       float top = -INFINITY, sum = 0;
       for (int64_t n = 0; n < span.k.rows; n++) {
         float dot = 0;
-        for (int64_t i = 0; i < hd; i++) dot += query[i] * span.k.f32_row(n)[column + i];
+        for (int64_t i = 0; i < hd; i++) dot += rounded(query[i]) * rounded(span.k.f32_row(n)[column + i]);
         score[static_cast<size_t>(n)] = dot * scale;
         top = std::max(top, dot * scale);
       }
@@ -105,7 +106,7 @@ void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans,
       float* to = out.f32_row(r) + h * hd;
       for (int64_t i = 0; i < hd; i++) {
         float value = 0;
-        for (int64_t n = 0; n < span.v.rows; n++) value += score[static_cast<size_t>(n)] * span.v.f32_row(n)[column + i];
+        for (int64_t n = 0; n < span.v.rows; n++) value += rounded(score[static_cast<size_t>(n)]) * rounded(span.v.f32_row(n)[column + i]);
         to[i] = value / sum;
       }
     });

@@ -76,11 +76,12 @@ Packed pack(const Products& products, Tensor x, Compute compute) {
   return packed;
 }
 
+/// `room` takes one widened piece of a panel.
 void multiply_int8(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add,
-                   float* c, int64_t stride) {
+                   float* c, int64_t stride, std::byte* room) {
   const int rows = x.kernels.rows_int8;
   for (int64_t from = 0; from < x.k; from += kDepthInt8) {
-    const Int8Panel weights = w.int8_panel(panel, from, std::min<int64_t>(kDepthInt8, x.k - from));
+    const Int8Panel weights = x.kernels.widen(w.int8_piece(panel, from, std::min<int64_t>(kDepthInt8, x.k - from)), room);
     const Int8Rows piece{x.int8.u + from, x.int8.scale + from / kGroup, x.int8.sum + from / kGroup, x.k};
     for (int64_t i = 0; i < count; i += rows)
       x.kernels.tile_int8(first + i, static_cast<int>(std::min<int64_t>(rows, count - i)), columns, piece, weights, c + i * stride, stride,
@@ -90,8 +91,8 @@ void multiply_int8(const Packed& x, const CpuWeight& w, const std::byte* panel, 
 
 /// c (rows [first, first + count), columns of one panel) = or += x w^T over all of K.
 void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add, float* c,
-              int64_t stride) {
-  if (x.compute == Compute::int8) return multiply_int8(x, w, panel, columns, first, count, add, c, stride);
+              int64_t stride, std::byte* room) {
+  if (x.compute == Compute::int8) return multiply_int8(x, w, panel, columns, first, count, add, c, stride, room);
   const int rows = x.kernels.rows;
   const bool brain = x.compute == Compute::bf16;
   const int64_t units = brain ? round_up(x.k, 2) / 2 : x.k;  // 32-bit groups along K
@@ -114,11 +115,29 @@ void multiply(const Packed& x, const CpuWeight& w, const std::byte* panel, int c
   }
 }
 
-/// The cached panel, or a copy packed into the worker's scratch at `slot`.
+/// Room of one worker: a panel packed on the way where it is not cached, a widened piece of int8, and a product of its own.
+struct Room {
+  int64_t panel = 0, piece = 0;
+  int64_t bytes() const { return panel + piece; }
+
+  void add(const CpuWeight& w) {
+    if (!w.packed) panel = std::max(panel, round_up(w.panel_bytes(), 64));
+    if (w.compute() == Compute::int8)
+      piece = std::max(piece, round_up(widened_bytes(std::min<int64_t>(kDepthInt8, w.cols()), w.group()), 64));
+  }
+};
+
+/// The cached panel, or a copy packed into the worker's scratch.
 const std::byte* panel_of(const CpuWeight& w, int64_t panel, std::byte* scratch) {
   if (w.packed) return w.packed + panel * w.panel_bytes();
   w.pack(panel, scratch);
   return scratch;
+}
+
+/// Rows of a task: many where a panel is packed on the way; more for int8, whose pieces are widened once a task, where tasks abound.
+int64_t rows_of_task(const CpuWeight& w, bool cached, int threads) {
+  if (!cached) return kSuperRows;
+  return w.compute() == Compute::int8 && w.panels() >= 16 * threads ? 4 * kRowBlock : kRowBlock;
 }
 
 int columns_of(const CpuWeight& w, int64_t panel) { return static_cast<int>(std::min<int64_t>(kPanel, w.rows() - panel * kPanel)); }
@@ -137,13 +156,15 @@ void Products::linear(Tensor x, const CpuWeight& w, Epilogue epilogue, Tensor ou
   for (int64_t top = 0; top < x.rows; top += kSuperRows) {
     const Tensor part = x.slice(top, std::min(kSuperRows, x.rows - top));
     const Packed packed = pack(*this, part, w.compute());
-    const int64_t block = w.packed ? kRowBlock : kSuperRows;  // packing on the way wants many rows a panel
+    const int64_t block = rows_of_task(w, w.packed != nullptr, pool.threads());
     const int64_t blocks = (part.rows + block - 1) / block;
+    Room room;
+    room.add(w);
     pool.run(w.panels() * blocks, [&](int64_t task, int worker) {
       const int64_t panel = task / blocks, first = task % blocks * block;
-      const std::byte* weights = panel_of(w, panel, w.packed ? nullptr : scratch.of(worker, w.panel_bytes()));
-      multiply(packed, w, weights, columns_of(w, panel), first, std::min(block, part.rows - first), epilogue == Epilogue::add,
-               out.f32_row(top + first) + panel * kPanel, out.stride);
+      std::byte* own = scratch.of(worker, room.bytes());
+      multiply(packed, w, panel_of(w, panel, own), columns_of(w, panel), first, std::min(block, part.rows - first),
+               epilogue == Epilogue::add, out.f32_row(top + first) + panel * kPanel, out.stride, own + room.panel);
     });
   }
 }
@@ -152,18 +173,18 @@ void Products::gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tenso
   for (int64_t top = 0; top < x.rows; top += kSuperRows) {
     const Tensor part = x.slice(top, std::min(kSuperRows, x.rows - top));
     const Packed packed = pack(*this, part, gate.compute());
-    const bool cached = gate.packed && up.packed;
-    const int64_t block = cached ? kRowBlock : kSuperRows;
+    const int64_t block = rows_of_task(gate, gate.packed && up.packed, pool.threads());
     const int64_t blocks = (part.rows + block - 1) / block;
-    const int64_t panel_bytes = cached ? 0 : round_up(gate.panel_bytes(), 64);
+    Room room;
+    room.add(gate), room.add(up);
     pool.run(gate.panels() * blocks, [&](int64_t task, int worker) {
       const int64_t panel = task / blocks, first = task % blocks * block, count = std::min(block, part.rows - first);
       const int columns = columns_of(gate, panel);
-      std::byte* own = scratch.of(worker, panel_bytes + block * kPanel * 4);
-      float* product = reinterpret_cast<float*>(own + panel_bytes);
+      std::byte *own = scratch.of(worker, room.bytes() + block * kPanel * 4), *piece = own + room.panel;
+      float* product = reinterpret_cast<float*>(own + room.bytes());
       float* to = out.f32_row(top + first) + panel * kPanel;
-      multiply(packed, gate, panel_of(gate, panel, own), columns, first, count, false, to, out.stride);
-      multiply(packed, up, panel_of(up, panel, own), columns, first, count, false, product, kPanel);
+      multiply(packed, gate, panel_of(gate, panel, own), columns, first, count, false, to, out.stride, piece);
+      multiply(packed, up, panel_of(up, panel, own), columns, first, count, false, product, kPanel, piece);
       for (int64_t i = 0; i < count; i++) kernels.silu_times(to + i * out.stride, product + i * kPanel, columns);
     });
   }

@@ -1,5 +1,5 @@
-// Packing: f32 [k][64], bf16 pairs [k/2][64][2], int8 quads [k/4][64][4] with scale, minimum and offset per group. Columns past the
-// matrix' edge are zero, so edge panels do the arithmetic of full ones.
+// Packing: f32 [k][64], bf16 pairs [k/2][64][2], quantised types as cpu/int8_panel.h. Columns past the matrix' edge are zero, so edge
+// panels do the arithmetic of full ones.
 #include "cpu/weight.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "cpu/blocks.h"
+#include "cpu/int8_panel.h"
 #include "source/quantize.h"
 
 namespace dimoo::cpu {
@@ -46,7 +46,7 @@ int64_t CpuWeight::panel_bytes() const {
   switch (compute_) {
     case Compute::f32: return k * kPanel * 4;
     case Compute::bf16: return round_up(k, 2) * kPanel * 2;
-    case Compute::int8: return k * kPanel + groups() * kPanel * 12;
+    case Compute::int8: return int8_panel_bytes(tensor_.type, k);
   }
   return 0;
 }
@@ -110,45 +110,13 @@ void CpuWeight::pack_pairs(int64_t panel, std::byte* to) const {
 }
 
 void CpuWeight::pack_int8(int64_t panel, std::byte* to) const {
-  constexpr int64_t kPiece = 256, kPitch = kPiece + 64;  // values; a piece is a block of the largest kind
-  const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel), width = group();
-  auto* quads = reinterpret_cast<uint32_t*>(to);
-  auto* scale = reinterpret_cast<float*>(to + k * kPanel);
-  float* minimum = scale + groups() * kPanel;
-  auto* offset = reinterpret_cast<int32_t*>(minimum + groups() * kPanel);
-  alignas(64) int8_t values[kPanel * kPitch] = {};
-  float scales[kPanel][kPiece / 16] = {}, minima[kPanel][kPiece / 16] = {};
-  for (int64_t from = 0; from < k; from += kPiece) {
-    const int64_t count = std::min(kPiece, k - from);
-    for (int64_t j = 0; j < columns; j++) {
-      const std::byte* row = tensor_.data + (panel * kPanel + j) * type_bytes(tensor_.type, k);
-      unpack_int8(tensor_.type, row + type_bytes(tensor_.type, from), count, values + j * kPitch, scales[j], minima[j]);
-    }
-    for (int64_t p = 0; p < count / 4; p++)
-      for (int64_t j = 0; j < kPanel; j++) std::memcpy(quads + (from / 4 + p) * kPanel + j, values + j * kPitch + p * 4, 4);
-    for (int64_t g = 0; g < count / width; g++)
-      for (int64_t j = 0; j < kPanel; j++) {
-        int32_t sum = 0;
-        for (int64_t i = 0; i < width; i++) sum += values[j * kPitch + g * width + i];
-        const int64_t at = (from / width + g) * kPanel + j;
-        scale[at] = scales[j][g];
-        minimum[at] = minima[j][g];
-        offset[at] = -128 * sum;
-      }
-  }
+  const int64_t row_bytes = type_bytes(tensor_.type, tensor_.cols), first = panel * kPanel;
+  pack_int8_panel(tensor_.type, tensor_.data + first * row_bytes, row_bytes, std::min<int64_t>(kPanel, tensor_.rows - first), tensor_.cols,
+                  to);
 }
 
-Int8Panel CpuWeight::int8_panel(const std::byte* at, int64_t from, int64_t count) const {
-  Int8Panel panel;
-  panel.group = group();
-  panel.groups = count / group();
-  const int64_t skipped = from / group() * kPanel;
-  const auto* scale = reinterpret_cast<const float*>(at + tensor_.cols * kPanel);
-  panel.q = reinterpret_cast<const int8_t*>(at) + from * kPanel;
-  panel.scale = scale + skipped;
-  if (tensor_.type == DType::q4_k || tensor_.type == DType::q5_k) panel.minimum = scale + groups() * kPanel + skipped;
-  panel.offset = reinterpret_cast<const int32_t*>(scale + 2 * groups() * kPanel) + skipped;
-  return panel;
+PackedPiece CpuWeight::int8_piece(const std::byte* packed, int64_t from, int64_t count) const {
+  return cpu::int8_piece(tensor_.type, tensor_.cols, packed, from, count);
 }
 
 void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, float* sum) {

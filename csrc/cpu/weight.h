@@ -30,7 +30,7 @@ class CpuWeight : public Weight {
   /// Row dequantised exactly to f32.
   void row(int64_t row, float* to) const;
   /// Values [from, from + count) of K of a packed panel.
-  Int8Panel int8_panel(const std::byte* packed, int64_t from, int64_t count) const;
+  PackedPiece int8_piece(const std::byte* packed, int64_t from, int64_t count) const;
   int group() const;
 
   /// Takes all panels, packed one after another, and counts their bytes until this matrix goes.
@@ -43,7 +43,6 @@ class CpuWeight : public Weight {
   void pack_int8(int64_t panel, std::byte* to) const;
   /// Values [from, from + count) of a row; both multiples of the type's block.
   void part(int64_t row, int64_t from, int64_t count, float* to) const;
-  int64_t groups() const { return tensor_.cols / group(); }
 
   HostTensor tensor_;
   Compute compute_;

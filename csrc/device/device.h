@@ -65,9 +65,10 @@ struct ChannelScale {
 
 /// Query rows of one branch and the keys they attend to (all of the branch, no mask).
 struct AttentionSpan {
-  int64_t first = 0;  // first query row in q and out
-  int64_t count = 0;  // query rows
-  Tensor k, v;        // (n, kv_heads * head_dim), keys after rotary
+  int64_t first = 0;                     // first query row in q and out
+  int64_t count = 0;                     // query rows
+  Tensor k, v;                           // (n, kv_heads * head_dim), keys after rotary
+  Precision precision = Precision::f32;  // fast: products of queries, keys, weights and values in bf16 where the device has them
 };
 
 /// Where one branch's logits of a job lie: row i is `tensor` row `rows[i]`, or row i where `rows` is null.

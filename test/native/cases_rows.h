@@ -74,6 +74,7 @@ struct AttentionShape {
   int heads, kv_heads;
   int64_t hd;
   float scale;  // of the queries: large values make the softmax sharp
+  Precision precision = Precision::f32;
 };
 
 inline Case attention_case(const AttentionShape& s) {
@@ -88,7 +89,8 @@ inline Case attention_case(const AttentionShape& s) {
       std::make_shared<Data>(Data{random_values(rows * d, 11, s.scale), random_values(keys * kv, 12), random_values(keys * kv, 13)});
   Case c;
   c.name = text("attention ", s.n.size(), " branches of ", s.n.front(), ", every ", s.every, ", ", s.heads, "/", s.kv_heads, " heads of ",
-                s.hd, ", scale ", s.scale);
+                s.hd, ", scale ", s.scale, " ", precision_name(s.precision));
+  c.type = s.precision == Precision::fast ? DType::bf16 : DType::f32, c.precision = s.precision;
   c.bind = [=](Device& device) -> Bound {
     const auto q = std::make_shared<Guarded>(device, rows, d, 1, data->q), out = std::make_shared<Guarded>(device, rows, d, 9);
     const auto k = std::make_shared<Guarded>(device, keys, kv, 2, data->k), v = std::make_shared<Guarded>(device, keys, kv, 0, data->v);
@@ -96,12 +98,15 @@ inline Case attention_case(const AttentionShape& s) {
               std::vector<AttentionSpan> spans;
               int64_t key = 0, row = 0;
               for (size_t b = 0; b < s.n.size(); key += s.n[b], row += counts[b], b++)
-                spans.push_back({row, counts[b], k->tensor().slice(key, s.n[b]), v->tensor().slice(key, s.n[b])});
+                spans.push_back({row, counts[b], k->tensor().slice(key, s.n[b]), v->tensor().slice(key, s.n[b]), s.precision});
               device.attention(q->tensor(), spans, s.heads, s.kv_heads, out->tensor());
             },
             [=] { return out->read(); }};
   };
-  c.expected = [=](Compute) {
+  c.expected = [=](Compute compute) {
+    const bool brain = compute == Compute::bf16;
+    const auto rounded = [=](float v) { return double{brain ? bf16_to_f32(f32_to_bf16(v)) : v}; };
+    const double weight_error = brain ? 0x1p-8 : 0;  // weights are rounded to bf16, their sum is not
     Expected expected;
     int64_t key = 0, row = 0;
     for (size_t b = 0; b < s.n.size(); key += s.n[b], row += counts[b], b++)
@@ -113,8 +118,8 @@ inline Case attention_case(const AttentionShape& s) {
           for (int64_t n = 0; n < s.n[b]; n++) {
             double dot = 0, magnitude = 0;
             for (int64_t i = 0; i < s.hd; i++) {
-              const double term =
-                  double{data->q[static_cast<size_t>(r * d + h * s.hd + i)]} * data->k[static_cast<size_t>((key + n) * kv + column + i)];
+              const double term = rounded(data->q[static_cast<size_t>(r * d + h * s.hd + i)]) *
+                                  rounded(data->k[static_cast<size_t>((key + n) * kv + column + i)]);
               dot += term, magnitude += std::fabs(term);
             }
             score[static_cast<size_t>(n)] = dot / std::sqrt(static_cast<double>(s.hd));
@@ -125,11 +130,13 @@ inline Case attention_case(const AttentionShape& s) {
           for (int64_t i = 0; i < s.hd; i++) {
             double value = 0, magnitude = 0;
             for (int64_t n = 0; n < s.n[b]; n++) {
-              const double term = score[static_cast<size_t>(n)] / total * data->v[static_cast<size_t>((key + n) * kv + column + i)];
+              const double term =
+                  score[static_cast<size_t>(n)] / total * rounded(data->v[static_cast<size_t>((key + n) * kv + column + i)]);
               value += term, magnitude += std::fabs(term);
             }
             // Scores off by `stray` change each weight by 2 stray; exponentials by a few units, their sums as sums do.
-            expected.push(value, (4 * stray + 2 * sum_error(s.n[b]) + 16 * kUnit) * magnitude + 1e-37 * static_cast<double>(s.n[b]));
+            expected.push(
+                value, (weight_error + 4 * stray + 2 * sum_error(s.n[b]) + 16 * kUnit) * magnitude + 1e-37 * static_cast<double>(s.n[b]));
           }
         }
     return expected;
@@ -228,7 +235,12 @@ inline std::vector<Case> row_cases() {
                                   {{512, 513}, 29, 2, 1, 32, 4},
                                   {{1100}, 90, 6, 2, 80, 1},
                                   {{600}, 3, 1, 1, 128, 30},
-                                  {{70}, 1, 1, 1, 130, 1}})
+                                  {{70}, 1, 1, 1, 130, 1},
+                                  {{1}, 1, 1, 1, 8, 1, Precision::fast},
+                                  {{77, 5}, 1, 2, 1, 40, 1, Precision::fast},
+                                  {{512, 513}, 29, 2, 1, 32, 4, Precision::fast},
+                                  {{1101}, 90, 6, 2, 80, 1, Precision::fast},
+                                  {{600}, 3, 1, 1, 130, 30, Precision::fast}})
     all.push_back(attention_case(s));
   all.push_back(gather_case());
   all.push_back(scatter_case());

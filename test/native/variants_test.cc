@@ -117,20 +117,21 @@ TEST(a_slice_of_a_matrix_gives_the_same_columns) {
 TEST(a_query_never_depends_on_its_block) {
   constexpr int64_t kN = 700, kD = 2 * 40;
   const std::vector<float> q = random_values(kN * kD, 35, 3), kv = random_values(kN * kD, 36);
-  for (const cpu::Variant& variant : cpu::variants()) {
-    std::vector<float> queries = q, keys = kv, whole(kN * kD);
-    const Tensor k(keys.data(), kN, kD), rows(queries.data(), kN, kD);
-    const auto run = [&](int threads, int64_t first, int64_t count, std::vector<float>& out) {
-      const AttentionSpan span{0, count, k, k};
-      device_of(variant.name, threads)->attention(rows.slice(first, count), {&span, 1}, 2, 2, Tensor(out.data(), count, kD));
-    };
-    run(1, 0, kN, whole);
-    for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {5, 7}, {100, 300}, {699, 1}}) {
-      std::vector<float> out(static_cast<size_t>(count * kD));
-      run(8, first, count, out);
-      CHECK(std::memcmp(out.data(), &whole[static_cast<size_t>(first * kD)], out.size() * 4) == 0);
+  for (const cpu::Variant& variant : cpu::variants())
+    for (const Precision precision : {Precision::f32, Precision::fast}) {
+      std::vector<float> queries = q, keys = kv, whole(kN * kD);
+      const Tensor k(keys.data(), kN, kD), rows(queries.data(), kN, kD);
+      const auto run = [&](int threads, int64_t first, int64_t count, std::vector<float>& out) {
+        const AttentionSpan span{0, count, k, k, precision};
+        device_of(variant.name, threads)->attention(rows.slice(first, count), {&span, 1}, 2, 2, Tensor(out.data(), count, kD));
+      };
+      run(1, 0, kN, whole);
+      for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {5, 7}, {100, 300}, {699, 1}}) {
+        std::vector<float> out(static_cast<size_t>(count * kD));
+        run(8, first, count, out);
+        CHECK(std::memcmp(out.data(), &whole[static_cast<size_t>(first * kD)], out.size() * 4) == 0);
+      }
     }
-  }
 }
 
 TEST(quantised_activations_are_the_same_bits_in_every_variant) {
@@ -183,4 +184,14 @@ TEST(a_small_panel_budget_caches_what_fits) {
   CHECK_EQ(device->panel_bytes(w.host(), Precision::f32), int64_t{131072});
   weights.clear();
   CHECK_EQ(used - device->memory().used, int64_t{2 * 131072});
+}
+
+TEST(panels_of_quantised_types_take_about_their_stored_size) {
+  for (const cpu::Variant& variant : cpu::variants())
+    for (const DType type : {DType::q8_0, DType::q4_0, DType::q4_k, DType::q5_k, DType::q6_k}) {
+      const Matrix w(type, 128, 1024, 41);
+      const int64_t panels = device_of(variant.name)->panel_bytes(w.host(), Precision::fast);
+      CHECK(panels <= w.host().bytes() * 103 / 100);
+      CHECK_EQ(panels > 0, variant.kernels != nullptr);
+    }
 }

@@ -108,6 +108,15 @@ void TimedDevice::conv(Image x, const Weight& kernel, Tensor bias, Sampling samp
   timed("vq", [&] { inner_.conv(x, kernel, bias, sampling, residual, out); });
 }
 
+void TimedDevice::channel_sums(Image x, std::span<double> sums) {
+  timed("vq", [&] { inner_.channel_sums(x, sums); });
+}
+
+void TimedDevice::conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Sampling sampling, Image residual,
+                              Image out) {
+  timed("vq", [&] { inner_.conv_scaled(x, scale, kernel, bias, sampling, residual, out); });
+}
+
 void TimedDevice::nearest(Tensor x, const Weight& table, std::span<int32_t> ids) {
   timed("vq", [&] { inner_.nearest(x, table, ids); });
 }

@@ -56,6 +56,10 @@ class TimedDevice : public Device {
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
   void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
   void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) override;
+  bool folds_norms() const override { return inner_.folds_norms(); }
+  void channel_sums(Image x, std::span<double> sums) override;
+  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Sampling sampling, Image residual,
+                   Image out) override;
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:

@@ -57,6 +57,8 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
     device.upload(tensor, values.data());
     return tensor;
   };
+  // F32 weights keep f32 activations (design.md, contract 4).
+  if (host(source, "blk.0.attn_q.weight").type != DType::f32) attention_ = precision;
   embedding_ = matrix("token_embd.weight");
   out_norm_ = vector("output_norm.weight");
   const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
@@ -119,7 +121,7 @@ std::vector<AttentionSpan> Backbone::spans(const Batch& batch, int64_t layer, co
   for (const BranchRows& b : batch.branches) {
     const bool kept = b.cache != nullptr;
     spans.push_back({b.first, b.count, kept ? b.cache->keys(layer) : w.k.slice(b.first, b.count),
-                     kept ? b.cache->values(layer) : w.v.slice(b.first, b.count)});
+                     kept ? b.cache->values(layer) : w.v.slice(b.first, b.count), attention_});
   }
   return spans;
 }

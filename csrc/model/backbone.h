@@ -74,6 +74,7 @@ class Backbone {
   std::unique_ptr<Weight> embedding_, head_codes_, head_;
   Tensor out_norm_;
   std::vector<Block> blocks_;
+  Precision attention_ = Precision::f32;
   Buffer workspace_, rotary_;
   int64_t workspace_rows_ = 0, rotary_positions_ = 0;
 };

@@ -1,0 +1,26 @@
+// Index arithmetic of tensor core products that a host test can check: where a tile's values lie in shared memory, and how the columns of
+// a gate and an up matrix share a block.
+#pragma once
+#include "base/host_device.h"
+
+namespace dimoo::cuda {
+
+/// Rows of 32 bf16 values as four chunks of 16 bytes; chunks are turned by the row, so that eight rows' equal chunks, which one ldmatrix
+/// reads, lie in different banks.
+struct MmaTile {
+  static constexpr int kDepth = 32, kChunks = kDepth / 8;
+  /// First value of a chunk of a row.
+  DIMOO_HD static int at(int row, int chunk) { return row * kDepth + (chunk ^ (row / 2 % kChunks)) * 8; }
+};
+
+/// Column of gate or up that column `c` of a block holds: each warp's first half is gate, its second half the same columns of up.
+struct GatedColumn {
+  bool up;
+  int column;
+};
+DIMOO_HD inline GatedColumn gated_column(int c, int warp_cols) {
+  const int half = warp_cols / 2, in = c % warp_cols;
+  return {in >= half, c / warp_cols * half + in % half};
+}
+
+}  // namespace dimoo::cuda

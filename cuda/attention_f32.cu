@@ -94,14 +94,15 @@ void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> span
     int64_t k_stride, v_stride;
   };
   const int64_t hd = q.cols / heads;
-  const auto tiles = query_tiles<float>(
-      spans, kQueries, [&](size_t i) { return Keys{spans[i].k.f32(), spans[i].v.f32(), spans[i].k.stride, spans[i].v.stride}; });
+  const auto tiles = query_tiles<float>(spans, kQueries, [&](size_t i) {
+    return Keys{spans[i].k.f32(), spans[i].v.f32(), spans[i].k.stride, spans[i].v.stride};
+  });
   const Buffer list = stream.list(std::span(tiles));
   const Heads layout{heads / kv_heads, static_cast<int>(hd), 1.0f / std::sqrt(static_cast<float>(hd))};
   with_values(hd, [&]<int kValues>() {
-    stream.launch("attention f32", attention_f32_kernel<kValues>, dim3(blocks(static_cast<int64_t>(tiles.size()), 1), static_cast<unsigned>(heads)),
-                  kThreads, shared_bytes(hd), static_cast<const QueryTile<float>*>(list.data()), q.f32(), q.stride, layout, out.f32(),
-                  out.stride);
+    stream.launch("attention f32", attention_f32_kernel<kValues>,
+                  dim3(blocks(static_cast<int64_t>(tiles.size()), 1), static_cast<unsigned>(heads)), kThreads, shared_bytes(hd),
+                  static_cast<const QueryTile<float>*>(list.data()), q.f32(), q.stride, layout, out.f32(), out.stride);
   });
 }
 

@@ -26,8 +26,8 @@ std::vector<QueryTile<Key>> query_tiles(std::span<const AttentionSpan> spans, in
     const AttentionSpan& s = spans[i];
     const auto [k, v, k_stride, v_stride] = keys_of(i);
     for (int64_t from = 0; from < s.count; from += rows)
-      tiles.push_back({s.first + from, static_cast<int32_t>(std::min(rows, s.count - from)), static_cast<int32_t>(s.k.rows), k, v, k_stride,
-                       v_stride});
+      tiles.push_back(
+          {s.first + from, static_cast<int32_t>(std::min(rows, s.count - from)), static_cast<int32_t>(s.k.rows), k, v, k_stride, v_stride});
   }
   return tiles;
 }

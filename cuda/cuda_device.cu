@@ -1,8 +1,7 @@
 // Checks shapes at each op's door, brings host lists over, and chooses between exact f32 and tensor cores by the weight alone.
-#include "cuda/cuda_device.h"
-
 #include <algorithm>
 
+#include "cuda/cuda_device.h"
 #include "device/cuda_devices.h"
 
 namespace dimoo::cuda {

@@ -3,8 +3,8 @@
 #pragma once
 #include <span>
 
-#include "device/device.h"
 #include "cuda/runtime.h"
+#include "device/device.h"
 
 namespace dimoo::cuda {
 

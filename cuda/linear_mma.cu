@@ -28,7 +28,7 @@ enum class Result { store, add, gated };
 struct Operands {
   const uint16_t* x;
   int64_t rows, x_pitch;
-  Matrix w, up;  // up: for gated only
+  Matrix w, up;  // up: for gated only, of the same shape and type
   float* out;
   int64_t out_stride;
 };
@@ -52,14 +52,13 @@ __device__ inline void load_w(const Operands& o, int64_t col0, int64_t k0, uint1
     const GatedColumn place = gated_column(column, S::kWarpCols);
     const bool is_up = kResult == Result::gated && place.up;
     const int64_t n = col0 + (kResult == Result::gated ? place.column : column), k = k0 + chunk * 8;
-    const Matrix& w = is_up ? o.up : o.w;
-    const bool inside = n < w.rows && k < w.cols;
-    const std::byte* row = w.data + (inside ? n * w.pitch : 0);
+    const bool inside = n < o.w.rows && k < o.w.cols;
+    const std::byte* row = (is_up ? o.up.data : o.w.data) + (inside ? n * o.w.pitch : 0);
     if constexpr (kType == DType::bf16) {  // rows are padded to 16 bytes with zeros
       ptx::cp_async(to + Tile::at(column, chunk), row + (inside ? k * 2 : 0), inside ? 16 : 0);
     } else {
       float values[kEight] = {};
-      if (inside) load_eight<kType>(row, k, w.cols, values);
+      if (inside) load_eight<kType>(row, k, o.w.cols, values);
       uint4 packed;
       packed.x = ptx::pack_bf16(values[0], values[1]), packed.y = ptx::pack_bf16(values[2], values[3]);
       packed.z = ptx::pack_bf16(values[4], values[5]), packed.w = ptx::pack_bf16(values[6], values[7]);
@@ -72,15 +71,16 @@ __device__ inline void load_w(const Operands& o, int64_t col0, int64_t k0, uint1
 template <class S>
 __device__ inline void multiply(const uint16_t* x, const uint16_t* w, int row, int column, float (&sum)[S::kM][S::kN][4]) {
   const int lane = threadIdx.x % 32;
+  const Place at_a = place_a(lane), at_b = place_b(lane);
 #pragma unroll
   for (int step = 0; step < Tile::kDepth / 16; step++) {
     uint32_t a[S::kM][4];
 #pragma unroll
-    for (int i = 0; i < S::kM; i++) ptx::ldmatrix(a[i], x + Tile::at(row + i * 16 + lane % 16, step * 2 + lane / 16));
+    for (int i = 0; i < S::kM; i++) ptx::ldmatrix(a[i], x + Tile::at(row + i * 16 + at_a.row, step * 2 + at_a.chunk));
 #pragma unroll
     for (int j = 0; j < S::kN; j += 2) {
       uint32_t b[4];
-      ptx::ldmatrix(b, w + Tile::at(column + j * 8 + lane / 16 * 8 + lane % 8, step * 2 + lane / 8 % 2));
+      ptx::ldmatrix(b, w + Tile::at(column + j * 8 + at_b.row, step * 2 + at_b.chunk));
 #pragma unroll
       for (int i = 0; i < S::kM; i++) {
         ptx::mma_bf16(sum[i][j], a[i], b[0], b[1]);
@@ -90,7 +90,7 @@ __device__ inline void multiply(const uint16_t* x, const uint16_t* w, int row, i
   }
 }
 
-/// Value c of an accumulator: row lane / 4 (+ 8 for c >= 2), column 2 (lane % 4) + c % 2.
+/// Accumulators to their rows and columns.
 template <class S, Result kResult>
 __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, const float (&sum)[S::kM][S::kN][4]) {
   const int lane = threadIdx.x % 32;
@@ -101,7 +101,7 @@ __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, con
     for (int j = 0; j < kOut; j++)
 #pragma unroll
       for (int c = 0; c < 4; c++) {
-        const int64_t row = row0 + i * 16 + lane / 4 + c / 2 * 8, col = col0 + j * 8 + lane % 4 * 2 + c % 2;
+        const int64_t row = row0 + i * 16 + sum_row(lane, c), col = col0 + j * 8 + sum_column(lane, c);
         if (row >= o.rows || col >= o.w.rows) continue;
         float& to = o.out[row * o.out_stride + col];
         const float p = sum[i][j][c];
@@ -147,7 +147,8 @@ void launch_shape(Stream& stream, const char* name, const Operands& o) {
   constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
   const unsigned grid = blocks(o.rows, S::kRows) * blocks(o.w.rows, kOutCols);
   with_type(o.w.type, [&]<DType kType>() {
-    stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, kShared, o);
+    if constexpr (kType != DType::f32)  // those compute in f32
+      stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, kShared, o);
   });
 }
 

@@ -13,6 +13,20 @@ struct MmaTile {
   DIMOO_HD static int at(int row, int chunk) { return row * kDepth + (chunk ^ (row / 2 % kChunks)) * 8; }
 };
 
+/// Row and chunk of 8 values whose 16 bytes a lane points at, so that ldmatrix gives fragments as ptx/mma.cuh describes them.
+struct Place {
+  int row, chunk;
+};
+/// A (16 x 16), rows along M.
+DIMOO_HD inline Place place_a(int lane) { return {lane % 16, lane / 16}; }
+/// Two fragments of B (16 x 8 each) from rows along N: registers 0, 1 are the first, 2, 3 the second.
+DIMOO_HD inline Place place_b(int lane) { return {lane / 16 * 8 + lane % 8, lane / 8 % 2}; }
+/// The same from rows along K, loaded transposed.
+DIMOO_HD inline Place place_b_transposed(int lane) { return {lane % 16, lane / 16}; }
+/// Row and column of value c of an accumulator (16 x 8).
+DIMOO_HD inline int sum_row(int lane, int c) { return lane / 4 + c / 2 * 8; }
+DIMOO_HD inline int sum_column(int lane, int c) { return lane % 4 * 2 + c % 2; }
+
 /// Column of gate or up that column `c` of a block holds: each warp's first half is gate, its second half the same columns of up.
 struct GatedColumn {
   bool up;

@@ -1,10 +1,10 @@
 // Streams, pools and staging. A Buffer's way back knows nothing but its address, so a table remembers whose it is.
-#include "cuda/runtime.h"
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
+
+#include "cuda/runtime.h"
 
 namespace dimoo::cuda {
 namespace {

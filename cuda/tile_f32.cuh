@@ -55,9 +55,8 @@ __global__ void __launch_bounds__(TileF32::kThreads) product_f32(Input x, Matrix
 template <class Input, class Output>
 void launch_product_f32(Stream& stream, const char* name, Input x, const Matrix& w, int64_t rows, Output out) {
   const unsigned grid = blocks(rows, TileF32::kRows) * blocks(w.rows, TileF32::kCols);
-  with_type(w.type, [&]<DType kType>() {
-    stream.launch(name, product_f32<kType, Input, Output>, grid, TileF32::kThreads, 0, x, w, rows, out);
-  });
+  with_type(w.type,
+            [&]<DType kType>() { stream.launch(name, product_f32<kType, Input, Output>, grid, TileF32::kThreads, 0, x, w, rows, out); });
 }
 
 }  // namespace dimoo::cuda

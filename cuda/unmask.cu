@@ -69,8 +69,9 @@ __device__ Guided guided_row(const Job& job, int64_t row) {
 __device__ float noisy(const Job& job, int64_t row, int64_t i, float l, float floor) {
   const float scaled = l / job.temperature;
   if (scaled + (job.sample_noise ? kMostNoise : kMostPhiloxNoise) < floor) return -INFINITY;
-  const float u = job.sample_noise ? job.sample_noise[row * job.v + i]
-                                   : uniform(job.seed, static_cast<uint32_t>(i), static_cast<uint32_t>(job.cells[row]), job.step, dimoo::Stream::sample);
+  const float u = job.sample_noise
+                      ? job.sample_noise[row * job.v + i]
+                      : uniform(job.seed, static_cast<uint32_t>(i), static_cast<uint32_t>(job.cells[row]), job.step, dimoo::Stream::sample);
   return scaled + gumbel(u);
 }
 
@@ -116,7 +117,8 @@ __global__ void decide(const Job* jobs, const int32_t* owner, Results results) {
   if (__syncthreads_or(!finite)) return;  // the host throws
   top = reduce_block(top, room, TakeBest{});
   if constexpr (kKeep == Keep::shared)
-    decide_row(job, row, [&](int64_t i) { return kept[i]; }, top, results);
+    decide_row(
+        job, row, [&](int64_t i) { return kept[i]; }, top, results);
   else
     decide_row(job, row, guided, top, results);
 }
@@ -127,8 +129,8 @@ __global__ void cut(const Job* jobs, Results results) {
   __shared__ Selection selection;
   const Job job = jobs[blockIdx.x];
   for (int64_t i = threadIdx.x; i < job.count; i += kThreads) {
-    const float u = job.cut_noise ? job.cut_noise[i]
-                                  : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, dimoo::Stream::cut);
+    const float u =
+        job.cut_noise ? job.cut_noise[i] : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, dimoo::Stream::cut);
     const float noise = job.temperature > 0 ? job.temperature * gumbel(u) : 0.0f;
     results.score[job.first + i] = logf(fmaxf(results.confidence[job.first + i], 1e-20f)) + noise;
   }

@@ -45,9 +45,9 @@ struct Guided {
 /// l - temperature ln(-ln u) of id i. Ids that could not beat `floor` with the most favourable noise give -infinity.
 __device__ double noisy(const Job& job, int64_t row, int64_t i, double l, double floor) {
   if (!job.noise && l + job.temperature * kMostNoise < floor) return -INFINITY;
-  const double u = job.noise ? job.noise[row * job.v + i]
-                             : uniform_f64(job.seed, static_cast<uint32_t>(i), static_cast<uint32_t>(job.tokens[row]), job.step,
-                                           dimoo::Stream::text);
+  const double u =
+      job.noise ? job.noise[row * job.v + i]
+                : uniform_f64(job.seed, static_cast<uint32_t>(i), static_cast<uint32_t>(job.tokens[row]), job.step, dimoo::Stream::text);
   return l - job.temperature * log(-log(u));
 }
 

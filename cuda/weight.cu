@@ -1,16 +1,15 @@
 // Uploads go through the stream's pinned staging in pieces, so the host copies one piece while the one before is on its way.
-#include "cuda/weight.h"
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "cuda/dequantize.h"
+#include "cuda/weight.h"
 
 namespace dimoo::cuda {
 namespace {
 
-constexpr int64_t kAlignment = 16;      // of the rows of plain types: what cp.async copies
+constexpr int64_t kAlignment = 16;     // of the rows of plain types: what cp.async copies
 constexpr int64_t kPiece = 4ll << 20;  // bytes padded on the host at a time
 
 int64_t pitch_of(DType type, int64_t cols) {

@@ -117,8 +117,8 @@ __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
   constexpr int kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
   constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
   constexpr int kWarpOut = kResult == Result::gated ? S::kWarpCols / 2 : S::kWarpCols;
-  const int64_t row_tiles = (o.rows + S::kRows - 1) / S::kRows;
-  const int64_t row0 = blockIdx.x % row_tiles * S::kRows, col0 = blockIdx.x / row_tiles * kOutCols;
+  const TilePlace place = tile_place(blockIdx.x, (o.rows + S::kRows - 1) / S::kRows, (o.w.rows + kOutCols - 1) / kOutCols);
+  const int64_t row0 = place.row * S::kRows, col0 = place.column * kOutCols;
   const int warp = threadIdx.x / 32, down = warp % S::kDown, across = warp / S::kDown;
   const int tiles = static_cast<int>(o.x_pitch / Tile::kDepth);
   const auto load = [&](int tile) {

@@ -1,6 +1,8 @@
 // Index arithmetic of tensor core products that a host test can check: where a tile's values lie in shared memory, and how the columns of
 // a gate and an up matrix share a block.
 #pragma once
+#include <cstdint>
+
 #include "base/host_device.h"
 
 namespace dimoo::cuda {
@@ -26,6 +28,18 @@ DIMOO_HD inline Place place_b_transposed(int lane) { return {lane % 16, lane / 1
 /// Row and column of value c of an accumulator (16 x 8).
 DIMOO_HD inline int sum_row(int lane, int c) { return lane / 4 + c / 2 * 8; }
 DIMOO_HD inline int sum_column(int lane, int c) { return lane % 4 * 2 + c % 2; }
+
+/// Tile that block `index` works on: bands of 16 rows of tiles, column by column within a band, so that the blocks that run at a time
+/// share operands in the cache.
+struct TilePlace {
+  int64_t row, column;
+};
+DIMOO_HD inline TilePlace tile_place(int64_t index, int64_t rows, int64_t columns) {
+  constexpr int64_t kBand = 16;
+  const int64_t first = index / (kBand * columns) * kBand, in = index - first * columns;
+  const int64_t height = rows - first < kBand ? rows - first : kBand;
+  return {first + in % height, in / height};
+}
 
 /// Column of gate or up that column `c` of a block holds: each warp's first half is gate, its second half the same columns of up.
 struct GatedColumn {

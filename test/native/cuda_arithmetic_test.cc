@@ -172,6 +172,18 @@ TEST(chunks_of_a_tile_have_places_of_their_own_and_banks_of_their_own) {
     }
 }
 
+TEST(every_tile_of_a_product_has_one_block) {
+  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {16, 3}, {17, 5}, {66, 32}, {5, 64}}) {
+    std::set<std::pair<int64_t, int64_t>> seen;
+    for (int64_t i = 0; i < rows * columns; i++) {
+      const auto [row, column] = cuda::tile_place(i, rows, columns);
+      CHECK(row >= 0 && row < rows && column >= 0 && column < columns);
+      seen.insert({row, column});
+    }
+    CHECK_EQ(static_cast<int64_t>(seen.size()), rows * columns);
+  }
+}
+
 TEST(gate_and_up_columns_meet_in_one_warp) {
   for (const int warp_cols : {32, 64})
     for (int c = 0; c < 128; c++) {

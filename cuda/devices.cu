@@ -1,5 +1,5 @@
 // The GPUs of this machine, asked through the runtime alone: it is linked statically and opens the driver by itself, so this also runs,
-// and says why, where there is no driver. This build has no compute kernels yet: a GPU that could be used is reported as "not-built".
+// and says why, where there is no driver.
 #include <cuda_runtime.h>
 
 #include <cstdlib>
@@ -21,16 +21,24 @@ std::vector<DeviceReport> absent(const char* reason, const std::string& driver =
   return {report};
 }
 
+/// Binaries serve their own generation: 8.x from 8.0, 9.0, 10.x from 10.0, 12.x from 12.0; PTX everything after 12.0.
+bool has_kernels(int major) { return major == 8 || major == 9 || major == 10 || major >= 12; }
+
 DeviceReport describe(int index, const std::string& driver) {
   DeviceReport report;
   report.id = "cuda:" + std::to_string(index);
-  report.reason = "not-built";
   report.driver_version = driver;
   cudaDeviceProp properties{};
-  if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) return report;
+  if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) {
+    cudaGetLastError();
+    report.reason = "no-device";
+    return report;
+  }
   report.name = properties.name;
   report.compute_capability = std::to_string(properties.major) + "." + std::to_string(properties.minor);
   // Free bytes stay 0: asking for them makes a context, which itself takes hundreds of megabytes.
+  report.usable = has_kernels(properties.major);
+  if (!report.usable) report.reason = "arch-unsupported";
   report.total_bytes = static_cast<int64_t>(properties.totalGlobalMem);
   return report;
 }

@@ -3,11 +3,7 @@
 #pragma once
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define DIMOO_HD __host__ __device__
-#else
-#define DIMOO_HD
-#endif
+#include "base/host_device.h"
 
 namespace dimoo {
 

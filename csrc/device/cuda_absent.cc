@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/error.h"
 #include "device/cuda_devices.h"
 
 namespace dimoo {
@@ -15,5 +16,7 @@ std::vector<DeviceReport> cuda_devices() {
 }
 
 const char* cuda_architectures() { return ""; }
+
+std::unique_ptr<Device> create_cuda_device(int index) { fail(Code::device_unavailable, "cuda:", index, ": not-built"); }
 
 }  // namespace dimoo

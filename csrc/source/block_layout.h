@@ -9,6 +9,8 @@
 #pragma once
 #include <cstdint>
 
+#include "base/host_device.h"
+
 namespace dimoo {
 
 #pragma pack(push, 1)
@@ -46,22 +48,22 @@ struct ScaleMin {
 };
 
 /// Group g of 8: the first four pairs lie in the low six bits; the others' low nibbles in bytes 8..11, their top bits above the first.
-inline ScaleMin scale_min(const uint8_t* packed, int g) {
+DIMOO_HD inline ScaleMin scale_min(const uint8_t* packed, int g) {
   if (g < 4) return {packed[g] & 63, packed[g + 4] & 63};
   return {(packed[g + 4] & 15) | (packed[g - 4] >> 6) << 4, (packed[g + 4] >> 4) | (packed[g] >> 6) << 4};
 }
 
 /// Value i of group g: two groups share 32 bytes, the even one in the low nibbles.
-inline int block_value(const BlockQ4K& block, int g, int i) {
+DIMOO_HD inline int block_value(const BlockQ4K& block, int g, int i) {
   const uint8_t byte = block.q[g / 2 * 32 + i];
   return g % 2 ? byte >> 4 : byte & 15;
 }
-inline int block_value(const BlockQ5K& block, int g, int i) {
+DIMOO_HD inline int block_value(const BlockQ5K& block, int g, int i) {
   const uint8_t byte = block.q[g / 2 * 32 + i];
   return (g % 2 ? byte >> 4 : byte & 15) | (block.high[i] >> g & 1) << 4;
 }
 /// Value i of 256, -32..31: each half of 128 values has 64 bytes of low nibbles and 32 bytes of high pairs.
-inline int block_value(const BlockQ6K& block, int i) {
+DIMOO_HD inline int block_value(const BlockQ6K& block, int i) {
   const int half = i / 128, quarter = i % 128 / 32, at = i % 32;
   const uint8_t byte = block.low[half * 64 + quarter % 2 * 32 + at];
   const int low = quarter < 2 ? byte & 15 : byte >> 4;

@@ -84,18 +84,19 @@ class Combined : public Source {
   Format format() const override { return Format::safetensors; }
 };
 
-/// A checkpoint bound to a CPU device.
+/// A checkpoint bound to a device.
 struct Bound {
   std::unique_ptr<Device> device;
   Hyperparameters hyper;
   std::unique_ptr<Backbone> backbone;
   std::unique_ptr<Vq> vq;
 
-  Bound(const Source& source, const std::string& variant = "", int threads = 2, Precision precision = Precision::f32) {
+  Bound(const Source& source, const std::string& variant = "", int threads = 2, Precision precision = Precision::f32,
+        const std::string& id = "cpu") {
     DeviceOptions options;
     options.threads = threads;
     options.variant = variant;
-    device = create_device("cpu", options);
+    device = create_device(id, options);
     hyper = read_hyperparameters(source);
     backbone = std::make_unique<Backbone>(*device, hyper, source, precision);
     if (source.find("vq.quant_conv.weight")) vq = std::make_unique<Vq>(*device, hyper.vq, source);
@@ -108,8 +109,10 @@ struct Bound {
     const auto n = static_cast<int64_t>(ids.size());
     const BranchRows branch{0, n};
     std::vector<float> out(static_cast<size_t>(n * hyper.vocab));
-    backbone->head(backbone->forward({ids, positions, {&branch, 1}, positions}, observer), Slice::vocabulary,
-                   Tensor(out.data(), n, hyper.vocab));
+    const Buffer memory = device->allocate(n * hyper.vocab * 4);
+    const Tensor all(static_cast<float*>(memory.data()), n, hyper.vocab);
+    backbone->head(backbone->forward({ids, positions, {&branch, 1}, positions}, observer), Slice::vocabulary, all);
+    device->download(out.data(), all);
     return out;
   }
 };

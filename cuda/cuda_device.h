@@ -1,0 +1,62 @@
+// One NVIDIA GPU as a device: a stream and its pool, weights as stored, kernels from kernels.h. Ops queue work and return; downloads,
+// unmasking and `nearest` wait for it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cuda/weight.h"
+
+namespace dimoo::cuda {
+
+class CudaDevice : public Device {
+ public:
+  explicit CudaDevice(int index);
+
+  std::string id() const override { return "cuda:" + std::to_string(index_); }
+  std::string name() const override { return name_; }
+  std::vector<VariantReport> variants() const override;
+  int threads() const override { return 1; }
+
+  MemoryReport memory() const override;
+  Buffer allocate(int64_t bytes) override { return on().scratch(bytes); }
+  void upload(Tensor to, const void* from) override;
+  void download(void* to, Tensor from) override;
+  std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
+  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) override;
+  int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }
+  int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override;
+  void set_panel_budget(int64_t) override {}
+  void set_cancel(const CancelToken* cancel) override { stream_.set_cancel(cancel); }
+
+  void embed(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
+  void norm(Tensor x, Tensor weight, float eps, Tensor out) override;
+  void linear(Tensor x, const Weight& w, Tensor out) override;
+  void linear_add(Tensor x, const Weight& w, Tensor out) override;
+  void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
+  void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
+  void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
+  void gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void row_max(Tensor x, Tensor out) override;
+  void unmask(std::span<const UnmaskJob> jobs) override;
+  void unmask_text(std::span<const TextUnmaskJob> jobs) override;
+  void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
+  void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) override;
+  void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
+
+ private:
+  /// The stream, with this thread speaking to its GPU.
+  Stream& on();
+  void product(Tensor x, const CudaWeight& w, Epilogue epilogue, Tensor out);
+  /// x (r, k) as operand of tensor core products.
+  Buffer rounded(Tensor x);
+
+  int index_;
+  std::string name_;
+  Stream stream_;
+  WeightStore weights_;
+  /// Attention computes as the products that made its queries did.
+  Compute queries_ = Compute::f32;
+};
+
+}  // namespace dimoo::cuda

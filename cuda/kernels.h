@@ -1,0 +1,60 @@
+// Every launcher of the CUDA device, one file an op. Shapes were checked at the device's door; all pointers are device memory and all
+// launches go to the stream's order. Nothing here waits for the GPU.
+#pragma once
+#include <span>
+
+#include "cuda/runtime.h"
+#include "device/device.h"
+
+namespace dimoo::cuda {
+
+/// A weight matrix as it lies on the device: (rows, cols), rows `pitch` bytes apart; plain types are padded with zeros to 16 bytes.
+struct Matrix {
+  const std::byte* data = nullptr;
+  DType type = DType::f32;
+  int64_t rows = 0, cols = 0, pitch = 0;
+};
+
+/// What becomes of a product: out = p, out += p.
+enum class Epilogue { store, add };
+
+// Rows -------------------------------------------------------------------------------------------------------------------
+void embed(Stream& stream, const Matrix& table, const int32_t* ids, Tensor out);
+void norm(Stream& stream, Tensor x, Tensor weight, float eps, Tensor out);
+void rotary(Stream& stream, Tensor x, const int32_t* positions, Tensor table, int heads);
+void gather(Stream& stream, Tensor x, const int32_t* rows, Tensor out);
+void scatter(Stream& stream, Tensor x, const int32_t* rows, Tensor out);
+void row_max(Stream& stream, Tensor x, Tensor out);
+/// x = silu(x) * y.
+void silu_times(Stream& stream, Tensor x, Tensor y);
+/// out (r, cols rounded up to `pitch` values) = x in bf16, zeros behind the columns.
+void round_rows(Stream& stream, Tensor x, uint16_t* out, int64_t pitch);
+
+// Products ---------------------------------------------------------------------------------------------------------------
+/// f32 multiply-adds in the order of K, any stored type.
+void linear_f32(Stream& stream, Tensor x, const Matrix& w, Epilogue epilogue, Tensor out);
+/// bf16 tensor cores, f32 accumulation. x (rows, pitch) from `round_rows`, pitch = mma_pitch(w.cols).
+void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, Epilogue epilogue, Tensor out);
+/// out = silu(x gate^T) * (x up^T); both matrices of one stored type.
+void gated_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& gate, const Matrix& up, Tensor out);
+/// Values of a row of x for tensor core products: K rounded up to whole tiles.
+int64_t mma_pitch(int64_t k);
+
+// Attention --------------------------------------------------------------------------------------------------------------
+inline constexpr int64_t kMostHeadDim = 256;
+void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
+/// bf16 tensor cores; head dimension 32, 64, 96 or 128.
+void attention_mma(Stream& stream, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
+bool attention_mma_fits(int64_t head_dim);
+
+// Decisions (wait for their results) ---------------------------------------------------------------------------------------
+void unmask(Stream& stream, std::span<const UnmaskJob> jobs);
+void unmask_text(Stream& stream, std::span<const TextUnmaskJob> jobs);
+
+// Image tokenizer --------------------------------------------------------------------------------------------------------
+void group_norm(Stream& stream, Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out);
+/// kernel (out, taps * in) f32, taps outermost.
+void conv(Stream& stream, Image x, const Matrix& kernel, int taps, Tensor bias, Sampling sampling, Image residual, Image out);
+void nearest(Stream& stream, Tensor x, const Matrix& table, int32_t* ids);
+
+}  // namespace dimoo::cuda

@@ -1,0 +1,176 @@
+// out (r, n) = or += x (r, k) w (n, k)^T, and out = silu(x gate^T) * (x up^T), on bf16 tensor cores with f32 accumulation. Blocks of
+// 128 x 128 (or 32 x 128 for few rows) walk K in tiles of 32 through four stages of shared memory; x and bf16 weights arrive by
+// cp.async, other stored types are dequantised and rounded on their way. Each result adds its products in the order of K by the same
+// instructions whatever the tile, so it depends on its row and column alone. 2 r n k operations.
+#include "cuda/dequantize.h"
+#include "cuda/kernels.h"
+#include "cuda/mma_tile.h"
+#include "cuda/ptx/cp_async.cuh"
+#include "cuda/ptx/mma.cuh"
+
+namespace dimoo::cuda {
+namespace {
+
+using Tile = MmaTile;
+constexpr int kStages = 4, kThreads = 256, kWarps = kThreads / 32;
+
+/// What a block is made of. A warp owns kM x 16 rows and kN x 8 columns; kDown warps lie below one another, the others side by side.
+template <int kDownWarps, int kMTiles, int kNTiles>
+struct Shape {
+  static constexpr int kDown = kDownWarps, kM = kMTiles, kN = kNTiles;
+  static constexpr int kWarpCols = kN * 8, kRows = kDown * kM * 16, kCols = kWarps / kDown * kWarpCols;
+};
+using ManyRows = Shape<4, 2, 8>;  // 128 x 128
+using FewRows = Shape<2, 1, 4>;   // 32 x 128
+
+enum class Result { store, add, gated };
+
+struct Operands {
+  const uint16_t* x;
+  int64_t rows, x_pitch;
+  Matrix w, up;  // up: for gated only, of the same shape and type
+  float* out;
+  int64_t out_stride;
+};
+
+/// Tile `k0` of x rows row0.. into shared memory.
+template <class S>
+__device__ inline void load_x(const Operands& o, int64_t row0, int64_t k0, uint16_t* to) {
+  for (int i = threadIdx.x; i < S::kRows * Tile::kChunks; i += kThreads) {
+    const int row = i / Tile::kChunks, chunk = i % Tile::kChunks;
+    const bool inside = row0 + row < o.rows;
+    const uint16_t* from = o.x + (inside ? (row0 + row) * o.x_pitch + k0 + chunk * 8 : 0);
+    ptx::cp_async(to + Tile::at(row, chunk), from, inside ? 16 : 0);
+  }
+}
+
+/// Tile `k0` of the block's columns. For gated, half of each warp's columns are gate, half up, so that one thread holds both.
+template <class S, DType kType, Result kResult>
+__device__ inline void load_w(const Operands& o, int64_t col0, int64_t k0, uint16_t* to) {
+  for (int i = threadIdx.x; i < S::kCols * Tile::kChunks; i += kThreads) {
+    const int column = i / Tile::kChunks, chunk = i % Tile::kChunks;
+    const GatedColumn place = gated_column(column, S::kWarpCols);
+    const bool is_up = kResult == Result::gated && place.up;
+    const int64_t n = col0 + (kResult == Result::gated ? place.column : column), k = k0 + chunk * 8;
+    const bool inside = n < o.w.rows && k < o.w.cols;
+    const std::byte* row = (is_up ? o.up.data : o.w.data) + (inside ? n * o.w.pitch : 0);
+    if constexpr (kType == DType::bf16) {  // rows are padded to 16 bytes with zeros
+      ptx::cp_async(to + Tile::at(column, chunk), row + (inside ? k * 2 : 0), inside ? 16 : 0);
+    } else {
+      float values[kEight] = {};
+      if (inside) load_eight<kType>(row, k, o.w.cols, values);
+      uint4 packed;
+      packed.x = ptx::pack_bf16(values[0], values[1]), packed.y = ptx::pack_bf16(values[2], values[3]);
+      packed.z = ptx::pack_bf16(values[4], values[5]), packed.w = ptx::pack_bf16(values[6], values[7]);
+      *reinterpret_cast<uint4*>(to + Tile::at(column, chunk)) = packed;
+    }
+  }
+}
+
+/// Adds one K tile of the warp at (row, column) of the block.
+template <class S>
+__device__ inline void multiply(const uint16_t* x, const uint16_t* w, int row, int column, float (&sum)[S::kM][S::kN][4]) {
+  const int lane = threadIdx.x % 32;
+  const Place at_a = place_a(lane), at_b = place_b(lane);
+#pragma unroll
+  for (int step = 0; step < Tile::kDepth / 16; step++) {
+    uint32_t a[S::kM][4];
+#pragma unroll
+    for (int i = 0; i < S::kM; i++) ptx::ldmatrix(a[i], x + Tile::at(row + i * 16 + at_a.row, step * 2 + at_a.chunk));
+#pragma unroll
+    for (int j = 0; j < S::kN; j += 2) {
+      uint32_t b[4];
+      ptx::ldmatrix(b, w + Tile::at(column + j * 8 + at_b.row, step * 2 + at_b.chunk));
+#pragma unroll
+      for (int i = 0; i < S::kM; i++) {
+        ptx::mma_bf16(sum[i][j], a[i], b[0], b[1]);
+        ptx::mma_bf16(sum[i][j + 1], a[i], b[2], b[3]);
+      }
+    }
+  }
+}
+
+/// Accumulators to their rows and columns.
+template <class S, Result kResult>
+__device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, const float (&sum)[S::kM][S::kN][4]) {
+  const int lane = threadIdx.x % 32;
+  constexpr int kOut = kResult == Result::gated ? S::kN / 2 : S::kN;
+#pragma unroll
+  for (int i = 0; i < S::kM; i++)
+#pragma unroll
+    for (int j = 0; j < kOut; j++)
+#pragma unroll
+      for (int c = 0; c < 4; c++) {
+        const int64_t row = row0 + i * 16 + sum_row(lane, c), col = col0 + j * 8 + sum_column(lane, c);
+        if (row >= o.rows || col >= o.w.rows) continue;
+        float& to = o.out[row * o.out_stride + col];
+        const float p = sum[i][j][c];
+        if constexpr (kResult == Result::store) to = p;
+        if constexpr (kResult == Result::add) to += p;
+        if constexpr (kResult == Result::gated) to = p / (1.0f + expf(-p)) * sum[i][j + kOut][c];
+      }
+}
+
+template <class S, DType kType, Result kResult>
+__global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
+  extern __shared__ __align__(128) uint16_t stages[];
+  constexpr int kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
+  constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
+  constexpr int kWarpOut = kResult == Result::gated ? S::kWarpCols / 2 : S::kWarpCols;
+  const TilePlace place = tile_place(blockIdx.x, (o.rows + S::kRows - 1) / S::kRows, (o.w.rows + kOutCols - 1) / kOutCols);
+  const int64_t row0 = place.row * S::kRows, col0 = place.column * kOutCols;
+  const int warp = threadIdx.x / 32, down = warp % S::kDown, across = warp / S::kDown;
+  const int tiles = static_cast<int>(o.x_pitch / Tile::kDepth);
+  const auto load = [&](int tile) {
+    if (tile < tiles) {
+      uint16_t* to = stages + tile % kStages * kSize;
+      load_x<S>(o, row0, int64_t{tile} * Tile::kDepth, to);
+      load_w<S, kType, kResult>(o, col0, int64_t{tile} * Tile::kDepth, to + kXSize);
+    }
+    ptx::cp_async_commit();  // an empty group where there is no tile, so that the count below holds
+  };
+  float sum[S::kM][S::kN][4] = {};
+  for (int tile = 0; tile < kStages - 1; tile++) load(tile);
+  for (int tile = 0; tile < tiles; tile++) {
+    ptx::cp_async_wait<kStages - 2>();
+    __syncthreads();  // this tile has arrived for all, and all are done with the one before
+    load(tile + kStages - 1);
+    const uint16_t* x = stages + tile % kStages * kSize;
+    multiply<S>(x, x + kXSize, down * S::kM * 16, across * S::kWarpCols, sum);
+  }
+  finish<S, kResult>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
+}
+
+template <class S, Result kResult>
+void launch_shape(Stream& stream, const char* name, const Operands& o) {
+  constexpr int64_t kShared = kStages * (S::kRows + S::kCols) * Tile::kDepth * 2;
+  constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
+  const unsigned grid = blocks(o.rows, S::kRows) * blocks(o.w.rows, kOutCols);
+  with_type(o.w.type, [&]<DType kType>() {
+    if constexpr (kType != DType::f32)  // those compute in f32
+      stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, kShared, o);
+  });
+}
+
+/// Few rows take the low tile: the same bits, less of it empty.
+template <Result kResult>
+void launch_product(Stream& stream, const char* name, const Operands& o) {
+  if (o.rows <= 2 * FewRows::kRows) return launch_shape<FewRows, kResult>(stream, name, o);
+  launch_shape<ManyRows, kResult>(stream, name, o);
+}
+
+}  // namespace
+
+int64_t mma_pitch(int64_t k) { return (k + Tile::kDepth - 1) / Tile::kDepth * Tile::kDepth; }
+
+void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, Epilogue epilogue, Tensor out) {
+  const Operands o{x, rows, mma_pitch(w.cols), w, {}, out.f32(), out.stride};
+  if (epilogue == Epilogue::add) return launch_product<Result::add>(stream, "linear_add mma", o);
+  launch_product<Result::store>(stream, "linear mma", o);
+}
+
+void gated_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& gate, const Matrix& up, Tensor out) {
+  launch_product<Result::gated>(stream, "gated mma", {x, rows, mma_pitch(gate.cols), gate, up, out.f32(), out.stride});
+}
+
+}  // namespace dimoo::cuda

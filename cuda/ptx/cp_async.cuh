@@ -1,0 +1,21 @@
+// Asynchronous copies from device memory into shared memory (sm_80 and newer), one instruction a function.
+#pragma once
+#include <cstdint>
+
+namespace dimoo::cuda::ptx {
+
+/// 16 bytes, both sides aligned; the bytes from `filled` (0 or 16) on are zero and not read.
+__device__ inline void cp_async(void* to, const void* from, int filled) {
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(filled) : "memory");
+}
+
+__device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+/// Until at most `kPending` groups of this thread are under way.
+template <int kPending>
+__device__ inline void cp_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+}
+
+}  // namespace dimoo::cuda::ptx

@@ -1,0 +1,22 @@
+// out (r, pitch) = x (r, cols) rounded to bf16 (nearest even), zeros behind the columns: operands of tensor core products. 6 bytes a value.
+#include "cuda/dequantize.h"
+#include "cuda/kernels.h"
+
+namespace dimoo::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+/// One block a row.
+__global__ void round_rows_kernel(const float* x, int64_t x_stride, int64_t cols, uint16_t* out, int64_t pitch) {
+  for (int64_t i = threadIdx.x; i < pitch; i += kThreads)
+    out[blockIdx.x * pitch + i] = i < cols ? bf16_bits(x[blockIdx.x * x_stride + i]) : uint16_t{0};
+}
+
+}  // namespace
+
+void round_rows(Stream& stream, Tensor x, uint16_t* out, int64_t pitch) {
+  stream.launch("round_rows", round_rows_kernel, blocks(x.rows, 1), kThreads, 0, x.f32(), x.stride, x.cols, out, pitch);
+}
+
+}  // namespace dimoo::cuda

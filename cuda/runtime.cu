@@ -1,0 +1,171 @@
+// Streams, pools and staging. A Buffer's way back knows nothing but its address, so a table remembers whose it is.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "cuda/runtime.h"
+
+namespace dimoo::cuda {
+namespace {
+
+/// Errors after which no call of this process' context succeeds any more.
+bool stays(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorAssert:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorUnknown: return true;
+    default: return false;
+  }
+}
+
+struct Owners {
+  std::mutex mutex;
+  std::map<void*, std::shared_ptr<Pool>> of;
+};
+/// Never destroyed: a buffer may be released while the process ends.
+Owners& owners() {
+  static auto* all = new Owners;
+  return *all;
+}
+
+void release(void* data, size_t bytes) {
+  std::shared_ptr<Pool> pool;
+  {
+    const std::lock_guard lock(owners().mutex);
+    const auto at = owners().of.find(data);
+    pool = std::move(at->second);
+    owners().of.erase(at);
+  }
+  pool->give(data, static_cast<int64_t>(bytes));
+}
+
+}  // namespace
+
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();
+  fail(stays(status) ? Code::device_lost : Code::internal, what, ": ", cudaGetErrorString(status));
+}
+
+Pool::Pool(int device) : device_(device) {
+  check(cudaSetDevice(device), "cudaSetDevice");
+  check(cudaDeviceGetDefaultMemPool(&pool_, device), "cudaDeviceGetDefaultMemPool");
+  uint64_t keep = UINT64_MAX;  // memory given back stays with this process until another allocation needs it
+  check(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep), "cudaMemPoolSetAttribute");
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+}
+
+Pool::~Pool() {
+  cudaSetDevice(device_);
+  cudaStreamSynchronize(stream_);
+  cudaMemPoolTrimTo(pool_, 0);
+  cudaStreamDestroy(stream_);
+}
+
+void* Pool::take(int64_t bytes) {
+  void* data = nullptr;
+  const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
+  cudaError_t status = cudaMallocAsync(&data, size, stream_);
+  if (status == cudaErrorMemoryAllocation) {  // pieces given back may be too small for this one: once more without them
+    cudaGetLastError();
+    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    cudaMemPoolTrimTo(pool_, 0);
+    status = cudaMallocAsync(&data, size, stream_);
+  }
+  if (status == cudaErrorMemoryAllocation || status == cudaErrorInvalidValue) {
+    cudaGetLastError();
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    throw Error(Code::device_out_of_memory, text("cuda:", device_, ": needs ", bytes, " bytes, has ", free), bytes,
+                static_cast<int64_t>(free));
+  }
+  check(status, "cudaMallocAsync");
+  used_ += bytes;
+  return data;
+}
+
+/// Errors are let go: after a lost device there is nothing to give back to.
+void Pool::give(void* data, int64_t bytes) noexcept {
+  used_ -= bytes;
+  cudaSetDevice(device_);
+  if (cudaFreeAsync(data, stream_) != cudaSuccess) cudaGetLastError();
+}
+
+int64_t Pool::idle() const {
+  uint64_t reserved = 0, taken = 0;
+  check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved), "cudaMemPoolGetAttribute");
+  check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &taken), "cudaMemPoolGetAttribute");
+  return static_cast<int64_t>(reserved - std::min(reserved, taken));
+}
+
+Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) {
+  void* data = pool->take(bytes);
+  const std::lock_guard lock(owners().mutex);
+  owners().of[data] = pool;
+  return Buffer(data, static_cast<size_t>(bytes), release);
+}
+
+Stream::Stream(int device) : pool_(std::make_shared<Pool>(device)), wait_each_(std::getenv("DIMOO_CUDA_SYNC") != nullptr) {
+  void* pinned = nullptr;
+  check(cudaMallocHost(&pinned, static_cast<size_t>(2 * kHalf)), "cudaMallocHost");
+  staging_ = static_cast<std::byte*>(pinned);
+  for (cudaEvent_t& event : free_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
+}
+
+Stream::~Stream() {
+  cudaSetDevice(pool_->device());
+  cudaStreamSynchronize(pool_->stream());
+  for (const cudaEvent_t event : free_) cudaEventDestroy(event);
+  cudaFreeHost(staging_);
+}
+
+void Stream::use() const { check(cudaSetDevice(pool_->device()), "cudaSetDevice"); }
+
+/// On to the other half, once the copies out of it are done.
+void Stream::turn() {
+  check(cudaEventRecord(free_[half_], pool_->stream()), "cudaEventRecord");
+  half_ ^= 1, filled_ = 0;
+  check(cudaEventSynchronize(free_[half_]), "cudaEventSynchronize");
+}
+
+void Stream::upload(void* to, const void* from, int64_t bytes) {
+  constexpr int64_t kAlignment = 16;
+  for (int64_t done = 0; done < bytes;) {
+    if (filled_ == kHalf) turn();
+    const int64_t piece = std::min(bytes - done, kHalf - filled_);
+    std::byte* at = staging_ + half_ * kHalf + filled_;
+    std::memcpy(at, static_cast<const std::byte*>(from) + done, static_cast<size_t>(piece));
+    check(cudaMemcpyAsync(static_cast<std::byte*>(to) + done, at, static_cast<size_t>(piece), cudaMemcpyHostToDevice, pool_->stream()),
+          "upload");
+    filled_ = std::min(kHalf, (filled_ + piece + kAlignment - 1) / kAlignment * kAlignment);
+    done += piece;
+  }
+}
+
+void Stream::download(void* to, const void* from, int64_t bytes) {
+  for (int64_t done = 0; done < bytes;) {
+    turn();
+    const int64_t piece = std::min(bytes - done, kHalf);
+    std::byte* at = staging_ + half_ * kHalf;
+    check(cudaMemcpyAsync(at, static_cast<const std::byte*>(from) + done, static_cast<size_t>(piece), cudaMemcpyDeviceToHost,
+                          pool_->stream()),
+          "download");
+    check(cudaStreamSynchronize(pool_->stream()), "download");
+    std::memcpy(static_cast<std::byte*>(to) + done, at, static_cast<size_t>(piece));
+    done += piece;
+  }
+}
+
+}  // namespace dimoo::cuda

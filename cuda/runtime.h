@@ -1,0 +1,104 @@
+// The CUDA runtime as the ops see it: one stream, its pool of memory, staging through pinned memory, and one way to launch a kernel.
+// Every status is checked; an error that the context does not survive becomes device/lost.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/tensor.h"
+
+namespace dimoo::cuda {
+
+/// Throws device/lost for errors that stay, internal otherwise; `what` names the call or kernel.
+void check(cudaError_t status, const char* what);
+
+/// Memory of one GPU in stream order. Shared by its buffers, so that they may outlive the device object.
+class Pool {
+ public:
+  explicit Pool(int device);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  void* take(int64_t bytes);
+  void give(void* data, int64_t bytes) noexcept;
+  int device() const { return device_; }
+  cudaStream_t stream() const { return stream_; }
+  int64_t used() const { return used_; }
+  /// Bytes given back that this process keeps for its next allocation.
+  int64_t idle() const;
+
+ private:
+  int device_;
+  cudaStream_t stream_ = nullptr;
+  cudaMemPool_t pool_ = nullptr;
+  std::atomic<int64_t> used_{0};
+};
+
+/// A Buffer of this pool.
+Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes);
+
+class Stream {
+ public:
+  explicit Stream(int device);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  const std::shared_ptr<Pool>& pool() const { return pool_; }
+  void set_cancel(const CancelToken* cancel) { cancel_ = cancel; }
+  void check_cancel() const {
+    if (cancel_) cancel_->check();
+  }
+  /// Makes this thread speak to this GPU.
+  void use() const;
+
+  Buffer scratch(int64_t bytes) { return allocate(pool_, bytes); }
+  /// Copies into pinned memory and goes on; `from` may change once this returns.
+  void upload(void* to, const void* from, int64_t bytes);
+  /// Waits for everything before it and for the copy.
+  void download(void* to, const void* from, int64_t bytes);
+  /// A host list on the device, until the buffer goes.
+  template <class T>
+  Buffer list(std::span<const T> values) {
+    Buffer buffer = scratch(static_cast<int64_t>(values.size_bytes()));
+    upload(buffer.data(), values.data(), static_cast<int64_t>(values.size_bytes()));
+    return buffer;
+  }
+
+  /// The one way to start a kernel: cancellation before it, its status after it, its name in the error.
+  template <class... Parameters, class... Arguments>
+  void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared, Arguments... arguments) {
+    check_cancel();
+    if (grid.x == 0 || grid.y == 0) return;
+    if (shared > kPlainShared)
+      check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(shared)),
+            name);
+    kernel<<<grid, static_cast<unsigned>(threads), static_cast<size_t>(shared), pool_->stream()>>>(static_cast<Parameters>(arguments)...);
+    check(cudaGetLastError(), name);
+    if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
+  }
+
+ private:
+  static constexpr int64_t kPlainShared = 48 << 10;  // more must be asked for
+  static constexpr int64_t kHalf = 8 << 20;          // bytes of each of two staging halves
+
+  void turn();
+
+  std::shared_ptr<Pool> pool_;
+  const CancelToken* cancel_ = nullptr;
+  std::byte* staging_ = nullptr;
+  cudaEvent_t free_[2] = {};
+  int half_ = 0;
+  int64_t filled_ = 0;
+  bool wait_each_ = false;
+};
+
+inline unsigned blocks(int64_t work, int64_t each) { return static_cast<unsigned>((work + each - 1) / each); }
+
+}  // namespace dimoo::cuda

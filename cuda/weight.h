@@ -1,0 +1,53 @@
+// A matrix bound to a GPU. It is uploaded once as stored (plain types with rows padded to 16 bytes); slices of a matrix that is already
+// there share its memory.
+#pragma once
+#include <map>
+#include <memory>
+
+#include "cuda/kernels.h"
+
+namespace dimoo::cuda {
+
+/// What the products with a matrix are made of.
+enum class Compute { f32, bf16 };
+
+class CudaWeight : public Weight {
+ public:
+  CudaWeight(Matrix matrix, Compute compute, int taps, std::shared_ptr<Buffer> memory)
+      : matrix_(matrix), compute_(compute), taps_(taps), memory_(std::move(memory)) {}
+  int64_t rows() const override { return matrix_.rows; }
+  int64_t cols() const override { return matrix_.cols; }
+  const Matrix& matrix() const { return matrix_; }
+  Compute compute() const { return compute_; }
+  int taps() const { return taps_; }  // 1 or 9 for convolutions
+
+ private:
+  Matrix matrix_;
+  Compute compute_;
+  int taps_;
+  std::shared_ptr<Buffer> memory_;
+};
+
+/// design.md, contract 4: F32 weights keep f32, all others compute in bf16 when fast.
+Compute compute_for(DType type, Precision precision);
+
+class WeightStore {
+ public:
+  explicit WeightStore(Stream& stream) : stream_(stream) {}
+  std::unique_ptr<Weight> matrix(const HostTensor& tensor, Precision precision);
+  /// (out, in, size, size) in f32 with taps outermost.
+  std::unique_ptr<Weight> kernel(const HostTensor& tensor, int64_t in, int64_t size);
+
+ private:
+  struct Uploaded {
+    HostTensor host;
+    int64_t pitch = 0;
+    std::weak_ptr<Buffer> memory;
+  };
+  std::shared_ptr<Buffer> upload(const HostTensor& tensor, int64_t pitch);
+
+  Stream& stream_;
+  std::map<const std::byte*, Uploaded> known_;  // by first byte; the source's mapping outlives its weights
+};
+
+}  // namespace dimoo::cuda

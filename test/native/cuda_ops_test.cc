@@ -1,0 +1,152 @@
+// A GPU against exact arithmetic over the shared case list, against the CPU on whole decodings, and contract 2 bit for bit. Says that it
+// skipped where no GPU can be used.
+#include <cstdio>
+
+#include "test/native/cases_products.h"
+#include "test/native/cases_rows.h"
+#include "test/native/cases_vq.h"
+#include "test/native/traces.h"
+
+using namespace cases;
+
+namespace {
+
+/// The first GPU; none: says why.
+std::unique_ptr<Device> gpu() {
+  std::string reason = "none listed";
+  for (const DeviceReport& report : inspect_devices()) {
+    if (report.id == "cpu") continue;
+    if (report.usable) return create_device(report.id, {});
+    reason = report.id + ": " + report.reason;
+  }
+  std::printf("# skipped: %s\n", reason.c_str());
+  return nullptr;
+}
+
+Compute compute_of(DType type, Precision precision) {
+  return precision == Precision::f32 || type == DType::f32 ? Compute::f32 : Compute::bf16;
+}
+
+void check_list(const std::vector<Case>& list) {
+  const auto device = gpu();
+  if (!device) return;
+  for (const Case& c : list) {
+    const Bound bound = c.bind(*device);
+    bound.run();
+    const std::vector<float> once = bound.output();
+    check_close(c.name, once, c.expected(compute_of(c.type, c.precision)));
+    if (c.name.starts_with("linear_add")) continue;  // adds once more
+    if (c.name.starts_with("rotary")) continue;      // turns once more
+    bound.run();
+    const std::vector<float> again = bound.output();
+    if (std::memcmp(once.data(), again.data(), once.size() * 4) != 0)
+      check::failed(__FILE__, __LINE__, c.name, ": other bits the second time");
+  }
+}
+
+/// Host rows on a device.
+struct OnDevice {
+  Buffer memory;
+  Tensor tensor;
+  OnDevice(Device& device, int64_t rows, int64_t cols, const float* values = nullptr) : memory(device.allocate(rows * cols * 4)) {
+    tensor = Tensor(static_cast<float*>(memory.data()), rows, cols);
+    if (values) device.upload(tensor, values);
+  }
+  std::vector<float> read(Device& device) const {
+    std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.cols));
+    device.download(out.data(), tensor);
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST(cuda_products) { check_list(product_cases()); }
+TEST(cuda_rows) { check_list(row_cases()); }
+TEST(cuda_vq) { check_list(vq_cases()); }
+
+TEST(cuda_rows_never_depend_on_their_mates) {
+  const auto device = gpu();
+  if (!device) return;
+  constexpr int64_t kRows = 8442, kN = 200, kK = 512;
+  const std::vector<float> x = random_values(kRows * kK, 51);
+  for (const Precision precision : {Precision::f32, Precision::fast})
+    for (const DType type : {DType::f32, DType::bf16, DType::q8_0, DType::q4_k}) {
+      const Matrix w(type, kN, kK, 52);
+      const auto weight = device->prepare(w.host(), precision);
+      const OnDevice in(*device, kRows, kK, x.data()), out(*device, kRows, kN);
+      device->linear(in.tensor, *weight, out.tensor);
+      const std::vector<float> whole = out.read(*device);
+      for (const int64_t rows : {1, 63, 64, 65, 127, 129, 4000})
+        for (const int64_t first : {int64_t{0}, int64_t{37}, kRows - rows}) {
+          const OnDevice part(*device, rows, kN);
+          device->linear(in.tensor.slice(first, rows), *weight, part.tensor);
+          const std::vector<float> some = part.read(*device);
+          CHECK(std::memcmp(some.data(), whole.data() + first * kN, some.size() * 4) == 0);
+        }
+    }
+}
+
+/// A fast product before makes attention fast: what it then gives lies near the exact result, and depends on no tile.
+TEST(cuda_fast_attention_is_near_and_depends_on_no_tile) {
+  const auto device = gpu();
+  if (!device) return;
+  const Matrix w(DType::bf16, 8, 8, 53);
+  const auto weight = device->prepare(w.host(), Precision::fast);
+  const std::vector<float> small = random_values(8, 54);
+  for (const int64_t hd : {32, 64, 96, 128}) {
+    constexpr int64_t kQueries = 700, kKeys = 1100;
+    constexpr int kHeads = 4, kKeyHeads = 2;
+    const auto q = random_values(kQueries * kHeads * hd, 55, 2), k = random_values(kKeys * kKeyHeads * hd, 56),
+               v = random_values(kKeys * kKeyHeads * hd, 57);
+    const OnDevice queries(*device, kQueries, kHeads * hd, q.data()), keys(*device, kKeys, kKeyHeads * hd, k.data()),
+        values(*device, kKeys, kKeyHeads * hd, v.data());
+    const auto attend = [&](int64_t first, int64_t count) {
+      const OnDevice out(*device, count, kHeads * hd);
+      const AttentionSpan span{0, count, keys.tensor, values.tensor};
+      device->attention(queries.tensor.slice(first, count), {&span, 1}, kHeads, kKeyHeads, out.tensor);
+      return out.read(*device);
+    };
+    const auto product = [&](Precision precision) {
+      const auto own = device->prepare(w.host(), precision);
+      const OnDevice x(*device, 1, 8, small.data()), out(*device, 1, 8);
+      device->linear(x.tensor, *own, out.tensor);
+    };
+    product(Precision::f32);
+    const std::vector<float> exact = attend(0, kQueries);
+    product(Precision::fast);
+    const std::vector<float> fast = attend(0, kQueries);
+    double error = 0, size = 0;
+    for (size_t i = 0; i < exact.size(); i++) error += std::pow(fast[i] - exact[i], 2), size += std::pow(exact[i], 2);
+    CHECK(std::sqrt(error / size) < 1e-2);  // two roundings of 2^-9 a factor
+    CHECK(error > 0);
+    for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {5, 63}, {100, 129}, {699, 1}}) {
+      const std::vector<float> some = attend(first, count);
+      CHECK(std::memcmp(some.data(), fast.data() + first * kHeads * hd, some.size() * 4) == 0);
+    }
+  }
+}
+
+TEST(cuda_follows_every_recorded_decoding) {
+  if (!gpu()) return;
+  const auto source = Source::open(golden::path("checkpoint"));
+  golden::Bound bound(*source, "", 1, Precision::f32, "cuda:0");
+  for (const char* name : {"t2i_cfg0", "t2i_cfg4", "t2i_temp1", "t2i_temp0p5_cfg0", "t2i_cfg4_mlcache", "mlcache", "i2i_depth_control",
+                           "i2i_edit_no_cfg", "i2i_ref_transfer", "paint_inpaint", "paint_outpaint_odd"})
+    traces::follow_picture(bound, name);
+  for (const char* name : {"mmu_script_1block", "mmu_clean_4blocks", "mmu_clean_cfg", "mmu_text_only", "mmu_temp"})
+    traces::follow_answer(bound, name);
+}
+
+TEST(cuda_shapes_that_disagree_are_refused) {
+  const auto device = gpu();
+  if (!device) return;
+  const Matrix w(DType::f32, 6, 4, 1);
+  const auto weight = device->prepare(w.host(), Precision::f32);
+  const OnDevice x(*device, 2, 5), out(*device, 2, 6);
+  CHECK_THROWS(device->linear(x.tensor, *weight, out.tensor), Code::internal, "linear: columns of x must be 4, got 5");
+  CHECK_THROWS(device->allocate(int64_t{1} << 50), Code::device_out_of_memory, "needs");
+  const int64_t before = device->memory().used;
+  { const Buffer buffer = device->allocate(1 << 20); }
+  CHECK_EQ(device->memory().used, before);
+}

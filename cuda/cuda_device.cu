@@ -44,7 +44,7 @@ Stream& CudaDevice::on() {
 std::vector<VariantReport> CudaDevice::variants() const {
   const std::vector<std::string> products{"mma", "f32"}, only{"f32"}, decisions{"cuda"};
   std::vector<VariantReport> reports{{"linear f32", "f32", only}, {"linear bf16", "mma", products}};
-  reports.push_back({"attention", queries_ == Compute::bf16 ? "mma" : "f32", products});
+  reports.push_back({"attention", products.front(), products});
   for (const char* op : {"norm", "rotary", "conv", "group_norm", "nearest"}) reports.push_back({op, "f32", only});
   reports.push_back({"unmask", "cuda", decisions});
   return reports;
@@ -104,7 +104,6 @@ Buffer CudaDevice::rounded(Tensor x) {
 }
 
 void CudaDevice::product(Tensor x, const CudaWeight& w, Epilogue epilogue, Tensor out) {
-  queries_ = w.compute();
   on();
   if (w.compute() == Compute::f32) return linear_f32(stream_, x, w.matrix(), epilogue, out);
   const Buffer operand = rounded(x);
@@ -148,7 +147,8 @@ void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int h
   expect(heads % kv_heads == 0, "attention", "heads modulo key/value heads", 0, heads % kv_heads);
   const int64_t hd = q.cols / heads;
   on();
-  if (queries_ == Compute::bf16 && attention_mma_fits(hd)) return attention_mma(stream_, q, spans, heads, kv_heads, out);
+  const bool fast = std::all_of(spans.begin(), spans.end(), [](const AttentionSpan& span) { return span.precision == Precision::fast; });
+  if (fast && attention_mma_fits(hd)) return attention_mma(stream_, q, spans, heads, kv_heads, out);
   if (hd > kMostHeadDim) fail(Code::model_unsupported, "attention: head dimension must be at most ", kMostHeadDim, ", got ", hd);
   attention_f32(stream_, q, spans, heads, kv_heads, out);
 }

@@ -55,8 +55,6 @@ class CudaDevice : public Device {
   std::string name_;
   Stream stream_;
   WeightStore weights_;
-  /// Attention computes as the products that made its queries did.
-  Compute queries_ = Compute::f32;
 };
 
 }  // namespace dimoo::cuda

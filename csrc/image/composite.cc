@@ -33,7 +33,8 @@ uint8_t blend(uint8_t original, uint8_t painted, double share) {
 
 std::vector<uint8_t> composite(std::span<const uint8_t> original, std::span<const uint8_t> painted, int64_t width, int64_t height,
                                std::span<const uint8_t> cells, int64_t rows, int64_t columns, int64_t feather) {
-  const bool sides = width > 0 && height > 0 && rows > 0 && columns > 0 && width <= 1 << 20 && height <= 1 << 20 && width % columns == 0 && height % rows == 0;
+  const bool sides = width > 0 && height > 0 && rows > 0 && columns > 0 && width <= 1 << 20 && height <= 1 << 20 && width % columns == 0 &&
+                     height % rows == 0;
   if (!sides || static_cast<int64_t>(original.size()) != width * height * 3 || painted.size() != original.size() ||
       static_cast<int64_t>(cells.size()) != rows * columns)
     fail(Code::image_invalid, "composite: expected two pictures of ", width, " x ", height, " and ", columns, " x ", rows, " cells, got ",

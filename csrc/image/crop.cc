@@ -13,8 +13,6 @@
 namespace dimoo {
 namespace {
 
-constexpr double kLargestAspect = 4;
-
 Pixels resized(const Pixels& picture, Size to, Filter filter) {
   return {resample(picture.data, 3, picture.size.width, picture.size.height, to.width, to.height, filter), to};
 }
@@ -26,10 +24,10 @@ int64_t draw(int64_t most, uint64_t seed, uint32_t position) {
 
 }  // namespace
 
-std::vector<Size> crop_sizes(int64_t patches, int64_t patch) {
+std::vector<Size> crop_sizes(int64_t patches, int64_t patch, double aspect) {
   std::vector<Size> sizes;
   for (int64_t wide = patches, high = 1; wide > 0;) {
-    if (static_cast<double>(std::max(wide, high)) / static_cast<double>(std::min(wide, high)) <= kLargestAspect)
+    if (static_cast<double>(std::max(wide, high)) / static_cast<double>(std::min(wide, high)) <= aspect)
       sizes.push_back({wide * patch, high * patch});
     (high + 1) * wide <= patches ? high++ : wide--;
   }

@@ -18,8 +18,9 @@ struct Pixels {
   Size size;
 };
 
-/// All shapes of up to `patches` patches of `patch` pixels a side whose sides differ by a factor of at most 4, in the original's order.
-std::vector<Size> crop_sizes(int64_t patches, int64_t patch);
+/// All shapes of up to `patches` patches of `patch` pixels a side whose sides differ by a factor of at most `aspect`, in the
+/// original's order.
+std::vector<Size> crop_sizes(int64_t patches, int64_t patch, double aspect = 4);
 /// The nearest in shape to `picture`; of equals the widest, then the highest.
 Size choose_crop(Size picture, const std::vector<Size>& sizes);
 

@@ -70,11 +70,12 @@ Napi::Value canny_job(const Napi::CallbackInfo& info) {
 // composite(original, painted, width, height, cells, rows, columns, feather)
 Napi::Value composite_job(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const int64_t width = whole(info[2]), height = whole(info[3]), rows = whole(info[5]), columns = whole(info[6]), feather = whole(info[7]);
-    return bytes_job(info.Env(), [=, original = copy_of(info[0], "original"), painted = copy_of(info[1], "painted"),
-                                  cells = copy_of(info[4], "cells")] {
-      return composite(original, painted, width, height, cells, rows, columns, feather);
-    });
+    const int64_t width = whole(info[2]), height = whole(info[3]), rows = whole(info[5]), columns = whole(info[6]),
+                  feather = whole(info[7]);
+    return bytes_job(
+        info.Env(), [=, original = copy_of(info[0], "original"), painted = copy_of(info[1], "painted"), cells = copy_of(info[4], "cells")] {
+          return composite(original, painted, width, height, cells, rows, columns, feather);
+        });
   });
 }
 

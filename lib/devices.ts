@@ -36,7 +36,7 @@ export const MEMORY_FIELDS = {
 } satisfies validate.Fields
 
 export const DEVICE_FIELD = validate.matching(/^(auto|cpu|cuda|cuda:\d+)$/, 'auto, cpu, cuda or cuda:N', {
-  help: 'what computes (default: the first usable GPU, else the CPU)',
+  help: 'what computes (default: the CPU; a GPU only by its name)',
   value: 'auto|cpu|cuda|cuda:N',
 })
 export const PRECISION_FIELD = validate.oneOf(['fast', 'f32'], {
@@ -67,7 +67,8 @@ export async function resolveDevice({ device, onDeviceUnavailable, warn }: Devic
   const reports = await runJob<DeviceReport[]>('devices', {})
   const wanted = reports.filter((report) => (device.includes(':') ? report.id === device : report.id.startsWith('cuda')))
   const found = wanted.find((report) => report.usable)
-  if (found) return found.id
+  // Its kernels have not run on a GPU yet: only who names the device gets it.
+  if (found) return device === 'auto' ? 'cpu' : found.id
   const [absent] = wanted
   const why = absent ? `${absent.reason ?? 'not usable'}${absent.name && ` (${absent.name})`}` : 'no-device'
   const message = `device '${device}': expected a usable GPU, got ${why}`

@@ -35,7 +35,7 @@ export interface SchedulerOptions {
 }
 
 export interface LoadOptions {
-  /** Default 'auto': the first usable GPU, else the CPU. */
+  /** Default 'auto': the CPU, until the CUDA device has been verified on a GPU; 'cuda' and 'cuda:N' ask for one by name. */
   readonly device?: Device
   /** When the device asked for is not usable. Default: 'warn' for 'auto' (and use the CPU), 'error' for a named device. */
   readonly onDeviceUnavailable?: 'error' | 'warn' | 'ignore'

@@ -27,7 +27,15 @@ test('the example runs and writes its picture', async () => {
   expect(readFileSync(path.join(folder, 'circle.png')).subarray(1, 4).toString()).toBe('PNG')
 })
 
-test('the commands run', async () => {
+test('the tasks run on its picture', async () => {
+  const [, code] = /<!-- tasks -->\n```js\n([\s\S]*?)```/.exec(readme)!
+  writeFileSync(path.join(folder, 'tasks.mjs'), code!)
+  const { stdout } = await exec(process.execPath, ['tasks.mjs'], { cwd: folder })
+  expect(stdout.trim().split('\n').at(-1)).toMatch(/^\w+ \d+$/)
+  expect(readFileSync(path.join(folder, 'again.png')).subarray(1, 4).toString()).toBe('PNG')
+})
+
+test('the commands run', { timeout: 120_000 }, async () => {
   const [, block] = /## Command line\n\n```sh\n([\s\S]*?)```/.exec(readme)!
   const lines = block!.trim().split('\n')
   expect(lines.length).toBeGreaterThan(3)

@@ -93,7 +93,7 @@ describe('options', () => {
 
 describe('devices', () => {
   test.each([
-    ['auto', [{ id: 'cpu', usable: true }, gpu], 'cuda:0'],
+    ['auto', [{ id: 'cpu', usable: true }, gpu], 'cpu'],
     [
       'auto',
       [

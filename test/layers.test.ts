@@ -40,7 +40,8 @@ function nativeViolations(file: string, text: string): string[] {
     }
     const target = header!.split('/')[0]!
     if (target === room || file === registry) continue
-    const seen = below[room]?.includes(target) && ((room !== 'cpu' && room !== 'cuda') || target !== 'source' || blockFormats.includes(header!))
+    const seen =
+      below[room]?.includes(target) && ((room !== 'cpu' && room !== 'cuda') || target !== 'source' || blockFormats.includes(header!))
     if (!seen) found.push(`${file}: "${header}"`)
   }
   if (/^\s*#\s*if.*(__CUDA|DIMOO_CUDA|DIMOO_WITH)/m.test(text) && room !== 'cuda' && file !== 'csrc/base/host_device.h')

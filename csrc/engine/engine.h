@@ -74,7 +74,7 @@ struct Entry {
   int64_t max_active = 0;  // runs of its model that are under way at once
   int64_t held = 0;        // bytes that reuse keeps while it is under way
   int64_t room = 0;        // bytes that all such runs may keep together
-  int64_t vq_maps = -1;  // bytes of the image tokenizer's maps (engine/plan.h)
+  int64_t vq_maps = -1;    // bytes of the image tokenizer's maps (engine/plan.h)
   Policy policy = Policy::fair;
   std::chrono::steady_clock::time_point ready_at{};  // not before, unless a pass is full
   std::string model, tenant;                         // names that rows are charged to; set by the engine

@@ -56,7 +56,8 @@ int64_t available_bytes(const Device& device, int64_t limit) {
 namespace {
 
 /// A picture's maps at once where there is room for them, in strips otherwise.
-void plan_vq(const Device& device, const Hyperparameters& hyper, const Source& source, const RunShape& shape, bool packs, MemoryPlan& plan) {
+void plan_vq(const Device& device, const Hyperparameters& hyper, const Source& source, const RunShape& shape, bool packs,
+             MemoryPlan& plan) {
   const int64_t packed = packs ? Vq::largest_panel_bytes(device, source) : 0;
   const auto maps = [&](int64_t budget) { return Vq::workspace_bytes(device, hyper.vq, shape.grid_rows, shape.grid_columns, budget); };
   plan.vq = packed + maps(-1);

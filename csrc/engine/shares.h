@@ -1,10 +1,10 @@
 // Who goes first (design.md, contract 6): higher priorities, then the model and, by its policy, the run or tenant that has had the
 // fewest rows so far. That is deficit round-robin with one row as the quantum. Pure bookkeeping, guarded by the engine's lock.
 #pragma once
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 
 namespace dimoo {
 
@@ -14,7 +14,9 @@ enum class Policy { fair, fifo, shortest };
 /// Smaller goes first.
 struct Rank {
   int64_t priority = 0, model = 0, policy = 0, turn = 0, arrival = 0;
-  auto operator<=>(const Rank&) const = default;
+  bool operator<(const Rank& other) const {
+    return std::tie(priority, model, policy, turn, arrival) < std::tie(other.priority, other.model, other.policy, other.turn, other.arrival);
+  }
 };
 
 /// Rows that each name has had. A name that comes (back) starts level with the least served one present.

@@ -15,7 +15,8 @@ enum class Policy { fair, fifo, shortest };
 struct Rank {
   int64_t priority = 0, model = 0, policy = 0, turn = 0, arrival = 0;
   bool operator<(const Rank& other) const {
-    return std::tie(priority, model, policy, turn, arrival) < std::tie(other.priority, other.model, other.policy, other.turn, other.arrival);
+    return std::tie(priority, model, policy, turn, arrival) <
+           std::tie(other.priority, other.model, other.policy, other.turn, other.arrival);
   }
 };
 

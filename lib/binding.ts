@@ -192,10 +192,19 @@ export interface Binding {
     filter: 'box' | 'bicubic' | 'lanczos',
   ): NativeJob<Uint8Array>
   /**
-   * The original's crop of RGB pixels to the best of its list of sizes for `patches` patches of 32 (golden README section 11).
-   * `offset`: 'centre', or the seed of a random one (stream `crop` of the counter, index 0: left, 1: top).
+   * The original's crop to the best of its list of sizes for `patches` patches of 32 (golden README section 11), as RGB pixels. Of RGB, or
+   * of RGBA, whose colours are weighted by alpha while resizing, before it is dropped. `offset`: 'centre', or the seed of a random one
+   * (stream `crop` of the counter, position 0: left, 1: top). `between`: pixels are mixed, or the nearest one is taken (palettes), or
+   * the greatest that is touched (masks).
    */
-  crop(pixels: Uint8Array, width: number, height: number, patches: number, offset: 'centre' | bigint): NativeJob<NativePixels>
+  crop(
+    pixels: Uint8Array,
+    width: number,
+    height: number,
+    patches: number,
+    offset: 'centre' | bigint,
+    between: 'mixture' | 'nearest' | 'greatest',
+  ): NativeJob<NativePixels>
   /** Edges of a picture as OpenCV's Canny draws them (3x3 Sobel, L1 norm) on grey of the RGB pixels; 0 or 255 per pixel. */
   canny(pixels: Uint8Array, width: number, height: number, low: number, high: number): NativeJob<Uint8Array>
   /**

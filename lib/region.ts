@@ -84,22 +84,29 @@ function touchRect(touched: Uint8Array, { left, top, width, height }: Rect, { ro
   }
 }
 
-// Any alpha below 255: what is more transparent than not is masked. Otherwise what is at least half as bright as white.
+/** Throws `image/invalid` for a mask that is not as large as its picture. */
+export function checkMaskSize({ width, height }: RawImage, size: Pixels): void {
+  if (width === size.width && height === size.height) return
+  const message = `mask: expected ${size.width} x ${size.height} pixels as the picture has, got ${width} x ${height}`
+  throw new DimooError('image/invalid', message)
+}
+
+/** Whether a pixel is masked. Any alpha below 255: what is more transparent than not. Otherwise what is at least half as bright as white. */
+export function isMasked({ data, channels }: RawImage, byAlpha: boolean): (pixel: number) => boolean {
+  if (byAlpha) return (pixel) => data[pixel * channels + 3]! < 128
+  return (pixel) => 299 * data[pixel * channels]! + 587 * data[pixel * channels + 1]! + 114 * data[pixel * channels + 2]! >= 128_000
+}
+
 function* touchMask(touched: Uint8Array, mask: RawImage, grid: Grid, size: Pixels): Generator<void, void> {
   checkRawImage(mask)
-  const { data, width, height, channels } = mask
-  if (width !== size.width || height !== size.height) {
-    const message = `mask: expected ${size.width} x ${size.height} pixels as the picture has, got ${width} x ${height}`
-    throw new DimooError('image/invalid', message)
-  }
-  const byAlpha = yield* isTransparent(mask)
-  const lit = (at: number): boolean =>
-    byAlpha ? data[at + 3]! < 128 : 299 * data[at]! + 587 * data[at + 1]! + 114 * data[at + 2]! >= 128_000
+  checkMaskSize(mask, size)
+  const { width, height } = mask
+  const masked = isMasked(mask, yield* isTransparent(mask))
   // Stretches of a line are rectangles one pixel high.
   for (let top = 0; top < height; top++) {
     for (let left = 0; left < width; left++) {
       const from = left
-      while (left < width && lit((top * width + left) * channels)) left++
+      while (left < width && masked(top * width + left)) left++
       if (left > from) touchRect(touched, { left: from, top, width: left - from, height: 1 }, grid, size)
     }
     yield

@@ -12,11 +12,18 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-/// RGB, tightly packed, row by row.
+/// RGB or RGBA, tightly packed, row by row.
 struct Pixels {
   std::vector<uint8_t> data;
   Size size;
+  int64_t channels = 3;
 };
+
+/// What a pixel of a resampled picture is: a mixture; of a picture with a palette the nearest pixel; of a mask the greatest that its
+/// area touches, so that a mask grows outwards and none of it is lost.
+enum class Between { mixture, nearest, greatest };
+/// request/invalid for another name.
+Between between_named(const std::string& name);
 
 /// All shapes of up to `patches` patches of `patch` pixels a side whose sides differ by a factor of at most `aspect`, in the
 /// original's order.
@@ -24,13 +31,10 @@ std::vector<Size> crop_sizes(int64_t patches, int64_t patch, double aspect = 4);
 /// The nearest in shape to `picture`; of equals the widest, then the highest.
 Size choose_crop(Size picture, const std::vector<Size>& sizes);
 
-/// Resampled so that it covers `to`: halved with BOX while it is at least twice as large, then BICUBIC. image/invalid for sizes that do
-/// not fit the bytes.
-Pixels cover(Pixels picture, Size to);
-/// A window of it. image/invalid where it does not lie within.
-Pixels cut(const Pixels& picture, Size to, int64_t left, int64_t top);
-/// Both. The window lies in the middle, or with a seed at the original's random offset: left and top uniform over what is left, by the
-/// counter's stream `crop`, positions 0 and 1.
-Pixels crop(Pixels picture, Size to, std::optional<uint64_t> seed);
+/// Halved with BOX while it is at least twice as large as `to`, then resampled with BICUBIC so that it covers `to`, then a window of
+/// that size, as RGB: in the middle, or with a seed at the original's random offset (left and top uniform over what is left, by the
+/// counter's stream `crop`, positions 0 and 1). Colours of RGBA are weighted by alpha in each resampling, and alpha is dropped from the
+/// end, as the original's understanding script does. Only the window is computed. image/invalid for sizes that do not fit the bytes.
+Pixels crop(Pixels picture, Size to, std::optional<uint64_t> seed, Between between = Between::mixture);
 
 }  // namespace dimoo

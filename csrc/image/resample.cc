@@ -41,11 +41,17 @@ struct Taps {
   std::vector<int32_t> weights;
 };
 
-std::vector<Taps> taps_for(int64_t in, int64_t out, Filter filter) {
+/// Of `count` outputs from `from`.
+std::vector<Taps> taps_for(int64_t in, int64_t out, Filter filter, int64_t from, int64_t count) {
   const double ratio = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(ratio, 1.0);
   const double support = radius_of(filter) * stretch;
-  std::vector<Taps> all(static_cast<size_t>(out));
-  for (int64_t o = 0; o < out; o++) {
+  std::vector<Taps> all(static_cast<size_t>(count));
+  for (int64_t o = from; o < from + count; o++) {
+    Taps& taps = all[static_cast<size_t>(o - from)];
+    if (in == out) {  // left alone
+      taps = {o, {1 << kBits}};
+      continue;
+    }
     const double centre = (static_cast<double>(o) + 0.5) * ratio;
     const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
     const int64_t last = std::min(in, static_cast<int64_t>(centre + support + 0.5));
@@ -55,7 +61,6 @@ std::vector<Taps> taps_for(int64_t in, int64_t out, Filter filter) {
       exact.push_back(weight_of(filter, (static_cast<double>(i) - centre + 0.5) / stretch));
       sum += exact.back();
     }
-    Taps& taps = all[static_cast<size_t>(o)];
     taps.first = first;
     for (const double w : exact) taps.weights.push_back(static_cast<int32_t>(std::round((sum != 0 ? w / sum : w) * (1 << kBits))));
   }
@@ -89,15 +94,28 @@ Filter filter_named(const std::string& name) {
 }
 
 std::vector<uint8_t> resample(std::span<const uint8_t> pixels, int64_t channels, int64_t width, int64_t height, int64_t to_width,
-                              int64_t to_height, Filter filter) {
-  constexpr int64_t kMost = 1 << 20;
+                              int64_t to_height, Filter filter, std::optional<Window> window) {
+  // A picture is bounded by its bytes; a target that is not cut out of has to be bounded too.
+  constexpr int64_t kMost = 1 << 20, kMostOfWindowed = int64_t{1} << 40;
   for (const int64_t side : {width, height, to_width, to_height})
-    if (side < 1 || side > kMost) fail(Code::image_invalid, "resize: sides must lie in 1..", kMost, ", got ", side);
-  if (channels < 1 || channels > 4 || static_cast<int64_t>(pixels.size()) != width * height * channels)
+    if (side < 1 || side > (window ? kMostOfWindowed : kMost))
+      fail(Code::image_invalid, "resize: sides must lie in 1..", kMost, ", got ", side);
+  if (channels < 1 || channels > 4 || static_cast<int64_t>(pixels.size()) / channels / width != height ||
+      static_cast<int64_t>(pixels.size()) != width * height * channels)
     fail(Code::image_invalid, "resize: expected ", width, " x ", height, " pixels of ", channels, " bytes, got ", pixels.size(), " bytes");
-  std::vector<uint8_t> picture(pixels.begin(), pixels.end());
-  if (to_width != width) picture = pass(picture, taps_for(width, to_width, filter), height, width, channels);
-  if (to_height != height) picture = pass(picture, taps_for(height, to_height, filter), 1, height, to_width * channels);
+  const Window w = window.value_or(Window{0, 0, to_width, to_height});
+  if (w.left < 0 || w.top < 0 || w.width < 1 || w.height < 1 || w.width > to_width - w.left || w.height > to_height - w.top)
+    fail(Code::image_invalid, "resize: expected a window within ", to_width, " x ", to_height, ", got ", w.width, " x ", w.height, " at ",
+         w.left, ", ", w.top);
+  std::vector<Taps> down = taps_for(height, to_height, filter, w.top, w.height);
+  // Lines that no output needs are not resampled.
+  const int64_t first = down.front().first, last = down.back().first + static_cast<int64_t>(down.back().weights.size());
+  for (Taps& taps : down) taps.first -= first;
+  const auto lines = pixels.subspan(static_cast<size_t>(first * width * channels), static_cast<size_t>((last - first) * width * channels));
+  std::vector<uint8_t> picture(lines.begin(), lines.end());
+  if (to_width != width || w.width != width)
+    picture = pass(picture, taps_for(width, to_width, filter, w.left, w.width), last - first, width, channels);
+  if (to_height != height || w.height != height) picture = pass(picture, down, 1, last - first, w.width * channels);
   return picture;
 }
 

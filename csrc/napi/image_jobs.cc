@@ -36,19 +36,21 @@ Napi::Value resize(const Napi::CallbackInfo& info) {
   });
 }
 
-// crop(pixels, width, height, patches, offset)
+// crop(pixels, width, height, patches, offset, between)
 Napi::Value crop_job(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Pixels picture{copy_of(info[0], "pixels"), {whole(info[1]), whole(info[2])}};
-    const int64_t patches = whole(info[3]);
     if (picture.size.width < 1 || picture.size.height < 1) fail(Code::image_invalid, "crop: expected a picture, got none");
+    picture.channels = static_cast<int64_t>(picture.data.size()) / picture.size.width / picture.size.height;
+    const Between between = between_named(info[5].ToString());
+    const int64_t patches = whole(info[3]);
     if (patches < 1 || patches > 1 << 16) fail(Code::request_invalid, "crop: patches must lie in 1..65536, got ", patches);
     std::optional<uint64_t> seed;
     bool lossless = true;
     if (info[4].IsBigInt()) seed = info[4].As<Napi::BigInt>().Uint64Value(&lossless);
     return start_job(info.Env(), info.Env().Undefined(), [=, picture = std::move(picture)](auto&, auto&) mutable {
       const Size to = choose_crop(picture.size, crop_sizes(patches, 32));
-      return [out = crop(std::move(picture), to, seed)](Napi::Env env) -> Napi::Value {
+      return [out = crop(std::move(picture), to, seed, between)](Napi::Env env) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         object.Set("pixels", typed_array<Napi::Uint8Array>(env, out.data));
         object.Set("width", static_cast<double>(out.size.width));

@@ -3,6 +3,7 @@ import { binding } from '../binding.js'
 import { DimooError } from '../errors.js'
 import { settle } from '../job.js'
 import type { RawImage } from './raw.js'
+import type { OriginalImage } from './read.js'
 
 /** Side of the patches that sizes are counted in. */
 const PATCH = 32
@@ -11,18 +12,22 @@ const NATIVE_SIDE = 16
 
 /**
  * RGB pixels whose sides are multiples of the grid. `area` A: the original's crop for (A / 32)^2 patches of 32, centred or at the random
- * offset of a seed. 'native': each side down to the next multiple of 16 and of `scale`, resized with Lanczos.
+ * offset of a seed; RGBA is weighted by alpha meanwhile, a palette's colours are not mixed, and with `between`
+ * 'greatest' a mask's pixels grow outwards. 'native': each side of RGB down to the next
+ * multiple of 16 and of `scale`, resized with Lanczos. A picture under that, or of no pixels, is `image/invalid`.
  */
 export async function prepareArea(
-  image: RawImage,
+  image: RawImage | OriginalImage,
   area: number | 'native',
   scale: number,
   offset: 'centre' | bigint,
   signal?: AbortSignal,
+  between: 'mixture' | 'nearest' | 'greatest' = 'palette' in image && image.palette ? 'nearest' : 'mixture',
 ): Promise<RawImage> {
   const { data, width, height } = image
   if (area !== 'native') {
-    const { pixels, ...size } = await settle(() => binding().crop(data, width, height, (area / PATCH) ** 2, offset), signal)
+    const patches = (area / PATCH) ** 2
+    const { pixels, ...size } = await settle(() => binding().crop(data, width, height, patches, offset, between), signal)
     return { data: pixels, width: size.width, height: size.height, channels: 3 }
   }
   const side = scale % NATIVE_SIDE === 0 ? scale : NATIVE_SIDE * (scale / gcd(scale, NATIVE_SIDE))

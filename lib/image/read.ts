@@ -29,6 +29,30 @@ export async function readImage(input: ImageInput): Promise<RawImage & { readonl
   return { data, width, height, channels: 3 }
 }
 
+/** Pixels as the original's scripts see them. */
+export interface OriginalImage extends RawImage {
+  /** They are a palette's colours, between which nothing lies. */
+  readonly palette: boolean
+}
+
+/**
+ * Pixels without EXIF rotation. 'rgb': alpha is dropped, not composed, as the original's editing script does; 'own': RGBA where the file
+ * has alpha but no palette, as its understanding script keeps them until they are tokenised. Throws as `readImage` does.
+ */
+export async function readOriginal(input: ImageInput, mode: 'rgb' | 'own'): Promise<OriginalImage> {
+  if (isRawImage(input)) {
+    checkSize(input)
+    if (input.channels === 3 || mode === 'own') return { ...input, palette: false }
+  }
+  const pipeline = await opened(input)
+  const { isPalette, hasAlpha } = await pipeline.metadata().catch(unreadable)
+  const palette = mode === 'own' && isPalette
+  const alpha = mode === 'own' && hasAlpha && !palette
+  const own = pipeline.toColourspace('srgb')
+  const { data, width, height } = await pixels(alpha ? own.ensureAlpha() : own.removeAlpha())
+  return { data, width, height, channels: alpha ? 4 : 3, palette }
+}
+
 /** RGBA pixels of any input, or its RGB where it is raw: a mask may be told by its alpha. Throws as `readImage` does. */
 export async function readMask(input: ImageInput): Promise<RawImage> {
   if (isRawImage(input)) {

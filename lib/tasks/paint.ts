@@ -5,10 +5,10 @@ import { invalid } from '../errors.js'
 import { prepareArea } from '../image/prepare.js'
 import type { RawImage } from '../image/raw.js'
 import { isRawImage } from '../image/raw.js'
-import { readImage, readMask } from '../image/read.js'
+import { readMask, type ImageInput } from '../image/read.js'
 import { textBranches, type CodedImage } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
-import { checkRects, hasAlpha, ratioCells, regionCellsSlowly } from '../region.js'
+import { checkMaskSize, checkRects, hasAlpha, isMasked, ratioCells, regionCellsSlowly } from '../region.js'
 import type { ResolvedImage } from '../requests/image.js'
 import {
   isGenerated,
@@ -24,7 +24,7 @@ import type { GeneratedImage } from '../result.js'
 import type { RunOptions } from '../run-options.js'
 import type { ImagePlan, TaskModel } from './context.js'
 import { imagePlan } from './image-plan.js'
-import { checkCells, cropOf, encode } from './pictures.js'
+import { checkCells, cropOf, encode, readGiven } from './pictures.js'
 import { promptIds } from './prompt-ids.js'
 
 /** A given picture: as it came, at its size on the grid, and its codes. */
@@ -97,13 +97,8 @@ async function canvasOf(
   return maskedBy('inpaint: mask', given, mask, crop, signal)
 }
 
-async function givenCodes(
-  input: Parameters<typeof readImage>[0],
-  { imageArea, seed }: ResolvedImage,
-  model: TaskModel,
-  signal: AbortSignal,
-): Promise<Given> {
-  const image = await readImage(input)
+async function givenCodes(input: ImageInput, { imageArea, seed }: ResolvedImage, model: TaskModel, signal: AbortSignal): Promise<Given> {
+  const image = await readGiven(input, model)
   signal.throwIfAborted()
   const { area, offset } = cropOf(imageArea!, seed, model)
   const pixels = checkCells(await prepareArea(image, area, model.info.scale, offset, signal), model)
@@ -139,20 +134,15 @@ async function maskedBy(
   return { rows, columns, cells, pixels: () => pixels }
 }
 
-// A mask as RGB pixels, white where masked, so that it can be cropped as its picture was.
+// A mask as RGB pixels, white where masked and black elsewhere, so that it can be cropped as its picture was.
 async function drawn(where: string, region: Rect | readonly Rect[] | RawImage, { width, height }: Given['size']): Promise<RawImage> {
   const data = new Uint8Array(width * height * 3)
   if (isRawImage(region)) {
-    if (region.width !== width || region.height !== height) {
-      throw invalid(`${where}: expected ${width} x ${height} pixels as the picture has, got ${region.width} x ${region.height}`)
-    }
-    const { channels } = region
-    const byAlpha = await hasAlpha(region)
+    checkMaskSize(region, { width, height })
+    const masked = isMasked(region, await hasAlpha(region))
     for (let pixel = 0; pixel < width * height; pixel++) {
       if (pixel % width === 0) await breathe()
-      const at = pixel * channels
-      if (byAlpha) data.fill(region.data[at + 3]! < 128 ? 255 : 0, pixel * 3, pixel * 3 + 3)
-      else for (let c = 0; c < 3; c++) data[pixel * 3 + c] = region.data[at + c]!
+      if (masked(pixel)) data.fill(255, pixel * 3, pixel * 3 + 3)
     }
   } else {
     const rects = Array.isArray(region) ? (region as readonly Rect[]) : [region as Rect]
@@ -166,7 +156,7 @@ async function drawn(where: string, region: Rect | readonly Rect[] | RawImage, {
 
 function cropAlike(pixels: RawImage, { imageArea, seed }: ResolvedImage, model: TaskModel, signal: AbortSignal): Promise<RawImage> {
   const { area, offset } = cropOf(imageArea!, seed, model)
-  return prepareArea(pixels, area, model.info.scale, offset, signal)
+  return prepareArea(pixels, area, model.info.scale, offset, signal, 'greatest')
 }
 
 function byRatio(given: Given, ratio: Ratio, side: 'inside' | 'outside', model: TaskModel): Canvas {

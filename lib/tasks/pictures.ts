@@ -5,7 +5,7 @@ import { breathe } from '../breathe.js'
 import { DimooError } from '../errors.js'
 import { prepareArea } from '../image/prepare.js'
 import type { RawImage } from '../image/raw.js'
-import { readImage, type ImageInput } from '../image/read.js'
+import { readImage, readOriginal, type ImageInput } from '../image/read.js'
 import { settle } from '../job.js'
 import type { CodedImage } from '../prompt/layout.js'
 import { MAX_CELLS } from '../requests/size.js'
@@ -22,9 +22,24 @@ export function cropOf(area: number | 'native', seed: bigint, { compat }: TaskMo
   return { area, offset: compat === 'reference' ? seed : 'centre' }
 }
 
-/** Reads a picture and brings it to size. */
-export async function givenPicture(input: ImageInput, crop: Crop, model: TaskModel, signal: AbortSignal): Promise<RawImage> {
-  const image = await readImage(input)
+/** RGB pixels of a picture; with `compat: 'reference'` as the original's editing script sees them. */
+export function readGiven(input: ImageInput, { compat }: TaskModel): Promise<RawImage> {
+  return compat === 'reference' ? readOriginal(input, 'rgb') : readImage(input)
+}
+
+/**
+ * Reads a picture and brings it to size. With `compat: 'reference'` one in a question is cropped in its own mode, as in the original;
+ * one that is not cropped is RGB there too.
+ */
+export async function givenPicture(
+  input: ImageInput,
+  crop: Crop,
+  model: TaskModel,
+  signal: AbortSignal,
+  use: 'edit' | 'question' = 'edit',
+): Promise<RawImage> {
+  const own = model.compat === 'reference' && use === 'question' && crop.area !== 'native'
+  const image = await (own ? readOriginal(input, 'own') : readGiven(input, model))
   signal.throwIfAborted()
   return checkCells(await prepareArea(image, crop.area, model.info.scale, crop.offset, signal), model)
 }

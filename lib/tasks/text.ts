@@ -38,7 +38,7 @@ async function planQuestion(
   const images: Int32Array[] = []
   // One after the other: the pictures of a request may be many and large.
   for (const input of request.images) {
-    const image = await givenPicture(input, crop, model, signal)
+    const image = await givenPicture(input, crop, model, signal, 'question')
     images.push(lay(await encode(image, model, signal), model.info))
   }
   return textPlan('understand', prompt, images, resolved, options, model)

@@ -5,6 +5,8 @@ import path from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { binding } from '../../lib/binding.js'
+import { prepareArea } from '../../lib/image/prepare.js'
+import { readImage, readOriginal } from '../../lib/image/read.js'
 import { golden } from './native.js'
 
 type Sides = readonly [width: number, height: number]
@@ -53,8 +55,13 @@ async function expectPicture(got: Rgb, file: string): Promise<void> {
   expect(Buffer.compare(got.data, data)).toBe(0)
 }
 
-async function crop({ data, width, height }: Rgb, patches: number, offset: 'centre' | bigint = 'centre'): Promise<Rgb> {
-  const { pixels, ...size } = await binding().crop(data, width, height, patches, offset).promise
+async function crop(
+  { data, width, height }: Rgb,
+  patches: number,
+  offset: 'centre' | bigint = 'centre',
+  between: 'mixture' | 'nearest' = 'mixture',
+): Promise<Rgb> {
+  const { pixels, ...size } = await binding().crop(data, width, height, patches, offset, between).promise
   return { data: pixels, ...size }
 }
 
@@ -108,6 +115,33 @@ describe("the original's crops", () => {
 describe('pictures that are no RGB', () => {
   test.each(recorded.modes)('$mode becomes RGB first', async ({ input, num_patches: patches, rgb_then_crop: output }) => {
     await expectPicture(await crop(await rgb(input), patches), output)
+  })
+})
+
+describe("compat: 'reference'", () => {
+  test.each(recorded.modes)('$mode is cropped in its own mode, or as RGB without its alpha', async (one) => {
+    const own = await readOriginal(path.join(golden, one.input), 'own')
+    expect([own.channels, own.palette]).toEqual([one.mode.endsWith('A') ? 4 : 3, one.mode === 'P'])
+    await expectPicture(await crop(own, one.num_patches, 'centre', own.palette ? 'nearest' : 'mixture'), one.crop_then_rgb)
+    const first = await readOriginal(path.join(golden, one.input), 'rgb')
+    await expectPicture(await crop(first, one.num_patches), one.rgb_then_crop)
+  })
+
+  test.each(['P', 'RGBA'])('%s comes to the same through its area', async (mode) => {
+    const picture = await readOriginal(path.join(golden, `image_pre/mode_${mode}.png`), 'own')
+    const between = mode === 'P' ? 'nearest' : 'mixture'
+    const { data, channels } = await prepareArea(picture, 96, 16, 'centre')
+    expect(channels).toBe(3)
+    expect(Buffer.compare(data, (await crop(picture, 9, 'centre', between)).data)).toBe(0)
+  })
+
+  test('a rotated JPEG stays as it lies', async () => {
+    const jpeg = await sharp({ create: { width: 6, height: 2, channels: 3, background: 'red' } })
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer()
+    expect(await readOriginal(jpeg, 'rgb')).toMatchObject({ width: 6, height: 2, channels: 3, palette: false })
+    expect(await readImage(jpeg)).toMatchObject({ width: 2, height: 6 })
   })
 })
 

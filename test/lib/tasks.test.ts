@@ -147,6 +147,14 @@ describe('pictures of which a part is given', () => {
     expect(run!.cells.filter((cell) => cell === -1)).toHaveLength(1)
   })
 
+  test('a mask of another size is refused with a crop too', async () => {
+    const mask = { data: new Uint8Array(12), width: 2, height: 2, channels: 3 as const }
+    await expect(model.inpaint({ image: cells(8, 8), prompt, mask, imageArea: 32 }).result()).rejects.toMatchObject({
+      code: 'image/invalid',
+      message: expect.stringMatching(/mask: expected 64 x 64 pixels as the picture has, got 2 x 2/) as unknown,
+    })
+  })
+
   test.each<[object, string, RegExp]>([
     [{ mask: { left: 0, top: 0, width: 33, height: 1 } }, 'request/invalid', /region must lie inside 32 x 16 pixels, got 33 x 1 at 0, 0/],
     [

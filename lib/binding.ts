@@ -72,6 +72,8 @@ export interface NativeImageRequest extends NativeRequestBase {
   readonly cells: Int32Array
   /** Cells that stay masked after each step, as a share of the masked cells at the start; `cosine` is computed in C++. */
   readonly schedule: 'cosine' | 'linear' | Float32Array
+  /** false: only the codes are wanted, `images` have no pixels. Absent: true. */
+  readonly pixels?: boolean
   /** Test hook: recorded uniforms in place of Philox, per step: (masked, codebook) and (masked). */
   readonly noise?: readonly { readonly sample: Float32Array; readonly cut: Float32Array }[]
 }

@@ -16,9 +16,10 @@ export interface Defaults {
   readonly text?: Partial<Record<keyof typeof TEXT_DEFAULTS, number>>
   /**
    * How `bestOf` asks about a picture; `{prompt}` stands for the prompt. Without `answer` the question is one of yes or no; with it, the
-   * score is how likely the model finds that answer.
+   * score is how likely the model finds that answer. `by: 'redraw'`: nothing is asked, but the share of hidden cells counted that the model
+   * draws again as they were.
    */
-  readonly judge?: { readonly question?: string; readonly answer?: string }
+  readonly judge?: { readonly by?: 'redraw'; readonly question?: string; readonly answer?: string }
 }
 
 export interface ModelInfo {

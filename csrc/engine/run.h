@@ -34,6 +34,7 @@ struct RunRequest {
   std::vector<uint64_t> seeds;  // one picture each; one for an answer
   float temperature = 0;
   ReusePolicy reuse;
+  bool pixels = true;          // pictures are decoded at the end; otherwise only their codes are wanted
   std::vector<int32_t> probe;  // ids whose probabilities at the answer's first token are the result
   int64_t priority = 0;        // larger goes first
   std::string tenant;          // key of fair sharing

@@ -80,6 +80,7 @@ void Engine::finish_decoded(std::unique_lock<std::mutex>& lock, size_t index) {
     const int64_t scale = weights->hyper.vq.scale();
     DecodedPicture picture;
     picture.tokens = run->desks()[static_cast<size_t>(run->next_picture())].canvas->cells();
+    if (!run->request().pixels) return run->record_picture(std::move(picture), 0);
     picture.width = layout.columns * scale;
     picture.height = layout.rows * scale;
     picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * 3));

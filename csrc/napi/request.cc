@@ -100,6 +100,7 @@ RunRequest parse_request(const Napi::Object& object, const Hyperparameters& hype
   request.temperature = static_cast<float>(number_field(object, "temperature"));
   request.reuse = parse_reuse(object, picture);
   if (!picture && !object.Get("probe").IsUndefined()) request.probe = ints_of(object.Get("probe"), "probe");
+  if (picture && !object.Get("pixels").IsUndefined()) request.pixels = object.Get("pixels").ToBoolean();
   request.priority = int_field(object, "priority");
   request.tenant = string_field(object, "tenant");
   request.delivery = choose<Delivery>(object, "delivery", {{"latest", Delivery::latest}, {"all", Delivery::all}, {"none", Delivery::none}});

@@ -7,6 +7,7 @@ import { compose } from './compose.js'
 import type { ImagePlan, TaskModel, TextPlan } from './context.js'
 import { judge, type Judgement } from './judge.js'
 import { mapMaybe } from './prompt-ids.js'
+import { judgeByRedrawing } from './redraw.js'
 
 export function finishImages(plan: ImagePlan, ending: Ending, model: TaskModel): ImageResult | Promise<ImageResult> {
   return plan.judged || plan.composite ? finishSlowly(plan, ending, model) : assemble(plan, ending, chosenFirst(plan), undefined)
@@ -15,7 +16,11 @@ export function finishImages(plan: ImagePlan, ending: Ending, model: TaskModel):
 async function finishSlowly(plan: ImagePlan, ending: Ending, model: TaskModel): Promise<ImageResult> {
   const { rows, columns, priority, tenant } = plan.request
   const images = ending.outcome.images.map(({ tokens }) => ({ rows, columns, codes: tokens }))
-  const judged = plan.judged ? await judge(images, plan.parameters.prompt, model, { priority, tenant }, ending.signal) : undefined
+  const ask = (): Promise<Judgement> =>
+    model.info.defaults.judge?.by === 'redraw'
+      ? judgeByRedrawing(images, plan.request, model, ending.signal)
+      : judge(images, plan.parameters.prompt, model, { priority, tenant }, ending.signal)
+  const judged = plan.judged ? await ask() : undefined
   const chosen = judged ? best(judged.scores, plan.n) : chosenFirst(plan)
   const composed = plan.composite
     ? await Promise.all(chosen.map((i) => compose(plan, ending.outcome.images[i]!, plan.composite!, ending.signal)))

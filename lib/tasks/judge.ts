@@ -1,6 +1,7 @@
 // Best of n: the model itself says of every candidate whether it shows what was asked for, by single passes without decoding; candidates
 // are shown as their codes. Either a question, scored P(yes) / (P(yes) + P(no)) at the first token of its answer; or, where the checkpoint
-// names an answer (small models describe better than they affirm), the geometric mean of the probabilities of that answer's tokens.
+// names an answer (small models describe better than they affirm), the geometric mean of the probabilities of that answer's tokens; or,
+// where the checkpoint says so, by redrawing (redraw.ts).
 import type { NativeOutcome, NativeTextRequest } from '../binding.js'
 import { outcomeOf } from '../native-run.js'
 import { answerBranches, imageTokens, type CodedImage } from '../prompt/layout.js'
@@ -14,7 +15,7 @@ const YES = ['yes', 'Yes', ' yes', ' Yes']
 const NO = ['no', 'No', ' no', ' No']
 
 /** Passes that are asked for at a time. */
-const TOGETHER = 8
+export const TOGETHER = 8
 
 export interface Judgement {
   /** One per candidate, 0 to 1. */

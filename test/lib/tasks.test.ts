@@ -346,6 +346,29 @@ describe('best of n', () => {
     await asking.close()
   })
 
+  test('by redrawing: each half of the cells is hidden once a split, in one step without guidance; the share that comes back is the score', async () => {
+    behaviour.info = { defaults: { judge: { by: 'redraw' } } }
+    const judging = await loadModel(undefined, { device: 'cpu' })
+    const result = await judging.generate({ prompt: 'x', steps: 1, n: 2, bestOf: 2, guidance: 3 }).result()
+    const [drawn, ...probes] = imageRuns()
+    expect(textRuns()).toHaveLength(0)
+    expect(probes).toHaveLength(2 * 4)
+    const hidden = (i: number): number[] => [...probes[i]!.cells.keys()].filter((cell) => probes[i]!.cells[cell] === -1)
+    for (let split = 0; split < 8; split += 2) {
+      const cells = [...hidden(split), ...hidden(split + 1)].sort((a, b) => a - b)
+      expect(cells).toEqual([...drawn!.cells.keys()])
+      expect(Math.abs(hidden(split).length - hidden(split + 1).length)).toBeLessThanOrEqual(1)
+    }
+    expect(hidden(0)).not.toEqual(hidden(2))
+    expect(hidden(0)).toEqual(hidden(4))
+    expect(probes[0]).toMatchObject({ steps: 1, temperature: 0, guidance: [], pixels: false, delivery: 'none' })
+    expect(probes[0]!.prefixes).toEqual(drawn!.prefixes.slice(0, 1))
+    // The fake draws every picture alike, so each comes back whole.
+    expect(result.images.map(({ score }) => score)).toEqual([1, 1])
+    expect(result.usage.forwardPasses).toBe(1 + 8)
+    await judging.close()
+  })
+
   test('an abort while judging rejects with its reason', async () => {
     const run = model.generate({ prompt: 'x', steps: 2, bestOf: 2 })
     const result = run.result()

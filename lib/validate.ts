@@ -12,10 +12,12 @@ export interface Field<T = unknown> {
   readonly value?: string
   /** How the command line's text becomes the value. */
   readonly parse?: (text: string) => unknown
-  /** The value that the flag stands for when nothing follows it (`--cache`). */
+  /** What the flag stands for when nothing follows it (`--cache`); without `value` nothing can (`--composite`). */
   readonly bare?: unknown
   /** An array: the flag may be given several times. */
   readonly many?: boolean
+  /** What a flag that is given again makes of both values (`--region` twice); without it the last one counts. */
+  readonly join?: (before: unknown, next: unknown) => unknown
   /** An object of further options, flattened to `--name-sub`. */
   readonly fields?: Fields
   /** Which values are such an object; default all. `check` is asked in any case. */
@@ -99,8 +101,8 @@ export function signal(): Field<AbortSignal> {
 }
 
 /** An object of further options; its own are checked by `checkOptions`. */
-export function group(fields: Fields): Field {
-  return { ...rule('an object', () => true, {}), fields }
+export function group(fields: Fields, words: Pick<Field, 'help' | 'bare'> = {}): Field {
+  return { ...rule('an object', isObject, words), fields, ...(words.bare !== undefined && { bare: words.bare }) }
 }
 
 /** One value, or an object of further options. */

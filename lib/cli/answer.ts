@@ -4,6 +4,7 @@ import type { TextResult } from '../result.js'
 import type { Run } from '../run-options.js'
 import type { TextStep } from '../text-step.js'
 import { printable, writeJson, type Context } from './context.js'
+import { advance, charWidth } from './width.js'
 
 /** Shows a run to its end and returns its result. */
 export async function answer(run: Run<TextStep, TextResult>, context: Context, json: boolean): Promise<TextResult> {
@@ -13,9 +14,10 @@ export async function answer(run: Run<TextStep, TextResult>, context: Context, j
     for await (const { settled, text } of run) screen.show(settled, text)
     const result = await run.result()
     screen.end(result.text)
+    if (result.text.trim() === '') context.stderr.write('dimoo: the answer is empty\n')
     return result
   } catch (error) {
-    screen.end('')
+    screen.stop()
     throw error
   }
 }
@@ -36,13 +38,26 @@ class Plain {
 
   show(settled: string, text?: string): void
   show(settled: string): void {
-    this.out.write(clean(settled.slice(this.written.length)))
-    this.written = settled
+    this.add(settled)
   }
 
+  /** The whole answer, which may go on after the last step. */
   end(text: string): void {
-    if (text.length > this.written.length) this.show(text)
+    this.add(text)
     this.out.write('\n')
+  }
+
+  /** No answer will come: what is there stays, as a line. */
+  stop(): void {
+    if (this.written !== '') this.out.write('\n')
+  }
+
+  /** Writes what is new in a text that only grows; returns it. */
+  protected add(text: string): string {
+    const more = clean(text.slice(this.written.length))
+    if (more !== '') this.out.write(more)
+    if (text.length > this.written.length) this.written = text
+    return more
   }
 }
 
@@ -64,21 +79,22 @@ class Terminal extends Plain {
   }
 
   override show(settled: string, text = settled): void {
-    const more = clean(settled.slice(this.written.length))
     this.#restore()
-    this.out.write(more)
-    this.written = settled
-    const lines = more.split('\n')
-    this.#column = ((lines.length > 1 ? 0 : this.#column) + width(lines.at(-1)!)) % this.columns
-    const rest = fitting(clean(text.slice(settled.length)).replaceAll('\n', ' '), this.columns - this.#column - 1)
+    this.#column = advance(this.#column, this.add(settled), this.columns)
+    const rest = fitting(clean(text.slice(settled.length)).replace(/[\n\t]/g, ' '), this.columns - this.#column - 1)
+    if (rest === '') return
     this.out.write(`${SAVE}${DIM}${rest}${PLAIN}`)
     this.#saved = true
   }
 
   override end(text: string): void {
     this.#restore()
-    if (text.length > this.written.length) this.out.write(clean(text.slice(this.written.length)))
-    this.out.write('\n')
+    super.end(text)
+  }
+
+  override stop(): void {
+    this.#restore()
+    super.stop()
   }
 
   #restore(): void {
@@ -95,15 +111,10 @@ function clean(text: string): string {
     .join('')
 }
 
-// Columns of a terminal: characters of East Asian scripts and emoji take two.
-function width(text: string): number {
-  return Array.from(text).reduce((sum, char) => sum + (char.codePointAt(0)! >= 0x1100 && !/[\u2000-\u2bff]/.test(char) ? 2 : 1), 0)
-}
-
 /** As much of a text's beginning as `columns` hold. */
 function fitting(text: string, columns: number): string {
+  const chars = Array.from(text)
   let used = 0
-  return Array.from(text)
-    .filter((char) => (used += width(char)) <= columns)
-    .join('')
+  const end = chars.findIndex((char) => (used += charWidth(char)) > columns)
+  return chars.slice(0, end < 0 ? chars.length : end).join('')
 }

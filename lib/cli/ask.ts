@@ -1,9 +1,9 @@
 // `dimoo ask`: a question about pictures. The answer's settled text streams to stdout; a terminal sees the rest dimmed behind it.
 import { Command } from 'commander'
-import { checkRequest, REQUEST_FIELDS, type TaskRequests } from '../requests/index.js'
+import { checkRequest, REQUEST_FIELDS, REQUIRED_FIELDS, type TaskRequests } from '../requests/index.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'
-import { addFlags, readFlags } from './flags.js'
+import { addFlags, checkGiven, readFlags } from './flags.js'
 import { addModelFlags, withModel, type ModelFlags } from './model.js'
 import { makeReporter, silentLoading } from './progress.js'
 
@@ -24,6 +24,7 @@ export function command(context: Context): Command {
 
 async function ask(prompt: string, flags: ModelFlags, context: Context): Promise<void> {
   const request = { ...readFlags<object>({ ...flags }, REQUEST_FIELDS.understand), prompt } as TaskRequests['understand']
+  checkGiven('ask', request, REQUEST_FIELDS.understand, REQUIRED_FIELDS.understand)
   checkRequest('understand', request)
   const json = flags.json ?? false
   const reporter = json ? makeReporter(context, true) : silentLoading

@@ -1,9 +1,11 @@
 // What every command gets: where to write, and the signal that Ctrl-C aborts. A second Ctrl-C ends the process at once.
-import type { WriteStream } from 'node:tty'
+import type { ReadStream, WriteStream } from 'node:tty'
 
 export const INTERRUPTED = 130
 
 export interface Context {
+  /** Messages of `chat`. */
+  readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY'>>
   /** Results and `--json` events. */
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>
   /** Progress, pictures, errors. */
@@ -27,7 +29,15 @@ export function processContext(): Context {
       if (error.code !== 'EPIPE') throw error
     })
   }
-  return { stdout: process.stdout, stderr: process.stderr, signal: controller.signal }
+  return {
+    // Opened only by a command that reads it.
+    get stdin() {
+      return process.stdin
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: controller.signal,
+  }
 }
 
 /** One JSON object on one line; 64-bit integers as text. */

@@ -1,7 +1,7 @@
 // Flags from the tables of options: `onDeviceUnavailable` is `--on-device-unavailable`, `memory.panelBytes` is
 // `--memory-panel-bytes`. A field without help (functions, signals) is no flag. Values are checked where the API checks them.
 import type { Command } from 'commander'
-import { invalid } from '../errors.js'
+import { DimooError, invalid } from '../errors.js'
 import type { Field, Fields } from '../validate.js'
 
 interface Flag {
@@ -28,28 +28,71 @@ export function flagName({ path, field }: Flag): string {
   return field.many ? name.replace(/s$/, '') : name
 }
 
+/** A flag as `--help` shows it: `--steps <n>`, `--cache [ratio=...]` where the value may be left out, `--composite` where there is none. */
+function usage(flag: Flag): string {
+  const { value, bare } = flag.field
+  const shown = bare === undefined ? ` <${value ?? 'text'}>` : value === undefined ? '' : ` [${value}]`
+  return `--${flagName(flag)}${shown}`
+}
+
 export function addFlags(command: Command, fields: Fields): Command {
   for (const flag of flagsOf(fields)) {
-    const { help = '', value = 'text', many } = flag.field
-    const one = flag.field.parse ?? ((text: string): unknown => text)
-    const parse = (text: string, before: unknown): unknown => (many ? [...((before as unknown[] | undefined) ?? []), one(text)] : one(text))
-    // A value in brackets may be left out; the flag then reads as true.
-    command.option(`--${flagName(flag)} ${flag.field.bare === undefined ? `<${value}>` : `[${value}]`}`, help, parse)
+    const { help = '', value, bare } = flag.field
+    if (bare !== undefined && value === undefined) command.option(usage(flag), help)
+    else command.option(usage(flag), help, parser(flag))
   }
   return command
+}
+
+function parser(flag: Flag): (text: string, before: unknown) => unknown {
+  const { parse = (text: string): unknown => text, many, join, bare } = flag.field
+  return (text, before) => {
+    try {
+      const next = text === '' && bare !== undefined ? bare : parse(text)
+      if (many) return [...((before as unknown[] | undefined) ?? []), next]
+      return join && before !== undefined ? join(before, next) : next
+    } catch (error) {
+      throw DimooError.is(error) ? invalid(`--${flagName(flag)}: ${error.message}`) : error
+    }
+  }
+}
+
+/**
+ * Arguments in which a flag whose value may be left out takes none but its own kind: in `--cache "a red circle"` the circle is the
+ * prompt, in `--cache ratio=0.5` the ratio is the cache's.
+ */
+export function withoutStrayValues(argv: readonly string[], { options }: Pick<Command, 'options'>): string[] {
+  const names = options.filter(({ optional }) => optional).map(({ long }) => long)
+  return argv.map((arg, i) => (names.includes(arg) && !/^[a-z]+=/.test(argv[i + 1] ?? '') ? `${arg}=` : arg))
 }
 
 /** The options object that the flags spell; what was not given is absent. */
 export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields: Fields): T {
   const found: Record<string, unknown> = {}
+  const groups = new Set<unknown>([found])
+  const group = (of: Record<string, unknown>, name: string): Record<string, unknown> => {
+    if (of[name] === undefined) groups.add((of[name] = {}))
+    return of[name] as Record<string, unknown>
+  }
   for (const flag of flagsOf(fields)) {
-    const { path } = flag
-    const value = options[flagName(flag).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
-    if (value === undefined) continue
-    const [last, ...outer] = [...path].reverse()
-    const target = outer.reduceRight((at, name) => (at[name] ??= {}) as Record<string, unknown>, found)
-    if (typeof target !== 'object') throw invalid(`--${flagName(flag)} must not be given with --${outer.map(kebab).join('-')}`)
-    target[last!] = value
+    const { path, field } = flag
+    const given = options[flagName(flag).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
+    if (given === undefined) continue
+    const target = path.slice(0, -1).reduce(group, found)
+    // A mask that is a picture or a rectangle has no place for a ratio.
+    if (!groups.has(target)) throw invalid(`--${flagName(flag)} must not be given with --${path.slice(0, -1).map(kebab).join('-')}`)
+    const bare = given === true && field.bare !== undefined
+    target[path.at(-1)!] = bare ? structuredClone(field.bare) : given
+    if (bare) groups.add(target[path.at(-1)!])
   }
   return found as T
+}
+
+/** Throws `request/invalid` for the first of the fields `names` that no flag has given, in the words of the command line. */
+export function checkGiven(where: string, request: object, fields: Fields, names: readonly string[]): void {
+  for (const name of names) {
+    if ((request as Record<string, unknown>)[name] !== undefined) continue
+    const flags = flagsOf({ [name]: fields[name]! }).map(usage)
+    throw invalid(`${where}: expected ${flags.length === 1 ? flags[0]! : `one of ${flags.join(', ')}`}, got none`)
+  }
 }

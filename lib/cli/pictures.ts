@@ -1,10 +1,11 @@
 // The commands that make pictures from pictures: one way from flags to a run, a table of what differs.
 import { Command } from 'commander'
 import { invalid } from '../errors.js'
-import { checkRequest, REQUEST_FIELDS, type TaskRequests } from '../requests/index.js'
+import { checkRequest, REQUEST_FIELDS, REQUIRED_FIELDS, type TaskRequests } from '../requests/index.js'
+import type { Fields } from '../validate.js'
 import type { Context } from './context.js'
 import { addDrawFlags, checkOutputs, draw, type DrawFlags } from './draw.js'
-import { addFlags, readFlags } from './flags.js'
+import { addFlags, checkGiven, readFlags } from './flags.js'
 import { addModelFlags, withModel, type ModelFlags } from './model.js'
 import { makeReporter } from './progress.js'
 
@@ -16,8 +17,8 @@ interface Words {
   readonly prompt?: string
   readonly optional?: boolean
   readonly examples: readonly string[]
-  /** Another name of a flag, for those who know it from elsewhere: [flag, what it stands for]. */
-  readonly alias?: readonly [flag: string, field: string]
+  /** Further names of flags, as the other tasks call them: flag to field. */
+  readonly aliases?: Readonly<Record<string, string>>
 }
 
 export const PICTURE_COMMANDS: Readonly<Record<PictureTask, Words>> = {
@@ -34,10 +35,10 @@ export const PICTURE_COMMANDS: Readonly<Record<PictureTask, Words>> = {
     prompt: 'what the whole picture is to show',
     examples: [
       'dimoo inpaint "a red circle" --image in.png --mask mask.png -o out.png        white (or transparent) is drawn anew',
-      'dimoo inpaint "a red circle" --image in.png --mask 8,8,32,32 --composite-feather 4',
+      'dimoo inpaint "a red circle" --image in.png --region 8,8,32,32 --region 40,0,24,24 --composite-feather 4',
       'dimoo inpaint "a red circle" --image in.png --mask-ratio 0.5x0.5',
     ],
-    alias: ['region', 'mask'],
+    aliases: { region: 'mask' },
   },
   outpaint: {
     description: 'Draws what lies around a picture.',
@@ -52,7 +53,7 @@ export const PICTURE_COMMANDS: Readonly<Record<PictureTask, Words>> = {
     prompt: 'what to draw',
     examples: [
       'dimoo control "a red circle" --image edges.png --control canny -o out.png',
-      'dimoo control "a red circle" --image photo.jpg --control canny --source photo',
+      'dimoo control "a red circle" --image photo.jpg --control canny --source photo       the edges are drawn from the photo first',
     ],
   },
   predict: { description: 'Reads a map from a picture.', examples: ['dimoo predict --image in.png --map depth -o depth.png'] },
@@ -74,7 +75,7 @@ export const PICTURE_COMMANDS: Readonly<Record<PictureTask, Words>> = {
     prompt: 'what the whole picture is to show (default: nothing said)',
     optional: true,
     examples: ['dimoo retouch "a red circle" --from in.png --region 16,16,32,32 -o out.png'],
-    alias: ['image', 'from'],
+    aliases: { image: 'from', mask: 'region' },
   },
 }
 
@@ -82,17 +83,12 @@ type Flags = DrawFlags & ModelFlags & Readonly<Record<string, unknown>>
 
 export function pictureCommand(task: PictureTask): (context: Context) => Command {
   return (context) => {
-    const { description, prompt, optional, examples, alias } = PICTURE_COMMANDS[task]
+    const { description, prompt, optional, examples } = PICTURE_COMMANDS[task]
     const made = new Command(task).description(description)
     if (prompt !== undefined) made.argument(optional ? '[prompt]' : '<prompt>', prompt)
     addDrawFlags(made)
     addFlags(made, REQUEST_FIELDS[task])
-    if (alias)
-      made.option(
-        `--${alias[0]} <${alias[0] === 'region' ? 'x,y,w,h' : 'file'}>`,
-        `the same as --${alias[1]}`,
-        REQUEST_FIELDS[task][alias[1]]!.parse ?? ((text: string) => text),
-      )
+    addFlags(made, aliasFields(task))
     const body = (text: string | undefined, flags: Flags): Promise<void> => make(task, text, flags, context)
     return addModelFlags(made)
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)
@@ -107,6 +103,8 @@ async function make(task: PictureTask, prompt: string | undefined, flags: Flags,
     ...readFlags<object>(withAlias(task, flags), REQUEST_FIELDS[task]),
     ...(prompt !== undefined && { prompt }),
   } as TaskRequests[PictureTask]
+  const required = REQUIRED_FIELDS[task].filter((name) => name !== 'prompt')
+  checkGiven(task, request, REQUEST_FIELDS[task], required)
   checkRequest(task, request)
   await checkOutputs(flags)
   const reporter = makeReporter(context, flags.json ?? false)
@@ -116,8 +114,22 @@ async function make(task: PictureTask, prompt: string | undefined, flags: Flags,
 }
 
 function withAlias(task: PictureTask, flags: Flags): Readonly<Record<string, unknown>> {
-  const [flag, field] = PICTURE_COMMANDS[task].alias ?? []
-  if (flag === undefined || field === undefined || flags[flag] === undefined) return flags
-  if (flags[field] !== undefined) throw invalid(`--${flag} is --${field}: expected one of them, got both`)
-  return { ...flags, [field]: flags[flag] }
+  const found: Record<string, unknown> = { ...flags }
+  for (const [flag, field] of Object.entries(PICTURE_COMMANDS[task].aliases ?? {})) {
+    if (flags[flag] === undefined) continue
+    if (flags[field] !== undefined) throw invalid(`--${flag} is --${field}: expected one of them, got both`)
+    found[field] = flags[flag]
+  }
+  return found
+}
+
+// The flag reads as its field does, but for the options below it, which have their own flags.
+function aliasFields(task: PictureTask): Fields {
+  const aliases = Object.entries(PICTURE_COMMANDS[task].aliases ?? {})
+  return Object.fromEntries(
+    aliases.map(([flag, field]) => {
+      const { check, value = 'file', parse, join } = REQUEST_FIELDS[task][field]!
+      return [flag, { check, value, help: `the same as --${field}`, ...(parse && { parse }), ...(join && { join }) }]
+    }),
+  )
 }

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { DimooError } from '../errors.js'
 import { INTERRUPTED, writeJson, type Context } from './context.js'
+import { withoutStrayValues } from './flags.js'
 import type { PictureTask } from './pictures.js'
 import { packageVersion } from './version.js'
 
@@ -60,7 +61,7 @@ export async function program(argv: readonly string[], context: Context): Promis
     command.exitOverride().configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'dimoo: ')),
+      outputError: (text, write) => write(`dimoo: ${oneLine(text)}\n`),
     })
   }
   return root
@@ -70,10 +71,12 @@ export async function program(argv: readonly string[], context: Context): Promis
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   try {
     if (argv.length === 0) throw new DimooError('request/invalid', 'expected a command; see dimoo --help')
-    await (await program(argv, context)).parseAsync([...argv], { from: 'user' })
+    const root = await program(argv, context)
+    const args = root.commands.reduce<readonly string[]>(withoutStrayValues, argv)
+    await root.parseAsync([...args], { from: 'user' })
     return 0
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof CommanderError) return usageError(error, argv, context)
     if (context.signal.aborted && !DimooError.is(error)) {
       context.stderr.write('dimoo: interrupted\n')
       return INTERRUPTED
@@ -81,6 +84,21 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     report(error, argv, context)
     return DimooError.is(error, 'request/invalid') ? 2 : 1
   }
+}
+
+// Help and versions end the same way, with nothing wrong.
+function usageError({ exitCode, message }: CommanderError, argv: readonly string[], { stdout }: Context): number {
+  if (exitCode === 0) return 0
+  if (argv.includes('--json')) writeJson(stdout, { event: 'error', code: 'request/invalid', message: oneLine(message) })
+  return 2
+}
+
+/** What commander says, which puts its suggestion on a line of its own. */
+function oneLine(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ')
 }
 
 function report(error: unknown, argv: readonly string[], { stdout, stderr }: Context): void {

@@ -2,10 +2,10 @@
 import { invalid } from '../errors.js'
 import type { Fields } from '../validate.js'
 import { show } from '../validate.js'
-import { checkPaint, PAINT_FIELDS, type PaintRequests, type PaintTask } from './paint.js'
-import { checkText, TEXT_TASK_FIELDS, type TextRequests, type TextTask } from './text.js'
+import { checkPaint, PAINT_FIELDS, PAINT_REQUIRED, type PaintRequests, type PaintTask } from './paint.js'
+import { checkText, TEXT_REQUIRED, TEXT_TASK_FIELDS, type TextRequests, type TextTask } from './text.js'
 import { checkTextToImage, TEXT_TO_IMAGE_FIELDS, type TextToImageRequest } from './text-to-image.js'
-import { checkTransform, TRANSFORM_FIELDS, type TransformRequests, type TransformTask } from './transform.js'
+import { checkTransform, TRANSFORM_FIELDS, TRANSFORM_REQUIRED, type TransformRequests, type TransformTask } from './transform.js'
 
 export interface TaskRequests extends TransformRequests, PaintRequests, TextRequests {
   readonly 'text-to-image': TextToImageRequest
@@ -17,6 +17,14 @@ export const REQUEST_FIELDS: Readonly<Record<TaskName, Fields>> = {
   ...TRANSFORM_FIELDS,
   ...PAINT_FIELDS,
   ...TEXT_TASK_FIELDS,
+}
+
+/** The fields that a request of each task cannot do without. */
+export const REQUIRED_FIELDS: Readonly<Record<TaskName, readonly string[]>> = {
+  'text-to-image': ['prompt'],
+  ...TRANSFORM_REQUIRED,
+  ...PAINT_REQUIRED,
+  ...TEXT_REQUIRED,
 }
 
 export const TASKS = Object.keys(REQUEST_FIELDS) as readonly TaskName[]

@@ -50,7 +50,7 @@ export interface RetouchRequest extends Base {
 }
 
 const COMPOSITE_FIELDS = {
-  feather: validate.integer(0, 256, { help: 'put original pixels back, seam of this many pixels', value: 'pixels' }),
+  feather: validate.integer(0, 256, { help: 'the same, blending over a seam of this many pixels', value: 'pixels' }),
 } satisfies validate.Fields
 
 const side = (name: string): validate.Field<number> => validate.integer(0, 16_384, { help: `pixels to add ${name}`, value: 'pixels' })
@@ -66,7 +66,7 @@ const BASE_FIELDS = {
   prompt: PROMPT_FIELD,
   ...TEXT_GUIDED_FIELDS,
   bestOf: BEST_OF_FIELD,
-  composite: validate.group(COMPOSITE_FIELDS),
+  composite: validate.group(COMPOSITE_FIELDS, { help: 'put the original pixels back where nothing was drawn', bare: {} }),
 } satisfies validate.Fields
 
 const from = validate.anything('an ImageResult or a picture', (value) => isPicture(value) || isGenerated(value), {
@@ -80,12 +80,12 @@ export const PAINT_FIELDS = {
     image: picture('the given picture'),
     imageArea: IMAGE_AREA_FIELD,
     mask: maskOrRatio(
-      'what to draw anew: white pixels of a picture, or a rectangle',
+      'what to draw anew: white pixels of a picture, or rectangles',
       'a rectangle in the middle, by its shares of the sides',
     ),
   },
   outpaint: { ...BASE_FIELDS, image: picture('the given picture'), imageArea: IMAGE_AREA_FIELD, extend: validate.group(EXTEND_FIELDS) },
-  retouch: { ...BASE_FIELDS, from, region: mask('what to draw anew: white pixels of a picture, or a rectangle') },
+  retouch: { ...BASE_FIELDS, from, region: mask('what to draw anew: white pixels of a picture, or rectangles') },
 } satisfies Record<string, validate.Fields>
 
 export interface PaintRequests {
@@ -95,7 +95,7 @@ export interface PaintRequests {
 }
 export type PaintTask = keyof PaintRequests
 
-const REQUIRED: Readonly<Record<PaintTask, readonly string[]>> = {
+export const PAINT_REQUIRED: Readonly<Record<PaintTask, readonly string[]>> = {
   inpaint: ['prompt', 'image', 'mask'],
   outpaint: ['prompt', 'image', 'extend'],
   retouch: ['from', 'region'],
@@ -110,7 +110,7 @@ export function isGenerated(value: unknown): value is GeneratedImage {
 export function checkPaint<T extends PaintTask>(task: T, request: PaintRequests[T]): void {
   const fields: validate.Fields = PAINT_FIELDS[task]
   validate.checkOptions(task, request, fields)
-  validate.checkRequired(task, request, fields, REQUIRED[task])
+  validate.checkRequired(task, request, fields, PAINT_REQUIRED[task])
   const { prompt, extend } = request as Partial<OutpaintRequest>
   if (prompt !== undefined) checkPrompt(task, prompt)
   if (extend !== undefined) checkExtend(extend)

@@ -1,6 +1,7 @@
 // Rules for pictures, masks and regions in requests: what kind of value they are. Whether they can be read is found when they are.
 import { isRawImage, type RawImage } from '../image/raw.js'
 import type { ImageInput } from '../image/read.js'
+import { invalid } from '../errors.js'
 import * as validate from '../validate.js'
 
 /** A rectangle in pixels of the picture. */
@@ -49,18 +50,26 @@ export function isRatio(value: unknown): value is { readonly ratio: Ratio } {
 const PICTURE = 'a picture (pixels, a path, a file: URL or the bytes of a file)'
 const MASK = 'a picture, a rectangle {left, top, width, height} of whole pixels or an array of them'
 
-// "16,8,32,32" is a rectangle, "16,8,32,32;0,0,8,8" two of them; anything else a path.
+// "16,8,32,32" is a rectangle; anything else a path, but for what looks like numbers.
 function parseMask(text: string): unknown {
-  const rects = text.split(';').map((part) => /^(-?\d+),(-?\d+),(\d+),(\d+)$/.exec(part.trim())?.slice(1).map(Number))
-  const found = rects.flatMap((numbers) => (numbers ? [{ left: numbers[0], top: numbers[1], width: numbers[2], height: numbers[3] }] : []))
-  if (found.length < rects.length) return text
-  return found.length === 1 ? found[0] : found
+  const [left, top, width, height] = (/^(-?\d+),(-?\d+),(\d+),(\d+)$/.exec(text) ?? []).slice(1).map(Number)
+  if (height !== undefined) return { left, top, width, height }
+  if (/^[-\d.\s]+([,;x][-\d.\s]*)+$/.test(text)) {
+    throw invalid(`expected a picture, or a rectangle x,y,w,h of whole pixels such as 8,8,32,32, got ${validate.show(text)}`)
+  }
+  return text
+}
+
+function joinMasks(before: unknown, next: unknown): unknown {
+  if (isRects(before) && isRects(next)) return [before, next].flat()
+  throw invalid('expected one picture or rectangles, got two of which one is a picture')
 }
 
 // "0.5x0.25": width x height.
 function parseRatio(text: string): unknown {
   const numbers = /^([\d.]+)x([\d.]+)$/.exec(text)
-  return numbers ? { width: Number(numbers[1]), height: Number(numbers[2]) } : text
+  if (!numbers) throw invalid(`expected WxH, shares of the sides such as 0.5x0.25, got ${validate.show(text)}`)
+  return { width: Number(numbers[1]), height: Number(numbers[2]) }
 }
 
 const isShare = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0 && (value as number) <= 1
@@ -72,7 +81,7 @@ export function picture(help: string): validate.Field {
 }
 
 export function mask(help: string): validate.Field {
-  return validate.anything(MASK, isMask, { help, value: 'file|x,y,w,h', parse: parseMask })
+  return { ...validate.anything(MASK, isMask, { help, value: 'file|x,y,w,h', parse: parseMask }), join: joinMasks }
 }
 
 export function ratio(help: string): validate.Field {
@@ -83,7 +92,8 @@ export function ratio(help: string): validate.Field {
 export function maskOrRatio(help: string, ratioHelp: string): validate.Field {
   const check = (value: unknown): { value: unknown } | { rule: string } =>
     isRatio(value) || isMask(value) ? { value } : { rule: `${MASK}, or {ratio}` }
-  return { check, help, value: 'file|x,y,w,h', parse: parseMask, fields: { ratio: ratio(ratioHelp) }, isGroup: isRatio }
+  const fields = { ratio: ratio(ratioHelp) }
+  return { check, help, value: 'file|x,y,w,h', parse: parseMask, join: joinMasks, fields, isGroup: isRatio }
 }
 
 export type { ImageInput, RawImage }

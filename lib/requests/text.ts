@@ -68,6 +68,8 @@ export const TEXT_TASK_FIELDS = {
   chat: { ...TEXT_FIELDS, messages: validate.list(MESSAGE_ITEM, 4096) },
 } satisfies Record<string, validate.Fields>
 
+export const TEXT_REQUIRED = { understand: ['prompt', 'images'], chat: ['messages'] } as const
+
 export interface TextRequests {
   readonly understand: UnderstandRequest
   readonly chat: ChatRequest
@@ -96,7 +98,7 @@ export function checkText<T extends TextTask>(task: T, request: TextRequests[T])
   const where = task === 'understand' ? 'ask' : 'chat'
   const fields: validate.Fields = TEXT_TASK_FIELDS[task]
   validate.checkOptions(where, request, fields)
-  validate.checkRequired(where, request, fields, task === 'understand' ? ['images'] : ['messages'])
+  validate.checkRequired(where, request, fields, TEXT_REQUIRED[task])
   if (request.reuse === 'prefix' && (request.cache ?? false) !== false) {
     throw invalid(`${where}: cache must not be given with reuse 'prefix': both keep rows of the same pass`)
   }

@@ -87,7 +87,7 @@ export interface TransformRequests {
 export type TransformTask = keyof TransformRequests
 
 /** What a request of each task must say. */
-const REQUIRED: Readonly<Record<TransformTask, readonly string[]>> = {
+export const TRANSFORM_REQUIRED: Readonly<Record<TransformTask, readonly string[]>> = {
   edit: ['prompt', 'image'],
   control: ['prompt', 'image', 'control'],
   predict: ['image', 'map'],
@@ -100,7 +100,7 @@ const REQUIRED: Readonly<Record<TransformTask, readonly string[]>> = {
 export function checkTransform<T extends TransformTask>(task: T, request: TransformRequests[T]): void {
   const fields: validate.Fields = TRANSFORM_FIELDS[task]
   validate.checkOptions(task, request, fields)
-  validate.checkRequired(task, request, fields, REQUIRED[task])
+  validate.checkRequired(task, request, fields, TRANSFORM_REQUIRED[task])
   const { prompt, view, control, source } = request as Partial<EditRequest & ViewRequest & ControlRequest>
   if (prompt !== undefined) checkPrompt(task, prompt)
   if (view !== undefined) checkPrompt(task, view, 'view')

@@ -1,11 +1,10 @@
 // `dimoo bench` over a fake addon: flags reach the job, `--json` is exactly one object, a terminal gets a table.
-import { PassThrough } from 'node:stream'
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { BenchReport } from '../../lib/cli/bench.js'
+import { dimoo } from './cli-run.js'
 import { asked, behaviour, fake, reset } from './fake-binding.js'
 
 vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const { run } = await import('../../lib/cli/program.js')
 
 const report: BenchReport = {
   name: 'synth',
@@ -45,20 +44,7 @@ beforeEach(() => {
   behaviour.jobs['bench'] = () => report
 })
 
-async function bench(...args: string[]) {
-  const texts = ['', '']
-  const streams = texts.map((_, i) => {
-    const stream = new PassThrough()
-    stream.on('data', (data: Buffer) => (texts[i] = texts[i]! + data.toString()))
-    return stream
-  })
-  const code = await run(['bench', '--device', 'cpu', ...args], {
-    stdout: streams[0]!,
-    stderr: streams[1]!,
-    signal: new AbortController().signal,
-  })
-  return { code, out: texts[0]!, err: texts[1]! }
-}
+const bench = (...args: string[]) => dimoo(['bench', '--device', 'cpu', ...args])
 
 test('every flag reaches the job', async () => {
   const flags = ['--rows', '100', '--repetitions', '5', '--threads', '2', '--precision', 'f32', '--size', '64x32', '--steps', '3']

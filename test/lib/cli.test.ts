@@ -2,13 +2,13 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { PassThrough } from 'node:stream'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { dimoo, streams } from './cli-run.js'
 import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
 
 vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const { program, run } = await import('../../lib/cli/program.js')
+const { program } = await import('../../lib/cli/program.js')
 const { flagName, flagsOf } = await import('../../lib/cli/flags.js')
 const { TEXT_TO_IMAGE_FIELDS } = await import('../../lib/requests/text-to-image.js')
 const { LOAD_FIELDS } = await import('../../lib/load.js')
@@ -22,22 +22,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 const at = (name: string): string => path.join(folder, name)
 
-async function dimoo(args: string[], { tty = false, signal = new AbortController().signal } = {}) {
-  const texts = ['', '']
-  const streams = texts.map((_, i) => {
-    const stream = new PassThrough()
-    stream.on('data', (data: Buffer) => (texts[i] = texts[i]! + data.toString()))
-    return Object.assign(stream, { isTTY: tty, columns: 60 })
-  })
-  const code = await run(args, { stdout: streams[0]!, stderr: streams[1]!, signal })
-  return { code, out: texts[0]!, err: texts[1]! }
-}
 const generate = (...args: string[]) => dimoo(['generate', 'a red circle', '--device', 'cpu', ...args])
 
 describe('flags', () => {
   test("are the API's fields in kebab-case, no more and no less", async () => {
-    const context = { stdout: new PassThrough(), stderr: new PassThrough(), signal: new AbortController().signal }
-    const command = (await program(['generate'], context)).commands.find((one) => one.name() === 'generate')!
+    const command = (await program(['generate'], streams().context)).commands.find((one) => one.name() === 'generate')!
     const flags = command.options.map((option) => option.long!.slice(2))
     const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']

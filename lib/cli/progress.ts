@@ -66,16 +66,17 @@ function barReporter({ stdout, stderr }: Context): Reporter {
     stderr.write(`${up}\r${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`)
     drawn = lines.length
   }
-  const bar = (fraction: number): string => {
+  // One line, however narrow the terminal: a wrapped one could not be drawn over.
+  const bar = (fraction: number, text: string): string => {
     const full = Math.round(Math.min(1, fraction) * BAR)
-    return `[${'#'.repeat(full)}${'.'.repeat(BAR - full)}]`
+    return `[${'#'.repeat(full)}${'.'.repeat(BAR - full)}] ${text}`.slice(0, (stderr.columns || 80) - 1)
   }
   return {
-    loading: ({ phase, fraction }) => draw([`${bar(fraction)} ${phase} ${Math.round(fraction * 100)} %`]),
+    loading: ({ phase, fraction }) => draw([bar(fraction, `${phase} ${Math.round(fraction * 100)} %`)]),
     step: (step, picture) => {
       above = picture ?? above
       const { done, steps, masked, secondsLeft } = tally.add(step)
-      draw([...above, `${bar(done / steps)} step ${done}/${steps}, ${masked} masked, ${secondsLeft.toFixed(1)} s left`])
+      draw([...above, bar(done / steps, `step ${done}/${steps}, ${masked} masked, ${secondsLeft.toFixed(1)} s left`)])
     },
     done: (_, text) => {
       draw(above)

@@ -197,6 +197,14 @@ describe('refusals', () => {
     expect([asked.runs, readdirSync(folder)]).toEqual([[], ['in.png']])
   })
 
+  test('the bar of a narrow terminal is one line', async () => {
+    const { err } = await dimoo('edit "x" --image in.png -o a.png', { tty: true, columns: 40 })
+    // eslint-disable-next-line no-control-regex
+    const lines = err.replace(/\x1b\[\d*[A-Z]|\r/g, '').split('\n')
+    expect(lines.some((line) => line.includes('] step '))).toBe(true)
+    expect(Math.max(...lines.map((line) => line.length))).toBe(39)
+  })
+
   test('with --json bad usage is an event too', async () => {
     const { code, out } = await dimoo('predict --image in.png --mpa depth --json')
     expect([code, JSON.parse(out)]).toEqual([

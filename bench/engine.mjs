@@ -80,8 +80,8 @@ const note = (name, value) => {
   results[name] = value
   console.error(name, JSON.stringify(value))
 }
-note('sixteenTogetherOver64Cells', await concurrency(model, 128, 3, 3))
-note('sixteenTogetherOver256Cells', await concurrency(model, 256, 2, 3))
+note('sixteenTogetherOver64Cells', await concurrency(model, 128, 3, 1))
+note('sixteenTogetherOver256Cells', await concurrency(model, 256, 2, 1))
 note('sixteenTogetherMiniature', await concurrency(small, 64, 24, 5))
 note(
   'guidanceInOneBatch',

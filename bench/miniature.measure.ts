@@ -7,10 +7,10 @@ import path from 'node:path'
 import { afterAll, beforeAll, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
-import { detect, judge } from '../test/world/detect.js'
-import { randomFrom, samplePrompt } from '../test/world/scene.js'
+import { bestOf } from '../test/world/best-of.js'
+import type { Choice } from '../test/world/best-of.js'
 import type { Kind } from '../test/world/scene.js'
-import { rankingArea, score, standardError } from '../test/world/score.js'
+import { score } from '../test/world/score.js'
 import type { Score } from '../test/world/score.js'
 import { trials } from '../test/world/trials.js'
 import type { Variation } from '../test/world/trials.js'
@@ -28,7 +28,7 @@ const textVariations: Readonly<Record<string, Variation>> = {
 
 let model: DimooModel
 const rows: { task: string; kind: string; text: boolean; scores: Record<string, Score> }[] = []
-const best: Awaited<ReturnType<typeof bestOf>>[] = []
+const best: Choice[] = []
 beforeAll(async () => {
   model = await loadModel()
 })
@@ -53,43 +53,11 @@ test.each(trials)(
   hour,
 )
 
-/** Eight candidates a prompt, all kept: what one of them is worth on average, the model's choice, and the best that was there. */
-async function bestOf(kind: Kind, candidates: number) {
-  const random = randomFrom(seed)
-  const prompts = Array.from({ length: cases }, () => samplePrompt(random, kind))
-  const found = await Promise.all(
-    prompts.map(async (prompt, i) => {
-      const request = { prompt: prompt.text, seed: 100 + i * candidates, n: candidates, bestOf: candidates }
-      const { images } = await model.generate(request, { delivery: 'none' }).result()
-      return images.map(({ image, score: sure = NaN }) => ({ sure, right: judge(prompt, detect(image.data)).right }))
-    }),
-  )
-  const share = (right: readonly boolean[]): number => right.filter(Boolean).length / right.length
-  const all = found.flat()
-  const one = share(all.map(({ right }) => right))
-  const chosen = share(found.map(([first]) => first!.right))
-  const sure = (list: typeof all, right: boolean): number[] => list.filter((image) => image.right === right).map((image) => image.sure)
-  const within = found.map((images) => rankingArea(sure(images, true), sure(images, false))).filter((area) => !Number.isNaN(area))
-  return {
-    kind,
-    candidates,
-    prompts: cases,
-    one,
-    chosen,
-    error: standardError(chosen, cases),
-    possible: share(found.map((images) => images.some(({ right }) => right))),
-    /** How much of the error of one candidate the choice takes away. */
-    gain: one === 1 ? 0 : (chosen - one) / (1 - one),
-    area: rankingArea(sure(all, true), sure(all, false)),
-    areaWithinPrompts: within.reduce((sum, area) => sum + area, 0) / within.length,
-  }
-}
-
-const bestKinds: readonly Kind[] = ['one', 'background', 'two', 'position']
+const bestKinds: readonly Kind[] = ['one', 'background', 'two', 'position', 'counting']
 test.each(bestKinds)(
   'best of 8: %s',
   async (kind) => {
-    best.push(await bestOf(kind, 8))
+    best.push(await bestOf(model, kind, cases, 8, seed))
     console.log(JSON.stringify(best.at(-1)))
   },
   hour,

@@ -7,8 +7,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
-import { bestOf } from '../test/world/best-of.js'
-import type { Choice } from '../test/world/best-of.js'
+import { bestOf, drawnPictures } from '../test/world/best-of.js'
+import type { Choice, Drawn } from '../test/world/best-of.js'
 import type { Kind } from '../test/world/scene.js'
 import { score } from '../test/world/score.js'
 import type { Score } from '../test/world/score.js'
@@ -29,6 +29,7 @@ const textVariations: Readonly<Record<string, Variation>> = {
 let model: DimooModel
 const rows: { task: string; kind: string; text: boolean; scores: Record<string, Score> }[] = []
 const best: Choice[] = []
+const drawn: Drawn[] = []
 beforeAll(async () => {
   model = await loadModel()
 })
@@ -63,13 +64,22 @@ test.each(bestKinds)(
   hour,
 )
 
+test.each(bestKinds)(
+  'drawn pictures, redrawn: %s',
+  async (kind) => {
+    drawn.push(await drawnPictures(model, kind, cases, seed))
+    console.log(JSON.stringify(drawn.at(-1)))
+  },
+  hour,
+)
+
 // A run of some rows (-t) replaces those and keeps the others, where they were measured on the same model in the same way.
 test('written down', () => {
   const file = path.resolve(import.meta.dirname, 'results/miniature.json')
   const { precision, sha256, variants } = model.info
   const way = { cases, precision, sha256, variant: variants['linear bf16'] }
   const known = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as typeof way & { rows?: typeof rows; best?: typeof best })
+    ? (JSON.parse(readFileSync(file, 'utf8')) as typeof way & { rows?: typeof rows; best?: Choice[]; drawn?: Drawn[] })
     : undefined
   const same = Object.entries(way).every(([key, value]) => known?.[key as keyof typeof way] === value)
   const old = same ? known : undefined
@@ -77,8 +87,9 @@ test('written down', () => {
     const is = (row: (typeof rows)[0]): boolean => row.task === task && row.kind === kind
     return rows.find(is) ?? old?.rows?.find(is) ?? []
   })
-  const chosen = bestKinds.flatMap((kind) => best.find((row) => row.kind === kind) ?? old?.best?.find((row) => row.kind === kind) ?? [])
-  const results = { ...way, rows: measured, best: chosen }
+  const ofKind = <Row extends { kind: Kind }>(list: Row[], known: Row[] = []): Row[] =>
+    bestKinds.flatMap((kind) => list.find((row) => row.kind === kind) ?? known.find((row) => row.kind === kind) ?? [])
+  const results = { ...way, rows: measured, best: ofKind(best, old?.best), drawn: ofKind(drawn, old?.drawn) }
   const json = JSON.stringify(results, (_, value: unknown) => (typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value), 1)
   writeFileSync(file, `${json}\n`)
 })

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const file = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
-const { rows, best, cases } = JSON.parse(readFileSync(file('bench/results/miniature.json'), 'utf8'))
+const { rows, best, drawn, cases } = JSON.parse(readFileSync(file('bench/results/miniature.json'), 'utf8'))
 // What its makers measured with a plain PyTorch decoder, 25 cases a figure, questions and edits mixed.
 const makers = {
   'text-to-image one': 0.96,
@@ -91,16 +91,22 @@ const choices = table(
     'error it takes away',
     'ranks right over wrong (AUC)',
     'within a prompt',
+    'drawn pictures under their own or another prompt (AUC)',
+    'of the same picture',
   ],
-  best.map((row) => [
-    row.kind,
-    two(row.one),
-    `${two(row.chosen)} ± ${two(row.error)}`,
-    two(row.possible),
-    percent(row.gain),
-    two(row.area),
-    two(row.areaWithinPrompts),
-  ]),
+  best
+    .map((row) => ({ row, pictures: drawn.find(({ kind }) => kind === row.kind) }))
+    .map(({ row, pictures }) => [
+      row.kind,
+      two(row.one),
+      `${two(row.chosen)} ± ${two(row.error)}`,
+      two(row.possible),
+      percent(row.gain),
+      two(row.area),
+      two(row.areaWithinPrompts),
+      two(pictures?.area),
+      two(pictures?.areaSamePicture),
+    ]),
 )
 
 const readme = file('models/README.md')

@@ -7,10 +7,10 @@ import path from 'node:path'
 import { afterAll, beforeAll, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
-import { detect, judge } from '../test/world/detect.js'
-import { randomFrom, samplePrompt } from '../test/world/scene.js'
+import { bestOf, drawnPictures } from '../test/world/best-of.js'
+import type { Choice, Drawn } from '../test/world/best-of.js'
 import type { Kind } from '../test/world/scene.js'
-import { rankingArea, score, standardError } from '../test/world/score.js'
+import { score } from '../test/world/score.js'
 import type { Score } from '../test/world/score.js'
 import { trials } from '../test/world/trials.js'
 import type { Variation } from '../test/world/trials.js'
@@ -28,7 +28,8 @@ const textVariations: Readonly<Record<string, Variation>> = {
 
 let model: DimooModel
 const rows: { task: string; kind: string; text: boolean; scores: Record<string, Score> }[] = []
-const best: Awaited<ReturnType<typeof bestOf>>[] = []
+const best: Choice[] = []
+const drawn: Drawn[] = []
 beforeAll(async () => {
   model = await loadModel()
 })
@@ -53,44 +54,21 @@ test.each(trials)(
   hour,
 )
 
-/** Eight candidates a prompt, all kept: what one of them is worth on average, the model's choice, and the best that was there. */
-async function bestOf(kind: Kind, candidates: number) {
-  const random = randomFrom(seed)
-  const prompts = Array.from({ length: cases }, () => samplePrompt(random, kind))
-  const found = await Promise.all(
-    prompts.map(async (prompt, i) => {
-      const request = { prompt: prompt.text, seed: 100 + i * candidates, n: candidates, bestOf: candidates }
-      const { images } = await model.generate(request, { delivery: 'none' }).result()
-      return images.map(({ image, score: sure = NaN }) => ({ sure, right: judge(prompt, detect(image.data)).right }))
-    }),
-  )
-  const share = (right: readonly boolean[]): number => right.filter(Boolean).length / right.length
-  const all = found.flat()
-  const one = share(all.map(({ right }) => right))
-  const chosen = share(found.map(([first]) => first!.right))
-  const sure = (list: typeof all, right: boolean): number[] => list.filter((image) => image.right === right).map((image) => image.sure)
-  const within = found.map((images) => rankingArea(sure(images, true), sure(images, false))).filter((area) => !Number.isNaN(area))
-  return {
-    kind,
-    candidates,
-    prompts: cases,
-    one,
-    chosen,
-    error: standardError(chosen, cases),
-    possible: share(found.map((images) => images.some(({ right }) => right))),
-    /** How much of the error of one candidate the choice takes away. */
-    gain: one === 1 ? 0 : (chosen - one) / (1 - one),
-    area: rankingArea(sure(all, true), sure(all, false)),
-    areaWithinPrompts: within.reduce((sum, area) => sum + area, 0) / within.length,
-  }
-}
-
-const bestKinds: readonly Kind[] = ['one', 'background', 'two', 'position']
+const bestKinds: readonly Kind[] = ['one', 'background', 'two', 'position', 'counting']
 test.each(bestKinds)(
   'best of 8: %s',
   async (kind) => {
-    best.push(await bestOf(kind, 8))
+    best.push(await bestOf(model, kind, cases, 8, seed))
     console.log(JSON.stringify(best.at(-1)))
+  },
+  hour,
+)
+
+test.each(bestKinds)(
+  'drawn pictures, redrawn: %s',
+  async (kind) => {
+    drawn.push(await drawnPictures(model, kind, cases, seed))
+    console.log(JSON.stringify(drawn.at(-1)))
   },
   hour,
 )
@@ -101,7 +79,7 @@ test('written down', () => {
   const { precision, sha256, variants } = model.info
   const way = { cases, precision, sha256, variant: variants['linear bf16'] }
   const known = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as typeof way & { rows?: typeof rows; best?: typeof best })
+    ? (JSON.parse(readFileSync(file, 'utf8')) as typeof way & { rows?: typeof rows; best?: Choice[]; drawn?: Drawn[] })
     : undefined
   const same = Object.entries(way).every(([key, value]) => known?.[key as keyof typeof way] === value)
   const old = same ? known : undefined
@@ -109,8 +87,9 @@ test('written down', () => {
     const is = (row: (typeof rows)[0]): boolean => row.task === task && row.kind === kind
     return rows.find(is) ?? old?.rows?.find(is) ?? []
   })
-  const chosen = bestKinds.flatMap((kind) => best.find((row) => row.kind === kind) ?? old?.best?.find((row) => row.kind === kind) ?? [])
-  const results = { ...way, rows: measured, best: chosen }
+  const ofKind = <Row extends { kind: Kind }>(list: Row[], known: Row[] = []): Row[] =>
+    bestKinds.flatMap((kind) => list.find((row) => row.kind === kind) ?? known.find((row) => row.kind === kind) ?? [])
+  const results = { ...way, rows: measured, best: ofKind(best, old?.best), drawn: ofKind(drawn, old?.drawn) }
   const json = JSON.stringify(results, (_, value: unknown) => (typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value), 1)
   writeFileSync(file, `${json}\n`)
 })

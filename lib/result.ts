@@ -10,7 +10,11 @@ export interface GeneratedImage {
   readonly image: RawImage
   /** Codebook ids, row by row. */
   readonly tokens: Int32Array
-  /** With `bestOf`: how sure the model is that the picture shows the prompt, 0 to 1. */
+  /**
+   * With `bestOf`: how sure the model is that the picture shows the prompt, 0 to 1; compare it with scores of the same model only.
+   * P(yes) / (P(yes) + P(no)) to the question whether it does, unless the checkpoint's `judge` (`info.defaults`) names another way:
+   * the mean probability of an answer of its own, or (`by: 'redraw'`) the share of the cells which, hidden, it draws again as they were.
+   */
   readonly score?: number
   /** What was asked, every default filled in; where no picture was given, enough to repeat this one. */
   readonly parameters: ImageParameters

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
+import { bestOf } from './world/best-of.js'
 import { editKinds } from './world/edits.js'
 import { fewest, score } from './world/score.js'
 import type { Score } from './world/score.js'
@@ -13,6 +14,7 @@ import type { Variation } from './world/trials.js'
 
 interface Results {
   readonly cases: number
+  readonly best: readonly { readonly kind: string; readonly chosen: number }[]
   readonly rows: readonly { readonly task: string; readonly kind: string; readonly scores: Readonly<Record<string, Score>> }[]
 }
 const file = path.resolve(import.meta.dirname, '../bench/results/miniature.json')
@@ -123,6 +125,21 @@ describe('scores of our own', () => {
       const found = await scores(task, kinds, cases, { cache: true })
       expect(rightOf(found)).toBeGreaterThanOrEqual(least(measured(task, kinds, 'cache'), cases * kinds.length))
       expect(found[0]!.rows).toBeLessThan(results.rows.find((row) => row.task === task && row.kind === kinds[0])!.scores.exact!.rows)
+    },
+    minute,
+  )
+
+  test(
+    'the best of eight: right as often as measured, and ranked better than scores could that say nothing',
+    async () => {
+      const prompts = 10
+      const choice = await bestOf(model, 'background', prompts, 8, seed)
+      console.log(`miniature best of eight: ${JSON.stringify(choice)}`)
+      const { chosen } = results.best.find(({ kind }) => kind === 'background')!
+      const required = least({ share: chosen, judged: results.cases }, prompts)
+      expect(Math.round(choice.chosen * prompts)).toBeGreaterThanOrEqual(required)
+      expect(choice.chosen).toBeGreaterThan(choice.one)
+      expect(choice.areaWithinPrompts).toBeGreaterThan(0.5 + 2.33 * choice.areaChance) // by chance once in a hundred times
     },
     minute,
   )

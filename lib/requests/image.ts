@@ -39,7 +39,10 @@ export interface ImageGuided {
 
 /** Tasks whose prompt says what the picture shows. */
 export interface Judged {
-  /** Draws this many (n to 64) in one batch and returns the n that the model itself finds most like the prompt, best first. */
+  /**
+   * Draws this many (n to 64) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its
+   * `score`. Costs one pass more per candidate (its answer to "does this image show the following?"), or as its checkpoint asks for.
+   */
   readonly bestOf?: number
 }
 

@@ -1,7 +1,9 @@
 // Best of n by redrawing: half of a candidate's cells are hidden and drawn again from the prompt and the other half in one step, at
 // temperature 0 and without guidance. The share of hidden cells that come back as they were is the score: a picture that fits its prompt
 // is one the model would draw again. Two ways of halving, each half hidden once: four passes a candidate, all of them batched.
-// On the embedded miniature it tells right from wrong pictures where its answers to questions do not (models/README.md).
+// It needs no understanding of pictures, only the drawing that the model knows best. On the embedded miniature it ranks right over wrong
+// pictures of one object with an AUC of 0.81 to 0.87, where answers to questions rank like chance, and of several with 0.59 to 0.72
+// (models/README.md).
 import type { NativeImageRequest } from '../binding.js'
 import { outcomeOf } from '../native-run.js'
 import type { CodedImage } from '../prompt/layout.js'

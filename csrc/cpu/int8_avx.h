@@ -88,23 +88,27 @@ void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const I
   }
 }
 
-inline void interleave_rows(const Int8Rows& rows, int m, bool words, uint8_t* u, float* scale, float* sum) {
-  const int64_t groups = rows.k / kGroup;
+inline void interleave_rows(const Int8Rows& rows, int m, int64_t count, bool words, uint8_t* u, float* scale, float* sum) {
+  const int64_t pitch = rows.k / kGroup;
   for (int i = 0; i < kInt8Rows; i++) {
-    for (int64_t g = 0; g < groups; g++) {
-      scale[g * kInt8Rows + i] = i < m ? rows.scale[i * groups + g] : 0;
-      sum[g * kInt8Rows + i] = i < m ? rows.sum[i * groups + g] : 0;
+    const bool real = i < m;
+    for (int64_t g = 0; g < count / kGroup; g++) {
+      scale[g * kInt8Rows + i] = real ? rows.scale[i * pitch + g] : 0;
+      sum[g * kInt8Rows + i] = real ? rows.sum[i * pitch + g] : 0;
     }
     const uint8_t* from = rows.u + i * rows.k;
-    if (!words) {
-      for (int64_t p = 0; p < rows.k; p += 4)
-        i < m ? __builtin_memcpy(u + (p * kInt8Rows + i * 4), from + p, 4) : __builtin_memset(u + (p * kInt8Rows + i * 4), 128, 4);
-      continue;
-    }
-    auto* pairs = reinterpret_cast<uint32_t*>(u) + i;
-    for (int64_t p = 0; p < rows.k / 2; p++) {
-      const auto low = static_cast<uint16_t>(from[2 * p] - 128), high = static_cast<uint16_t>(from[2 * p + 1] - 128);
-      pairs[p * kInt8Rows] = i < m ? low | static_cast<uint32_t>(high) << 16 : 0;
+    auto* fours = reinterpret_cast<uint32_t*>(u) + i;
+    if (words) {
+      for (int64_t p = 0; p < count / 2; p++) {
+        const auto low = static_cast<uint16_t>(real ? from[2 * p] - 128 : 0), high = static_cast<uint16_t>(real ? from[2 * p + 1] - 128 : 0);
+        fours[p * kInt8Rows] = low | static_cast<uint32_t>(high) << 16;
+      }
+    } else {
+      for (int64_t p = 0; p < count / 4; p++) {
+        uint32_t four = 0x80808080;
+        if (real) __builtin_memcpy(&four, from + p * 4, 4);
+        fours[p * kInt8Rows] = four;
+      }
     }
   }
 }

@@ -10,8 +10,6 @@ namespace dimoo::cpu {
 inline constexpr int kPanel = 64;
 /// Values of K whose partial sums stay in registers; a longer K is summed block by block, in order.
 inline constexpr int kDepth = 512;
-/// The same for int8, where a panel's piece with its scales stays in L1.
-inline constexpr int kDepthInt8 = 512;
 /// Values of one quantisation group of activations.
 inline constexpr int kGroup = 32;
 
@@ -42,24 +40,26 @@ struct PackedPiece {
 /// Bytes that Kernels::widen needs at most for `count` values of K in groups of `group`.
 constexpr int64_t widened_bytes(int64_t count, int group) { return 2 * count * kPanel + 3 * (count / group) * kPanel * 4; }
 
-/// Int8 activations beginning at a piece's first value of K: u = q + 128. `interleave` rows share a tile, [tile][k / 4][interleave][4];
-/// where the weights are words they are q itself, [tile][k / 2][interleave][2] of 16 bits.
+/// Int8 activations of one piece of K: u = q + 128. `interleave` rows share a tile, [tile][k / 4][interleave][4]; where the weights are
+/// words they are q itself, [tile][k / 2][interleave][2] of 16 bits.
 struct Int8Rows {
   const uint8_t* u = nullptr;
   const float* scale = nullptr;  // [tile][k / 32][interleave]
   const float* sum = nullptr;    // the same: scale times the sum of q, for minima
-  int64_t k = 0;                 // of a whole row
+  int64_t k = 0;                 // values of the piece
 };
 
 struct Kernels {
   const char* name;
-  int rows;  // rows of one tile of `tile` and `tile_bf16`; packed activations are [tile][k][rows]
+  int rows;  // rows of one tile; packed activations are [tile][k][rows]
 
-  /// c (m, columns) = or += a b: a packed [k][rows], b one panel [k][64]; m <= rows, columns <= 64.
-  void (*tile)(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add);
+  /// c (m, columns) = or += a b for any number of rows: a packed, its tiles `pitch` apart, b one panel [k][64]; columns <= 64. `next`:
+  /// the panel after this one, to be fetched meanwhile, or null.
+  void (*tile)(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, const float* next, float* c,
+               int64_t stride, bool add);
   /// The same with rows of activations as they lie: value p of row i is a[i * pitch + p].
-  void (*tile_rows)(int m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add);
-  /// `tile` with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
+  void (*tile_rows)(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add);
+  /// One tile (m <= rows) with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
   void (*tile_bf16)(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add);
   /// The same with rows of pairs as they lie: pair p of row i is a[i * pitch + p]; `pairs` along K, b [pairs][64]. Null as above.
   void (*tile_rows_bf16)(int m, int columns, int64_t pairs, const uint32_t* a, int64_t pitch, const uint32_t* b, float* c, int64_t stride,
@@ -71,8 +71,8 @@ struct Kernels {
   /// A packed piece as the tile reads it; in `room` of widened_bytes(), 64-byte aligned, but for values that are bytes already.
   Int8Panel (*widen)(const PackedPiece& piece, void* room);
   int interleave;  // rows of a tile of activations; 1: rows lie as quantize_row makes them
-  /// Lays m <= interleave rows, one after another, as one tile; rows past m become zero. Null where interleave is 1.
-  void (*interleave_rows)(const Int8Rows& rows, int m, bool words, uint8_t* u, float* scale, float* sum);
+  /// Lays the first `count` values of m <= interleave rows, rows.k apart, as one tile; rows past m become zero. Null: interleave is 1.
+  void (*interleave_rows)(const Int8Rows& rows, int m, int64_t count, bool words, uint8_t* u, float* scale, float* sum);
   bool words;  // weights of eight bits and their activations are widened to 16
 
   /// out = x / sqrt(mean(x^2) + eps) * weight.

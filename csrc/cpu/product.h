@@ -35,7 +35,4 @@ struct Products {
   void gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out);
 };
 
-/// Packs rows [first, first + count) of x (r, k) for `tile`: [tile][k][rows], zero past the last row.
-void pack_rows(const float* x, int64_t stride, int64_t count, int64_t k, int rows, float* to);
-
 }  // namespace dimoo::cpu

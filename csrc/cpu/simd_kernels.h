@@ -9,20 +9,26 @@
 namespace dimoo::cpu {
 namespace {
 
-/// Activations packed as [k][kTile], or as rows that lie `pitch` apart.
+/// Activations packed as [tile][k][kTile], tiles `pitch` apart, or as rows that lie `pitch` apart. `from(i)` begins at row i, the
+/// first of a tile; `skip(p)` at value p of K.
 template <class V>
 struct PackedRows {
   const float* a;
+  int64_t pitch;
   float at(int i, int64_t p) const { return a[p * V::kTile + i]; }
+  PackedRows from(int64_t i) const { return {a + i / V::kTile * pitch, pitch}; }
+  PackedRows skip(int64_t p) const { return {a + p * V::kTile, pitch}; }
 };
 struct PlainRows {
   const float* a;
   int64_t pitch;
   float at(int i, int64_t p) const { return a[i * pitch + p]; }
+  PlainRows from(int64_t i) const { return {a + i * pitch, pitch}; }
+  PlainRows skip(int64_t p) const { return {a + p, pitch}; }
 };
 
 template <class V, int M, int N, class A>
-inline void tile_body(int64_t k, int tail, A a, const float* b, float* c, int64_t stride, bool add) {
+inline void tile_body(int64_t k, int tail, A a, const float* b, int64_t b_row, float* c, int64_t stride, bool add) {
   typename V::F sum[M][N];
 #pragma GCC unroll 8
   for (int i = 0; i < M; i++)
@@ -38,7 +44,7 @@ inline void tile_body(int64_t k, int tail, A a, const float* b, float* c, int64_
 #pragma GCC unroll 4
       for (int j = 0; j < N; j++) sum[i][j] = V::fmadd(x, w[j], sum[i][j]);
     }
-    b += kPanel;
+    b += b_row;
   }
 #pragma GCC unroll 8
   for (int i = 0; i < M; i++)
@@ -53,47 +59,85 @@ inline void tile_body(int64_t k, int tail, A a, const float* b, float* c, int64_
     }
 }
 
+/// N vectors of columns of one tile of rows; the last vector may be partly used.
 template <class V, int N, class A>
-inline void tile_vectors(int m, int64_t k, int tail, A a, const float* b, float* c, int64_t stride, bool add) {
+inline void tile_vectors(int m, int64_t k, int tail, A a, const float* b, int64_t b_row, float* c, int64_t stride, bool add) {
   switch (m) {
-    case 1: return tile_body<V, 1, N>(k, tail, a, b, c, stride, add);
-    case 2: return tile_body<V, 2, N>(k, tail, a, b, c, stride, add);
-    case 3: return tile_body<V, 3, N>(k, tail, a, b, c, stride, add);
-    case 4: return tile_body<V, 4, N>(k, tail, a, b, c, stride, add);
-    case 5: return tile_body<V, 5, N>(k, tail, a, b, c, stride, add);
-    default: return tile_body<V, 6, N>(k, tail, a, b, c, stride, add);
+    case 1: return tile_body<V, 1, N>(k, tail, a, b, b_row, c, stride, add);
+    case 2: return tile_body<V, 2, N>(k, tail, a, b, b_row, c, stride, add);
+    case 3: return tile_body<V, 3, N>(k, tail, a, b, b_row, c, stride, add);
+    case 4: return tile_body<V, 4, N>(k, tail, a, b, b_row, c, stride, add);
+    case 5: return tile_body<V, 5, N>(k, tail, a, b, b_row, c, stride, add);
+    default: return tile_body<V, 6, N>(k, tail, a, b, b_row, c, stride, add);
   }
 }
 
-/// A panel's columns in groups of kVectors vectors; the last vector may be partly used.
+/// Fetches the lines at the beginning of rows of a panel, `count` of them, spread over calls.
+struct Ahead {
+  const float* line;
+  int64_t left, each;
+
+  void operator()() {
+    for (int64_t i = 0; i < each && left > 0; i++, left--, line += kPanel) __builtin_prefetch(line, 0, 2);
+  }
+};
+
+/// All rows against one strip of at most kVectors vectors of columns, whose rows lie `b_row` apart.
 template <class V, class A>
-inline void tile_columns(int m, int columns, int64_t k, A a, const float* b, float* c, int64_t stride, bool add) {
-  constexpr int kWide = V::kVectors * V::kWidth;
-  for (int first = 0; first < columns; first += kWide) {
-    const int left = columns - first < kWide ? columns - first : kWide;
-    const int vectors = (left + V::kWidth - 1) / V::kWidth;
-    const int tail = left - (vectors - 1) * V::kWidth;
+inline void tile_strip(int64_t m, int columns, int64_t k, A a, const float* b, int64_t b_row, float* c, int64_t stride, bool add,
+                       Ahead ahead) {
+  const int vectors = (columns + V::kWidth - 1) / V::kWidth;
+  const int tail = columns - (vectors - 1) * V::kWidth;
+  for (int64_t i = 0; i < m; i += V::kTile, c += V::kTile * stride) {
+    ahead();
+    const int rows = m - i < V::kTile ? static_cast<int>(m - i) : V::kTile;
+    const A x = a.from(i);
     if (vectors == 1)
-      tile_vectors<V, 1>(m, k, tail, a, b + first, c + first, stride, add);
+      tile_vectors<V, 1>(rows, k, tail, x, b, b_row, c, stride, add);
     else if (vectors == 2)
-      tile_vectors<V, 2>(m, k, tail, a, b + first, c + first, stride, add);
+      tile_vectors<V, 2>(rows, k, tail, x, b, b_row, c, stride, add);
     else if constexpr (V::kVectors > 2) {
       if (vectors == 3)
-        tile_vectors<V, 3>(m, k, tail, a, b + first, c + first, stride, add);
+        tile_vectors<V, 3>(rows, k, tail, x, b, b_row, c, stride, add);
       else
-        tile_vectors<V, 4>(m, k, tail, a, b + first, c + first, stride, add);
+        tile_vectors<V, 4>(rows, k, tail, x, b, b_row, c, stride, add);
     }
   }
 }
 
-template <class V>
-void tile(int m, int columns, int64_t k, const float* a, const float* b, float* c, int64_t stride, bool add) {
-  tile_columns<V>(m, columns, k, PackedRows<V>{a}, b, c, stride, add);
+/// Strips of a panel wider than a tile. For many rows a strip is copied first: apart by a panel's width its lines share few sets of
+/// L1, side by side they stay there while the rows pass; the strip after it is fetched meanwhile. `next`: what is multiplied then.
+template <class V, class A>
+inline void tile_columns(int64_t m, int columns, int64_t k, A a, const float* b, const float* next, float* c, int64_t stride, bool add) {
+  constexpr int kWide = V::kVectors * V::kWidth;
+  if constexpr (kWide >= kPanel) {
+    tile_strip<V>(m, columns, k, a, b, kPanel, c, stride, add, {});
+  } else {
+    constexpr int64_t kDeep = 256;  // a strip of half of L1
+    alignas(64) float strip[kDeep * kWide];
+    for (int64_t p = 0; p < k; p += kDeep)
+      for (int first = 0; first < columns; first += kWide) {
+        const int here = columns - first < kWide ? columns - first : kWide;
+        const int64_t depth = k - p < kDeep ? k - p : kDeep;
+        const float* from = b + p * kPanel + first;
+        const bool copied = m > 2 * V::kTile;
+        for (int64_t i = 0; copied && i < depth; i++) __builtin_memcpy(strip + i * kWide, from + i * kPanel, sizeof(float) * kWide);
+        const float* then = first + kWide < columns ? from + kWide : p + kDeep < k ? b + (p + kDeep) * kPanel : next;
+        const Ahead ahead{then, copied && then ? depth : 0, depth * V::kTile / m + 1};
+        tile_strip<V>(m, here, depth, a.skip(p), copied ? strip : from, copied ? kWide : kPanel, c + first, stride, add || p > 0, ahead);
+      }
+  }
 }
 
 template <class V>
-void tile_rows(int m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add) {
-  tile_columns<V>(m, columns, k, PlainRows{a, pitch}, b, c, stride, add);
+void tile(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, const float* next, float* c, int64_t stride,
+          bool add) {
+  tile_columns<V>(m, columns, k, PackedRows<V>{a, pitch}, b, next, c, stride, add);
+}
+
+template <class V>
+void tile_rows(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add) {
+  tile_columns<V>(m, columns, k, PlainRows{a, pitch}, b, nullptr, c, stride, add);
 }
 
 /// exp(x) within 2 units in the last place for -87.3 <= x <= 88, clamped there. Range reduction by ln 2 in two parts, degree 6.

@@ -74,7 +74,7 @@ Activations pack_activations(const Products& products, Tensor x, const CpuWeight
     if (int8) return pack_int8(products, x, first, here, packed, worker);
     for (int64_t from = 0; from < packed.units(); from += kDepth) {
       auto* to = const_cast<uint32_t*>(packed.plain(from, first));
-      if (packed.compute == Compute::f32)
+      if (packed.compute != Compute::bf16)
         pack_f32(x, first, here, from, packed.depth(from), static_cast<int>(rows), reinterpret_cast<float*>(to));
       else
         pack_bf16(x, first, here, from, packed.depth(from), static_cast<int>(rows), to);

@@ -57,7 +57,10 @@ struct Kernels {
   /// the panel after this one, to be fetched meanwhile, or null.
   void (*tile)(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, const float* next, float* c,
                int64_t stride, bool add);
-  /// The same with rows of activations as they lie: value p of row i is a[i * pitch + p].
+  /// The same with a panel of f16 or bf16, exactly widened. Null: panels are widened when they are packed.
+  void (*tile_halves)(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const uint16_t* b, const uint16_t* next, bool bf16,
+                      float* c, int64_t stride, bool add);
+  /// `tile` with rows of activations as they lie: value p of row i is a[i * pitch + p].
   void (*tile_rows)(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add);
   /// One tile (m <= rows) with pairs of bf16 along k: a [k/2][rows][2], b [k/2][64][2]; k even (padded). Null: not on this machine.
   void (*tile_bf16)(int m, int columns, int64_t k, const uint16_t* a, const uint16_t* b, float* c, int64_t stride, bool add);

@@ -35,6 +35,11 @@ struct Avx2 {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
   }
   static F load_halves(const uint16_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+  static F widen(const Half* p) { return load_halves(&p->bits); }
+  static F widen(const Brain* p) {
+    const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+  }
   static F load_bytes(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
@@ -146,6 +151,7 @@ const Kernels& avx2_kernels() {
   static const Kernels table = [] {
     Kernels made = make_table<Avx2>("avx2");
     made.tile_int8 = tile_any_int8;
+    made.tile_halves = tile_halves<Avx2>;
     made.interleave = kInt8Rows;
     made.interleave_rows = interleave_rows;
     made.words = true;

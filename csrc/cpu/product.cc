@@ -26,7 +26,7 @@ struct Cut {
   int64_t blocks, groups;
 
   Cut(const Activations& x, int64_t all_panels, bool cached, int threads) {
-    const int64_t value = x.compute == Compute::f32 ? 4 : x.compute == Compute::bf16 || x.words ? 2 : 1;
+    const int64_t value = x.compute == Compute::int8 ? (x.words ? 2 : 1) : x.compute == Compute::bf16 ? 2 : 4;
     // A panel that is packed on the way is packed for as many rows as there are.
     const int64_t most = cached ? kBlockBytes / (kDepth * value) : kSuperRows;
     blocks = std::max<int64_t>(1, (x.count + most - 1) / most);
@@ -81,7 +81,7 @@ struct Task {
         if (x.compute == Compute::int8)
           multiply_int8(w, data, from, c + p * kPanel);
         else
-          multiply_plain(data, p + 1 < panels ? data + w.panel_bytes() : nullptr, from, c + p * kPanel);
+          multiply_plain(w, data, p + 1 < panels ? w.panel_bytes() : 0, from, c + p * kPanel);
       }
   }
 
@@ -91,16 +91,23 @@ struct Task {
     packed.words = x.words;
     kernels.tile_int8(first, count, kPanel, x.int8(from), kernels.widen(packed, own + room.panel), c, room.width, from > 0);
   }
-  void multiply_plain(const std::byte* data, const std::byte* next, int64_t from, float* c) const {
-    const int64_t depth = x.depth(from);
-    const uint32_t *a = x.plain(from, first), *b = reinterpret_cast<const uint32_t*>(data) + from * kPanel;
-    if (x.compute == Compute::f32)
-      return kernels.tile(count, kPanel, depth, reinterpret_cast<const float*>(a), depth * kernels.rows, reinterpret_cast<const float*>(b),
-                          next ? reinterpret_cast<const float*>(next) + from * kPanel : nullptr, c, room.width, from > 0);
+  /// `next`: bytes from this panel to the one multiplied after it, or 0.
+  void multiply_plain(const CpuWeight& w, const std::byte* data, int64_t next, int64_t from, float* c) const {
+    const int64_t depth = x.depth(from), pitch = depth * kernels.rows;
+    const auto* a = reinterpret_cast<const float*>(x.plain(from, first));
+    if (x.compute == Compute::f32) {
+      const float* b = reinterpret_cast<const float*>(data) + from * kPanel;
+      return kernels.tile(count, kPanel, depth, a, pitch, b, next ? b + next / 4 : nullptr, c, room.width, from > 0);
+    }
+    if (x.compute == Compute::widened) {
+      const uint16_t* b = reinterpret_cast<const uint16_t*>(data) + from * kPanel;
+      return kernels.tile_halves(count, kPanel, depth, a, pitch, b, next ? b + next / 2 : nullptr, w.type() == DType::bf16, c, room.width,
+                                 from > 0);
+    }
+    const auto* b = reinterpret_cast<const uint16_t*>(data) + from * kPanel * 2;
     for (int64_t i = 0; i < count; i += kernels.rows)
       kernels.tile_bf16(static_cast<int>(std::min<int64_t>(kernels.rows, count - i)), kPanel, depth * 2,
-                        reinterpret_cast<const uint16_t*>(a + i * depth), reinterpret_cast<const uint16_t*>(b), c + i * room.width, room.width,
-                        from > 0);
+                        reinterpret_cast<const uint16_t*>(a + i * depth), b, c + i * room.width, room.width, from > 0);
   }
 };
 

@@ -72,15 +72,33 @@ inline void tile_vectors(int m, int64_t k, int tail, A a, const float* b, int64_
   }
 }
 
-/// Fetches the lines at the beginning of rows of a panel, `count` of them, spread over calls.
+/// Fetches rows of a strip, `left` of them, spread over calls.
 struct Ahead {
-  const float* line;
-  int64_t left, each;
+  const char* line;
+  int64_t row, left, each;  // bytes from one row of the panel to the next
 
   void operator()() {
-    for (int64_t i = 0; i < each && left > 0; i++, left--, line += kPanel) __builtin_prefetch(line, 0, 2);
+    for (int64_t i = 0; i < each && left > 0; i++, left--, line += row) __builtin_prefetch(line, 0, 2);
   }
 };
+
+/// Sixteen bits that are the upper half of an f32, or an f16.
+struct Brain {
+  uint16_t bits;
+};
+struct Half {
+  uint16_t bits;
+};
+
+template <class V>
+inline void copy_strip(const float* from, int64_t rows, int wide, float* to) {
+  for (int64_t i = 0; i < rows; i++) __builtin_memcpy(to + i * wide, from + i * kPanel, sizeof(float) * static_cast<size_t>(wide));
+}
+template <class V, class Narrow>
+inline void copy_strip(const Narrow* from, int64_t rows, int wide, float* to) {
+  for (int64_t i = 0; i < rows; i++)
+    for (int j = 0; j < wide; j += V::kWidth) V::store(to + i * wide + j, V::widen(from + i * kPanel + j));
+}
 
 /// All rows against one strip of at most kVectors vectors of columns, whose rows lie `b_row` apart.
 template <class V, class A>
@@ -105,39 +123,60 @@ inline void tile_strip(int64_t m, int columns, int64_t k, A a, const float* b, i
   }
 }
 
-/// Strips of a panel wider than a tile. For many rows a strip is copied first: apart by a panel's width its lines share few sets of
-/// L1, side by side they stay there while the rows pass; the strip after it is fetched meanwhile. `next`: what is multiplied then.
-template <class V, class A>
-inline void tile_columns(int64_t m, int columns, int64_t k, A a, const float* b, const float* next, float* c, int64_t stride, bool add) {
+/// Strips of a panel wider than a tile. A strip is copied first: apart by a panel's width its lines share few sets of L1, side by side
+/// they stay there while the rows pass; the strip after it is fetched meanwhile. A few rows do without. `next`: the panel multiplied then.
+template <class V, class A, class B>
+inline void tile_columns(int64_t m, int columns, int64_t k, A a, const B* b, const B* next, float* c, int64_t stride, bool add) {
   constexpr int kWide = V::kVectors * V::kWidth;
-  if constexpr (kWide >= kPanel) {
-    tile_strip<V>(m, columns, k, a, b, kPanel, c, stride, add, {});
-  } else {
-    constexpr int64_t kDeep = 256;  // a strip of half of L1
-    alignas(64) float strip[kDeep * kWide];
-    for (int64_t p = 0; p < k; p += kDeep)
-      for (int first = 0; first < columns; first += kWide) {
-        const int here = columns - first < kWide ? columns - first : kWide;
-        const int64_t depth = k - p < kDeep ? k - p : kDeep;
-        const float* from = b + p * kPanel + first;
-        const bool copied = m > 2 * V::kTile;
-        for (int64_t i = 0; copied && i < depth; i++) __builtin_memcpy(strip + i * kWide, from + i * kPanel, sizeof(float) * kWide);
-        const float* then = first + kWide < columns ? from + kWide : p + kDeep < k ? b + (p + kDeep) * kPanel : next;
-        const Ahead ahead{then, copied && then ? depth : 0, depth * V::kTile / m + 1};
-        tile_strip<V>(m, here, depth, a.skip(p), copied ? strip : from, copied ? kWide : kPanel, c + first, stride, add || p > 0, ahead);
+  constexpr int64_t kDeep = 256;  // a strip of half of L1
+  alignas(64) float strip[kDeep * kWide];
+  for (int64_t p = 0; p < k; p += kDeep)
+    for (int first = 0; first < columns; first += kWide) {
+      const int here = columns - first < kWide ? columns - first : kWide;
+      const int64_t depth = k - p < kDeep ? k - p : kDeep;
+      const B* from = b + p * kPanel + first;
+      const B* then = first + kWide < columns ? from + kWide : p + kDeep < k ? b + (p + kDeep) * kPanel : next;
+      const bool many = m > 2 * V::kTile;
+      const Ahead ahead{reinterpret_cast<const char*>(then), kPanel * sizeof(B), many && then ? depth : 0, depth * V::kTile / m + 1};
+      if constexpr (__is_same(B, float)) {
+        if (!many) {
+          tile_strip<V>(m, here, depth, a.skip(p), from, kPanel, c + first, stride, add || p > 0, ahead);
+          continue;
+        }
       }
-  }
+      copy_strip<V>(from, depth, kWide, strip);
+      tile_strip<V>(m, here, depth, a.skip(p), strip, kWide, c + first, stride, add || p > 0, ahead);
+    }
+}
+
+/// One strip where a tile is as wide as a panel.
+template <class V, class A>
+inline void tile_panel(int64_t m, int columns, int64_t k, A a, const float* b, const float* next, float* c, int64_t stride, bool add) {
+  if constexpr (V::kVectors * V::kWidth >= kPanel)
+    tile_strip<V>(m, columns, k, a, b, kPanel, c, stride, add, {});
+  else
+    tile_columns<V>(m, columns, k, a, b, next, c, stride, add);
 }
 
 template <class V>
 void tile(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, const float* next, float* c, int64_t stride,
           bool add) {
-  tile_columns<V>(m, columns, k, PackedRows<V>{a, pitch}, b, next, c, stride, add);
+  tile_panel<V>(m, columns, k, PackedRows<V>{a, pitch}, b, next, c, stride, add);
+}
+
+template <class V>
+void tile_halves(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const uint16_t* b, const uint16_t* next, bool bf16,
+                 float* c, int64_t stride, bool add) {
+  const PackedRows<V> rows{a, pitch};
+  if (bf16)
+    tile_columns<V>(m, columns, k, rows, reinterpret_cast<const Brain*>(b), reinterpret_cast<const Brain*>(next), c, stride, add);
+  else
+    tile_columns<V>(m, columns, k, rows, reinterpret_cast<const Half*>(b), reinterpret_cast<const Half*>(next), c, stride, add);
 }
 
 template <class V>
 void tile_rows(int64_t m, int columns, int64_t k, const float* a, int64_t pitch, const float* b, float* c, int64_t stride, bool add) {
-  tile_columns<V>(m, columns, k, PlainRows{a, pitch}, b, nullptr, c, stride, add);
+  tile_panel<V>(m, columns, k, PlainRows{a, pitch}, b, nullptr, c, stride, add);
 }
 
 /// exp(x) within 2 units in the last place for -87.3 <= x <= 88, clamped there. Range reduction by ln 2 in two parts, degree 6.

@@ -18,9 +18,11 @@ int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step
 }  // namespace
 
 Compute compute_for(DType type, Precision precision, const Kernels* kernels) {
-  if (precision == Precision::f32 || type == DType::f32) return Compute::f32;
+  const bool halves = type == DType::bf16 || type == DType::f16;
+  if (precision == Precision::f32 || type == DType::f32) return halves && kernels && kernels->tile_halves ? Compute::widened : Compute::f32;
   if (is_quantized(type)) return Compute::int8;
-  return !kernels || kernels->tile_bf16 ? Compute::bf16 : Compute::f32;  // widened where the machine has no bf16 products
+  if (!kernels || kernels->tile_bf16) return Compute::bf16;
+  return kernels->tile_halves ? Compute::widened : Compute::f32;  // where the machine has no bf16 products
 }
 
 CpuWeight::CpuWeight(HostTensor tensor, Compute compute) : tensor_(std::move(tensor)), compute_(compute) {}
@@ -45,6 +47,7 @@ int64_t CpuWeight::panel_bytes() const {
   const int64_t k = tensor_.cols;
   switch (compute_) {
     case Compute::f32: return k * kPanel * 4;
+    case Compute::widened: return k * kPanel * 2;
     case Compute::bf16: return round_up(k, 2) * kPanel * 2;
     case Compute::int8: return int8_panel_bytes(tensor_.type, k);
   }
@@ -68,6 +71,7 @@ void CpuWeight::part(int64_t row, int64_t from, int64_t count, float* to) const 
 /// A piece of 64 rows is dequantised into a buffer that stays in cache, then written column by column.
 void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::int8) return pack_int8(panel, to);
+  if (compute_ == Compute::widened) return pack_halves(panel, reinterpret_cast<uint16_t*>(to));
   if (compute_ == Compute::bf16 && tensor_.type == DType::bf16) return pack_pairs(panel, to);
   const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
   const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;   // a multiple of every block; kernels reorder whole rows
@@ -106,6 +110,20 @@ void CpuWeight::pack_pairs(int64_t panel, std::byte* to) const {
     }
     for (int64_t p = 0; p < pairs; p++)
       for (int64_t j = 0; j < kPanel; j++) at[(from / 2 + p) * kPanel + j] = buffer[j * kPitch + p];
+  }
+}
+
+/// Sixteen bits as stored, [k][64].
+void CpuWeight::pack_halves(int64_t panel, uint16_t* to) const {
+  constexpr int64_t kPiece = 512, kPitch = kPiece + 32;  // values; rows of the buffer begin in different sets of the cache
+  const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
+  uint16_t buffer[kPanel * kPitch] = {};
+  for (int64_t from = 0; from < k; from += kPiece, to += kPiece * kPanel) {
+    const int64_t count = std::min(kPiece, k - from);
+    for (int64_t j = 0; j < columns; j++)
+      std::memcpy(buffer + j * kPitch, tensor_.data + ((panel * kPanel + j) * k + from) * 2, static_cast<size_t>(count) * 2);
+    for (int64_t p = 0; p < count; p++)
+      for (int64_t j = 0; j < kPanel; j++) to[p * kPanel + j] = buffer[j * kPitch + p];
   }
 }
 

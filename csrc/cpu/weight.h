@@ -10,7 +10,8 @@
 
 namespace dimoo::cpu {
 
-enum class Compute { f32, bf16, int8 };
+/// `widened`: f32 products with weights that stay 16 bits wide until they are multiplied.
+enum class Compute { f32, widened, bf16, int8 };
 
 class CpuWeight : public Weight {
  public:
@@ -41,6 +42,7 @@ class CpuWeight : public Weight {
 
  private:
   void pack_pairs(int64_t panel, std::byte* to) const;
+  void pack_halves(int64_t panel, uint16_t* to) const;
   void pack_int8(int64_t panel, std::byte* to) const;
   /// Values [from, from + count) of a row; both multiples of the type's block.
   void part(int64_t row, int64_t from, int64_t count, float* to) const;

@@ -41,11 +41,11 @@ void pack_int8(const Products& products, Tensor x, int64_t first, int64_t count,
   for (int64_t from = 0; from < k; from += kDepth) {
     const Int8Rows piece = to.int8(from);
     const int64_t at = first * piece.k, group = at / kGroup, here = piece.k / kGroup;
-    auto* u_to = const_cast<uint8_t*>(piece.u) + at * (to.words ? 2 : 1);
+    auto* u_to = const_cast<uint8_t*>(piece.u) + at * bytes_of(to.form);
     auto *scale_to = const_cast<float*>(piece.scale) + group, *sum_to = const_cast<float*>(piece.sum) + group;
     if (kernels.interleave_rows) {
       const Int8Rows rows_of_piece{u + from, scale + from / kGroup, sum + from / kGroup, k};
-      kernels.interleave_rows(rows_of_piece, static_cast<int>(count), piece.k, to.words, u_to, scale_to, sum_to);
+      kernels.interleave_rows(rows_of_piece, static_cast<int>(count), piece.k, to.form, u_to, scale_to, sum_to);
       continue;
     }
     std::memcpy(u_to, u + from, static_cast<size_t>(piece.k));
@@ -59,12 +59,13 @@ void pack_int8(const Products& products, Tensor x, int64_t first, int64_t count,
 Activations pack_activations(const Products& products, Tensor x, const CpuWeight& w) {
   const Kernels& kernels = products.kernels;
   Activations packed{};
-  packed.compute = w.compute(), packed.words = kernels.words && w.type() == DType::q8_0;
+  packed.compute = w.compute();
+  if (packed.compute == Compute::int8 && kernels.form_of) packed.form = kernels.form_of(w.int8_format().bits, w.int8_format().minima);
   packed.k = x.cols, packed.count = x.rows;
   const bool int8 = packed.compute == Compute::int8;
   const int64_t rows = int8 ? kernels.interleave : kernels.rows;
   packed.padded = round_up(x.rows, rows);
-  const int64_t bytes = round_up(packed.padded * packed.units() * (!int8 ? 4 : packed.words ? 2 : 1), 64);
+  const int64_t bytes = round_up(packed.padded * packed.units() * (int8 ? bytes_of(packed.form) : 4), 64);
   const int64_t scales = int8 ? packed.padded * (x.cols / kGroup) : 0;
   std::byte* data = products.scratch.shared(bytes + 2 * scales * 4);
   packed.data = data;

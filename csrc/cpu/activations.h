@@ -9,9 +9,9 @@ namespace dimoo::cpu {
 
 struct Activations {
   Compute compute;
-  bool words;         // of int8: 16 bits each
-  int64_t k, count;   // values and rows; of the matrix
-  int64_t padded;     // rows in memory: whole tiles
+  Int8Form form;     // of int8
+  int64_t k, count;  // values and rows; of the matrix
+  int64_t padded;    // rows in memory: whole tiles
   const std::byte* data;
   const float *scale, *sum;  // of int8
 
@@ -23,7 +23,7 @@ struct Activations {
     return reinterpret_cast<const uint32_t*>(data) + from * padded + first * depth(from);
   }
   Int8Rows int8(int64_t from) const {
-    const auto* u = reinterpret_cast<const uint8_t*>(data) + from * padded * (words ? 2 : 1);
+    const auto* u = reinterpret_cast<const uint8_t*>(data) + from * padded * bytes_of(form);
     return {u, scale + from / kGroup * padded, sum + from / kGroup * padded, depth(from)};
   }
 };

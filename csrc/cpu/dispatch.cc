@@ -31,7 +31,7 @@ std::vector<Variant> probe() {
     static Kernels plain = avx512_kernels();
     plain.tile_int8 = avx2_kernels().tile_int8;
     plain.widen = avx2_kernels().widen;  // the tile's own layout
-    plain.words = avx2_kernels().words;
+    plain.form_of = avx2_kernels().form_of;
     plain.interleave = avx2_kernels().interleave;
     plain.interleave_rows = avx2_kernels().interleave_rows;
     static Kernels with_vnni = avx512_kernels();

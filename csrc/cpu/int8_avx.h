@@ -88,7 +88,7 @@ void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const I
   }
 }
 
-inline void interleave_rows(const Int8Rows& rows, int m, int64_t count, bool words, uint8_t* u, float* scale, float* sum) {
+inline void interleave_rows(const Int8Rows& rows, int m, int64_t count, Int8Form form, uint8_t* u, float* scale, float* sum) {
   const int64_t pitch = rows.k / kGroup;
   for (int i = 0; i < kInt8Rows; i++) {
     const bool real = i < m;
@@ -98,16 +98,17 @@ inline void interleave_rows(const Int8Rows& rows, int m, int64_t count, bool wor
     }
     const uint8_t* from = rows.u + i * rows.k;
     auto* fours = reinterpret_cast<uint32_t*>(u) + i;
-    if (words) {
+    if (form == Int8Form::words) {
       for (int64_t p = 0; p < count / 2; p++) {
-        const auto low = static_cast<uint16_t>(real ? from[2 * p] - 128 : 0), high = static_cast<uint16_t>(real ? from[2 * p + 1] - 128 : 0);
+        const auto low = static_cast<uint16_t>(real ? from[2 * p] - 128 : 0),
+                   high = static_cast<uint16_t>(real ? from[2 * p + 1] - 128 : 0);
         fours[p * kInt8Rows] = low | static_cast<uint32_t>(high) << 16;
       }
     } else {
       for (int64_t p = 0; p < count / 4; p++) {
         uint32_t four = 0x80808080;
         if (real) __builtin_memcpy(&four, from + p * 4, 4);
-        fours[p * kInt8Rows] = four;
+        fours[p * kInt8Rows] = form == Int8Form::q ? four ^ 0x80808080 : four;
       }
     }
   }

@@ -13,6 +13,10 @@ inline constexpr int kDepth = 512;
 /// Values of one quantisation group of activations.
 inline constexpr int kGroup = 32;
 
+/// How a tile reads int8 activations: u = q + 128, or q itself as bytes or as words of 16 bits.
+enum class Int8Form { u, q, words };
+constexpr int bytes_of(Int8Form form) { return form == Int8Form::words ? 2 : 1; }
+
 /// Int8 weights of a piece of one panel: for group g and column j, w = scale[g][j] * q + minimum[g][j].
 struct Int8Panel {
   const int8_t* q = nullptr;        // [k / 4][64][4]; in blocks of columns where `blocks`: [4][k / 4][16][4], as words [4][k / 2][16][2]
@@ -21,8 +25,8 @@ struct Int8Panel {
   const int32_t* offset = nullptr;  // [groups][64]: -128 * sum of q over the group
   int group = kGroup;               // 32, or 16 for Q6_K
   int64_t groups = 0;
-  bool words = false;               // 16 bits each
-  int quads = 1;                    // fours along K whose products with u, in pairs, add up within 16 bits
+  Int8Form form = Int8Form::u;  // of the activations; weights are as wide
+  int quads = 1;                // fours along K whose products, in pairs, add up within 16 bits
 };
 
 /// A piece of a panel of quantised weights as cpu/int8_panel.h packs it, beginning at the piece's first value of K.
@@ -34,14 +38,13 @@ struct PackedPiece {
   const uint16_t* factor = nullptr;          // [count / 256][64] f16, or null
   const uint16_t* factor_minimum = nullptr;  // the same for minima
   int bits = 8, bias = 0, group = kGroup;
-  int64_t count = 0;   // values of K
-  bool words = false;  // widen to 16 bits
+  int64_t count = 0;  // values of K
+  Int8Form form = Int8Form::u;
 };
 /// Bytes that Kernels::widen needs at most for `count` values of K in groups of `group`.
 constexpr int64_t widened_bytes(int64_t count, int group) { return 2 * count * kPanel + 3 * (count / group) * kPanel * 4; }
 
-/// Int8 activations of one piece of K: u = q + 128. `interleave` rows share a tile, [tile][k / 4][interleave][4]; where the weights are
-/// words they are q itself, [tile][k / 2][interleave][2] of 16 bits.
+/// Int8 activations of one piece of K. `interleave` rows share a tile, [tile][k / 4][interleave][4], of words [tile][k / 2][interleave][2].
 struct Int8Rows {
   const uint8_t* u = nullptr;
   const float* scale = nullptr;  // [tile][k / 32][interleave]
@@ -75,8 +78,9 @@ struct Kernels {
   Int8Panel (*widen)(const PackedPiece& piece, void* room);
   int interleave;  // rows of a tile of activations; 1: rows lie as quantize_row makes them
   /// Lays the first `count` values of m <= interleave rows, rows.k apart, as one tile; rows past m become zero. Null: interleave is 1.
-  void (*interleave_rows)(const Int8Rows& rows, int m, int64_t count, bool words, uint8_t* u, float* scale, float* sum);
-  bool words;  // weights of eight bits and their activations are widened to 16
+  void (*interleave_rows)(const Int8Rows& rows, int m, int64_t count, Int8Form form, uint8_t* u, float* scale, float* sum);
+  /// The form of activations for weights of so many bits, with or without minima. Null: always u.
+  Int8Form (*form_of)(int bits, bool minima);
 
   /// out = x / sqrt(mean(x^2) + eps) * weight.
   void (*norm)(const float* x, const float* weight, int64_t d, float eps, float* out);

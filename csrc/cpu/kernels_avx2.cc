@@ -102,10 +102,13 @@ struct Words {
   }
 };
 
-/// Narrower weights stay bytes: their products with u = q + 128 add up within 16 bits over Quads fours; exact too.
-template <int Count, int Quads>
+/// Narrower weights stay bytes; the products of Quads fours add up within 16 bits. Exact too. maddubs takes unsigned times signed: u times
+/// signed weights, or weights without a sign (those with minima) times q.
+template <int Count, int Quads, Int8Form Form>
 struct Bytes {
   static constexpr int kCount = Count, kBytes = 1;
+
+  static __m256i products(__m256i x, __m256i w) { return Form == Int8Form::u ? _mm256_maddubs_epi16(x, w) : _mm256_maddubs_epi16(w, x); }
 
   template <int M>
   static void dot(const Group& g, __m256i (*sum)[2]) {
@@ -118,8 +121,7 @@ struct Bytes {
         const __m256i w0 = g.weights(p + s, 0), w1 = g.weights(p + s, 1);
 #pragma GCC unroll 4
         for (int i = 0; i < M; i++) {
-          const __m256i x = g.row(i, p + s);
-          const __m256i y0 = _mm256_maddubs_epi16(x, w0), y1 = _mm256_maddubs_epi16(x, w1);
+          const __m256i x = g.row(i, p + s), y0 = products(x, w0), y1 = products(x, w1);
           pairs[i][0] = s ? _mm256_add_epi16(pairs[i][0], y0) : y0;
           pairs[i][1] = s ? _mm256_add_epi16(pairs[i][1], y1) : y1;
           settle(pairs[i][0]), settle(pairs[i][1]);
@@ -127,22 +129,31 @@ struct Bytes {
       }
 #pragma GCC unroll 4
       for (int i = 0; i < M; i++) {
-        sum[i][0] = _mm256_add_epi32(p ? sum[i][0] : g.start(0), _mm256_madd_epi16(pairs[i][0], ones));
-        sum[i][1] = _mm256_add_epi32(p ? sum[i][1] : g.start(1), _mm256_madd_epi16(pairs[i][1], ones));
-        settle(sum[i][0]), settle(sum[i][1]);
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; j++) {
+          const __m256i four = _mm256_madd_epi16(pairs[i][j], ones);
+          if (p)
+            sum[i][j] = _mm256_add_epi32(sum[i][j], four);
+          else
+            sum[i][j] = Form == Int8Form::u ? _mm256_add_epi32(g.start(j), four) : four;
+          settle(sum[i][j]);
+        }
       }
     }
   }
 };
 
+Int8Form form_of(int bits, bool minima) { return bits == 8 ? Int8Form::words : minima ? Int8Form::q : Int8Form::u; }
+
+/// Q8_0 as words, Q4_K and Q5_K with q, Q4_0 and Q6_K (groups of 16) with u.
 void tile_any_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  if (b.words) return tile_int8<Words>(first, m, columns, a, b, c, stride, add);
-  if (b.group == 16) return tile_int8<Bytes<16, 2>>(first, m, columns, a, b, c, stride, add);  // Q6_K
-  switch (b.quads) {
-    case 8: return tile_int8<Bytes<kGroup, 8>>(first, m, columns, a, b, c, stride, add);
-    case 4: return tile_int8<Bytes<kGroup, 4>>(first, m, columns, a, b, c, stride, add);
-    default: return tile_int8<Bytes<kGroup, 2>>(first, m, columns, a, b, c, stride, add);
+  if (b.form == Int8Form::words) return tile_int8<Words>(first, m, columns, a, b, c, stride, add);
+  if (b.form == Int8Form::q) {
+    if (b.quads == 8) return tile_int8<Bytes<kGroup, 8, Int8Form::q>>(first, m, columns, a, b, c, stride, add);
+    return tile_int8<Bytes<kGroup, 4, Int8Form::q>>(first, m, columns, a, b, c, stride, add);
   }
+  if (b.group == kGroup) return tile_int8<Bytes<kGroup, 8, Int8Form::u>>(first, m, columns, a, b, c, stride, add);
+  tile_int8<Bytes<16, 2, Int8Form::u>>(first, m, columns, a, b, c, stride, add);
 }
 
 }  // namespace
@@ -154,7 +165,7 @@ const Kernels& avx2_kernels() {
     made.tile_halves = tile_halves<Avx2>;
     made.interleave = kInt8Rows;
     made.interleave_rows = interleave_rows;
-    made.words = true;
+    made.form_of = form_of;
     made.widen = widen<Avx2>;
     return made;
   }();

@@ -35,7 +35,7 @@ void tile(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Pa
 
 void add_avxvnni(Kernels& table) {
   table.tile_int8 = tile;
-  table.words = false;
+  table.form_of = nullptr;
 }
 
 }  // namespace dimoo::cpu

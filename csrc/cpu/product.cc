@@ -22,11 +22,11 @@ int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step
 
 /// How a product of `rows` rows and `panels` panels is cut. Cuts never run through K: they change no result.
 struct Cut {
-  int64_t rows, panels;         // of one task
+  int64_t rows, panels;  // of one task
   int64_t blocks, groups;
 
   Cut(const Activations& x, int64_t all_panels, bool cached, int threads) {
-    const int64_t value = x.compute == Compute::int8 ? (x.words ? 2 : 1) : x.compute == Compute::bf16 ? 2 : 4;
+    const int64_t value = x.compute == Compute::int8 ? bytes_of(x.form) : x.compute == Compute::bf16 ? 2 : 4;
     // A panel that is packed on the way is packed for as many rows as there are.
     const int64_t most = cached ? kBlockBytes / (kDepth * value) : kSuperRows;
     blocks = std::max<int64_t>(1, (x.count + most - 1) / most);
@@ -88,7 +88,7 @@ struct Task {
  private:
   void multiply_int8(const CpuWeight& w, const std::byte* data, int64_t from, float* c) const {
     PackedPiece packed = w.int8_piece(data, from, x.depth(from));
-    packed.words = x.words;
+    packed.form = x.form;
     kernels.tile_int8(first, count, kPanel, x.int8(from), kernels.widen(packed, own + room.panel), c, room.width, from > 0);
   }
   /// `next`: bytes from this panel to the one multiplied after it, or 0.

@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 
+#include "cpu/int8_panel.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
 #include "device/device.h"
@@ -34,6 +35,7 @@ class CpuWeight : public Weight {
   /// Values [from, from + count) of K of a packed panel.
   PackedPiece int8_piece(const std::byte* packed, int64_t from, int64_t count) const;
   int group() const;
+  Int8Format int8_format() const { return cpu::int8_format(tensor_.type); }
 
   /// Takes all panels, packed one after another, and counts their bytes until this matrix goes.
   void keep(Buffer cache, Counter counter);

@@ -20,7 +20,7 @@ constexpr int kBlockBytes = 64;
 /// Two rows of quads from the nibbles of one.
 inline void widen_nibbles(const uint8_t* __restrict low, int bias, const Quads& out, int64_t row) {
   for (int b = 0; b < kQuadRow / kBlockBytes; b++, low += kBlockBytes) {
-    int8_t *__restrict even = out.at(row, b), *__restrict odd = out.at(row + 1, b);
+    int8_t* __restrict even = out.at(row, b), * __restrict odd = out.at(row + 1, b);
     for (int i = 0; i < kBlockBytes; i++) even[i] = static_cast<int8_t>((low[i] & 15) - bias);
     for (int i = 0; i < kBlockBytes; i++) odd[i] = static_cast<int8_t>((low[i] >> 4) - bias);
   }
@@ -34,8 +34,8 @@ inline void widen_above(const uint8_t* __restrict low, const uint8_t* __restrict
   for (int row = 0; row < 8 / Above; row += 2, low += kQuadRow) {
     const int shift = row * Above;
     for (int b = 0; b < kQuadRow / kBlockBytes; b++) {
-      const uint8_t *__restrict nibbles = low + b * kBlockBytes, *__restrict bits = high + b * kBlockBytes;
-      int8_t *__restrict even = out.at(first + row, b), *__restrict odd = out.at(first + row + 1, b);
+      const uint8_t* __restrict nibbles = low + b * kBlockBytes, * __restrict bits = high + b * kBlockBytes;
+      int8_t* __restrict even = out.at(first + row, b), * __restrict odd = out.at(first + row + 1, b);
       for (int i = 0; i < kBlockBytes; i++) even[i] = static_cast<int8_t>(((nibbles[i] & 15) | (bits[i] >> shift & kMask) << 4) - bias);
       for (int i = 0; i < kBlockBytes; i++)
         odd[i] = static_cast<int8_t>(((nibbles[i] >> 4) | (bits[i] >> (shift + Above) & kMask) << 4) - bias);
@@ -70,11 +70,10 @@ inline void widen_scales(const PackedPiece& p, int64_t group, int64_t super, flo
   }
 }
 
-/// How many fours along K of (at most 255) * (weight) * 2 add up within 16 bits.
-constexpr int quads_within_words(int bits, int bias) {
-  const int most = bias > 0 ? bias : (1 << bits) - 1;
+/// How many fours along K of two products each, at most `activation` * `weight`, add up within 16 bits.
+constexpr int quads_within_words(int activation, int weight) {
   int quads = 1;
-  while (quads < 8 && 2 * quads * 2 * 255 * most <= 32767) quads *= 2;
+  while (quads < 8 && 2 * quads * 2 * activation * weight <= 32767) quads *= 2;
   return quads;
 }
 
@@ -83,14 +82,15 @@ template <class V>
 Int8Panel widen(const PackedPiece& p, void* room) {
   auto* values = static_cast<int8_t*>(room);
   const int64_t groups = p.count / p.group;
-  auto* scale = reinterpret_cast<float*>(values + p.count * kPanel * (p.words ? 2 : 1));
+  auto* scale = reinterpret_cast<float*>(values + p.count * kPanel * bytes_of(p.form));
   float* minimum = scale + groups * kPanel;
   auto* offset = reinterpret_cast<int32_t*>(minimum + groups * kPanel);
   const Quads out = V::kBlocks ? Quads{values, kBlockBytes, p.count * 16} : Quads{values, kQuadRow, kBlockBytes};
   Int8Panel panel;
   panel.q = values, panel.scale = scale, panel.minimum = p.minimum ? minimum : nullptr, panel.offset = offset;
-  panel.group = p.group, panel.groups = groups, panel.words = p.words, panel.quads = quads_within_words(p.bits, p.bias);
-  if (p.words) {
+  panel.group = p.group, panel.groups = groups, panel.form = p.form;
+  panel.quads = quads_within_words(p.form == Int8Form::u ? 255 : 127, p.bias > 0 ? p.bias : (1 << p.bits) - 1);
+  if (p.form == Int8Form::words) {
     if constexpr (V::kBlocks) V::widen_words(p.low, p.count, reinterpret_cast<int16_t*>(values));
   } else if (p.bits < 8) {
     widen_values(p, out);
@@ -102,7 +102,7 @@ Int8Panel widen(const PackedPiece& p, void* room) {
   }
   for (int64_t g = 0; g < groups; g++) {
     widen_scales<V>(p, g, g * p.group / 256, scale + g * kPanel, minimum + g * kPanel);
-    if (p.words) continue;
+    if (p.form != Int8Form::u) continue;  // no offset to take back
     for (int j = 0; j < kPanel; j += V::kWidth) {
       const Quads from{const_cast<int8_t*>(panel.q), out.row, out.block};
       V::sum_quads(from.at(g * p.group / 4, j / 16) + j % 16 * 4, p.group / 4, static_cast<int>(out.row), -128, offset + g * kPanel + j);

@@ -10,29 +10,17 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "base/cgroup.h"
 
 namespace dimoo {
 namespace {
 
 constexpr auto kSpin = std::chrono::microseconds(40);  // ops of a pass follow each other within this time
-
-/// CPUs that the cgroup's quota allows; a large number when there is none.
-int quota_cpus() {
-  std::string quota;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period && quota != "max" && period > 0)
-    return std::max(1, static_cast<int>(std::stod(quota) / period));
-  double used = 0;
-  std::ifstream v1("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (v1 >> used && v1_period >> period && used > 0 && period > 0) return std::max(1, static_cast<int>(used / period));
-  return 1 << 20;
-}
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -69,7 +57,7 @@ int usable_cpus() {
   CPU_ZERO(&set);
   int cpus = static_cast<int>(std::thread::hardware_concurrency());
   if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
-  return std::max(1, std::min(cpus, quota_cpus()));
+  return std::max(1, std::min(cpus, cgroup_cpus()));
 }
 
 struct ThreadPool::Impl {

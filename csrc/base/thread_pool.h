@@ -9,7 +9,7 @@
 
 namespace dimoo {
 
-/// CPUs this process may use: affinity mask and cgroup quota (v1 and v2), at least 1.
+/// CPUs this process may use: affinity mask and cgroup quotas (base/cgroup.h), at least 1.
 int usable_cpus();
 
 class ThreadPool {

@@ -64,6 +64,7 @@ struct ThreadPool::Impl {
   static constexpr uint64_t kLeft = (uint64_t{1} << 40) - 1;
 
   std::vector<std::thread> workers;
+  std::atomic<int> threads{1}, most{1};  // that take tasks, the caller's among them; that there are
   std::mutex mutex;
   std::condition_variable wake, idle;
   int sleeping = 0;
@@ -78,7 +79,7 @@ struct ThreadPool::Impl {
   int64_t tasks = 0;
   const CancelToken* cancel = nullptr;
 
-  bool has_work() const { return left.load(std::memory_order_acquire) & kLeft; }
+  bool has_work(int worker) const { return left.load(std::memory_order_acquire) & kLeft && worker < threads; }
 
   /// How many tasks were left before this one was taken; 0: none.
   int64_t take() {
@@ -113,10 +114,10 @@ struct ThreadPool::Impl {
 
   void loop(int worker) {
     for (;;) {
-      if (!spin([this] { return has_work(); })) {
+      if (!spin([&] { return has_work(worker); })) {
         std::unique_lock lock(mutex);
         sleeping++;
-        wake.wait(lock, [this] { return stop || has_work(); });
+        wake.wait(lock, [&] { return stop || has_work(worker); });
         sleeping--;
         if (stop) return;
       }
@@ -124,21 +125,19 @@ struct ThreadPool::Impl {
     }
   }
 
-  /// Wakes as many sleepers as there are tasks for.
+  /// Wakes as many sleepers as there are tasks for; all of them where some may take none.
   void wake_for(int64_t count) {
     int64_t wanted;
     {
       std::lock_guard lock(mutex);  // a worker is either asleep or sees the new round
       wanted = std::min<int64_t>(count, sleeping);
     }
+    if (threads < most) return wake.notify_all();
     for (; wanted > 0; wanted--) wake.notify_one();
   }
 };
 
-ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
-  const int count = threads > 0 ? threads : usable_cpus();
-  for (int worker = 1; worker < count; worker++) impl_->workers.emplace_back([this, worker] { impl_->loop(worker); });
-}
+ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) { set_threads(threads > 0 ? threads : usable_cpus()); }
 
 ThreadPool::~ThreadPool() {
   {
@@ -149,7 +148,15 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : impl_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(impl_->workers.size()) + 1; }
+int ThreadPool::threads() const { return impl_->threads; }
+
+int ThreadPool::most_threads() const { return impl_->most; }
+
+void ThreadPool::set_threads(int threads) {
+  Impl& pool = *impl_;
+  pool.threads = std::clamp(threads, 1, kMost);
+  for (; pool.most < pool.threads; pool.most++) pool.workers.emplace_back([&pool, worker = pool.most.load()] { pool.loop(worker); });
+}
 
 void ThreadPool::set_cancel(const CancelToken* cancel) { impl_->cancel = cancel; }
 
@@ -168,7 +175,7 @@ void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> task) {
   pool.open.store(tasks, std::memory_order_relaxed);
   const uint64_t round = (pool.left.load(std::memory_order_relaxed) | Impl::kLeft) + 1;
   pool.left.store(round | static_cast<uint64_t>(tasks), std::memory_order_release);
-  if (tasks > 1 && !pool.workers.empty()) pool.wake_for(tasks - 1);
+  if (tasks > 1 && pool.threads > 1) pool.wake_for(tasks - 1);
   pool.work(0);
   const auto ended = [&] { return pool.open.load(std::memory_order_acquire) == 0; };
   spin(ended);

@@ -128,7 +128,7 @@ struct MemoryReport {
 };
 
 struct DeviceOptions {
-  int threads = 0;           // 0: as many as this process may use
+  int threads = 0;           // at first; 0: as many as this process may use
   int64_t panel_bytes = -1;  // budget for repacked weights; -1: unlimited until the engine states one
   std::string variant;       // forces the first variant of each op with this name where there is one (tests)
 };
@@ -140,6 +140,8 @@ class Device {
   virtual std::string name() const = 0;  // of the hardware
   virtual std::vector<VariantReport> variants() const = 0;
   virtual int threads() const = 0;
+  /// How many threads the next ops use. Never changes a result.
+  virtual void set_threads(int) {}
   /// Operations per second (a multiply-add is two) that no op of this arithmetic exceeds, measured now, in about 20 ms. 0: unknown.
   virtual double peak(Arithmetic) { return 0; }
 

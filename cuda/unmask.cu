@@ -103,6 +103,7 @@ __global__ void decide(const Job* jobs, const int32_t* owner, Results results) {
   extern __shared__ float kept[];
   __shared__ Best<float> room[kThreads / kWarp];
   const Job job = jobs[owner[blockIdx.x]];
+  if (job.branches == 0) return;  // decided before
   const int64_t row = blockIdx.x - job.first;
   const Guided guided = guided_row(job, row);
   Best<float> top{-INFINITY, 0x7fffffff};
@@ -181,7 +182,7 @@ Job on_device(const UnmaskJob& from, int64_t first, Lists& lists) {
   }
   job.guidance[0] = from.guidance[0], job.guidance[1] = from.guidance[1], job.temperature = from.temperature;
   job.seed = from.seed, job.step = from.step;
-  job.first = first, job.count = from.rows, job.keep = from.keep, job.v = from.logits[0].tensor.cols;
+  job.first = first, job.count = from.rows, job.keep = from.keep, job.v = from.branches > 0 ? from.logits[0].tensor.cols : 0;
   job.cells = lists.put(from.cells, from.rows);
   job.sample_noise = lists.put(from.sample_noise, from.rows * job.v);
   job.cut_noise = lists.put(from.cut_noise, from.rows);
@@ -201,9 +202,11 @@ void read_back(Stream& stream, std::span<const UnmaskJob> jobs, const std::vecto
     const int64_t first = placed[p++].first;
     if (bad >= first && bad < first + job.rows)
       fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[bad - first], " are not finite");
-    std::memcpy(job.codes, codes + first * 4, static_cast<size_t>(job.rows) * 4);
-    std::memcpy(job.confidence, confidence + first * 4, static_cast<size_t>(job.rows) * 4);
-    std::memcpy(job.stays, stays + first, static_cast<size_t>(job.rows));
+    if (job.branches > 0) {
+      std::memcpy(job.codes, codes + first * 4, static_cast<size_t>(job.rows) * 4);
+      std::memcpy(job.confidence, confidence + first * 4, static_cast<size_t>(job.rows) * 4);
+    }
+    if (job.stays) std::memcpy(job.stays, stays + first, static_cast<size_t>(job.rows));
   }
 }
 
@@ -229,6 +232,11 @@ void unmask(Stream& stream, std::span<const UnmaskJob> jobs) {
   stream.upload(at, &none, 4);
   const Results results{reinterpret_cast<int32_t*>(at + 4), reinterpret_cast<float*>(at + 4 + rows * 4),
                         reinterpret_cast<uint8_t*>(at + 4 + rows * 8), static_cast<float*>(scores.data()), reinterpret_cast<int*>(at)};
+  for (size_t i = 0, p = 0; i < jobs.size(); i++) {
+    if (jobs[i].rows == 0) continue;
+    const int64_t first = placed[p++].first;
+    if (jobs[i].branches == 0) stream.upload(results.confidence + first, jobs[i].confidence, jobs[i].rows * 4);
+  }
   const auto* device_jobs = static_cast<const Job*>(list.data());
   const bool fits = cols <= kCachedCols;
   stream.launch("unmask", fits ? decide<Keep::shared> : decide<Keep::nowhere>, blocks(rows, 1), kThreads, fits ? cols * 4 : 0, device_jobs,

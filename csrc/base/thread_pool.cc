@@ -10,29 +10,17 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "base/cgroup.h"
 
 namespace dimoo {
 namespace {
 
 constexpr auto kSpin = std::chrono::microseconds(40);  // ops of a pass follow each other within this time
-
-/// CPUs that the cgroup's quota allows; a large number when there is none.
-int quota_cpus() {
-  std::string quota;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period && quota != "max" && period > 0)
-    return std::max(1, static_cast<int>(std::stod(quota) / period));
-  double used = 0;
-  std::ifstream v1("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (v1 >> used && v1_period >> period && used > 0 && period > 0) return std::max(1, static_cast<int>(used / period));
-  return 1 << 20;
-}
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -69,13 +57,14 @@ int usable_cpus() {
   CPU_ZERO(&set);
   int cpus = static_cast<int>(std::thread::hardware_concurrency());
   if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
-  return std::max(1, std::min(cpus, quota_cpus()));
+  return std::max(1, std::min(cpus, cgroup_cpus()));
 }
 
 struct ThreadPool::Impl {
   static constexpr uint64_t kLeft = (uint64_t{1} << 40) - 1;
 
   std::vector<std::thread> workers;
+  std::atomic<int> threads{1}, most{1};  // that take tasks, the caller's among them; that there are
   std::mutex mutex;
   std::condition_variable wake, idle;
   int sleeping = 0;
@@ -90,7 +79,7 @@ struct ThreadPool::Impl {
   int64_t tasks = 0;
   const CancelToken* cancel = nullptr;
 
-  bool has_work() const { return left.load(std::memory_order_acquire) & kLeft; }
+  bool has_work(int worker) const { return left.load(std::memory_order_acquire) & kLeft && worker < threads; }
 
   /// How many tasks were left before this one was taken; 0: none.
   int64_t take() {
@@ -125,10 +114,10 @@ struct ThreadPool::Impl {
 
   void loop(int worker) {
     for (;;) {
-      if (!spin([this] { return has_work(); })) {
+      if (!spin([&] { return has_work(worker); })) {
         std::unique_lock lock(mutex);
         sleeping++;
-        wake.wait(lock, [this] { return stop || has_work(); });
+        wake.wait(lock, [&] { return stop || has_work(worker); });
         sleeping--;
         if (stop) return;
       }
@@ -136,21 +125,19 @@ struct ThreadPool::Impl {
     }
   }
 
-  /// Wakes as many sleepers as there are tasks for.
+  /// Wakes as many sleepers as there are tasks for; all of them where some may take none.
   void wake_for(int64_t count) {
     int64_t wanted;
     {
       std::lock_guard lock(mutex);  // a worker is either asleep or sees the new round
       wanted = std::min<int64_t>(count, sleeping);
     }
+    if (threads < most) return wake.notify_all();
     for (; wanted > 0; wanted--) wake.notify_one();
   }
 };
 
-ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
-  const int count = threads > 0 ? threads : usable_cpus();
-  for (int worker = 1; worker < count; worker++) impl_->workers.emplace_back([this, worker] { impl_->loop(worker); });
-}
+ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) { set_threads(threads > 0 ? threads : usable_cpus()); }
 
 ThreadPool::~ThreadPool() {
   {
@@ -161,7 +148,15 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : impl_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(impl_->workers.size()) + 1; }
+int ThreadPool::threads() const { return impl_->threads; }
+
+int ThreadPool::most_threads() const { return impl_->most; }
+
+void ThreadPool::set_threads(int threads) {
+  Impl& pool = *impl_;
+  pool.threads = std::clamp(threads, 1, kMost);
+  for (; pool.most < pool.threads; pool.most++) pool.workers.emplace_back([&pool, worker = pool.most.load()] { pool.loop(worker); });
+}
 
 void ThreadPool::set_cancel(const CancelToken* cancel) { impl_->cancel = cancel; }
 
@@ -180,7 +175,7 @@ void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> task) {
   pool.open.store(tasks, std::memory_order_relaxed);
   const uint64_t round = (pool.left.load(std::memory_order_relaxed) | Impl::kLeft) + 1;
   pool.left.store(round | static_cast<uint64_t>(tasks), std::memory_order_release);
-  if (tasks > 1 && !pool.workers.empty()) pool.wake_for(tasks - 1);
+  if (tasks > 1 && pool.threads > 1) pool.wake_for(tasks - 1);
   pool.work(0);
   const auto ended = [&] { return pool.open.load(std::memory_order_acquire) == 0; };
   spin(ended);

@@ -9,18 +9,24 @@
 
 namespace dimoo {
 
-/// CPUs this process may use: affinity mask and cgroup quota (v1 and v2), at least 1.
+/// CPUs this process may use: affinity mask and cgroup quotas (base/cgroup.h), at least 1.
 int usable_cpus();
 
 class ThreadPool {
  public:
+  static constexpr int kMost = 1024;
   /// `threads` counts the calling thread; 0 means usable_cpus().
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
+  /// Of the runs to come.
   int threads() const;
+  /// The most that `set_threads` has asked for. Any thread.
+  int most_threads() const;
+  /// Between runs: how many threads the next ones use, 1 to kMost; more than ever are started here, and stay.
+  void set_threads(int threads);
   /// Calls task(index, worker) for index 0 .. tasks-1, worker in 0 .. threads-1, and returns when all have ended. The first
   /// exception is rethrown here. With a cancel token set, tasks not yet started are skipped once it is raised, then
   /// Error{aborted} is thrown. Calls from inside a task run serially.

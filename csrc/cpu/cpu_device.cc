@@ -40,7 +40,7 @@ constexpr int64_t kRowPiece = 16;
 CpuDevice::CpuDevice(const DeviceOptions& options)
     : variant_(choose_variant(options.variant)),
       pool_(options.threads),
-      scratch_(pool_.threads()),
+      scratch_(ThreadPool::kMost),
       panel_budget_(options.panel_bytes >= 0 ? options.panel_bytes : INT64_MAX),
       panels_(std::make_shared<std::atomic<int64_t>>(0)),
       buffers_(std::make_shared<std::atomic<int64_t>>(0)) {}
@@ -103,7 +103,7 @@ int64_t CpuDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) co
   const int64_t k = std::max(width, hidden);
   const int64_t packed = std::min<int64_t>(rows + 6, 1536) * k * 4;
   const int64_t own = std::max<int64_t>(k * kPanel * 4 + 1536 * kPanel * 4, (512 * 192 * 2 + 704 * 256) * 4);
-  return packed + own * pool_.threads();
+  return packed + own * pool_.most_threads();
 }
 
 Buffer CpuDevice::pack_all(const CpuWeight& w) {

@@ -19,6 +19,7 @@ class CpuDevice : public Device {
   std::string name() const override { return cpu_name(); }
   std::vector<VariantReport> variants() const override;
   int threads() const override { return pool_.threads(); }
+  void set_threads(int threads) override { pool_.set_threads(threads); }
   double peak(Arithmetic arithmetic) override;
 
   MemoryReport memory() const override;

@@ -138,7 +138,7 @@ void each_row(ThreadPool& pool, std::span<const Job> jobs, Decide decide) {
   };
   std::vector<Task> tasks;
   for (const Job& job : jobs)
-    for (int64_t row = 0; row < job.rows; row += kRows) tasks.push_back({&job, row});
+    for (int64_t row = 0; job.branches > 0 && row < job.rows; row += kRows) tasks.push_back({&job, row});
   std::vector<std::vector<float>> guided(static_cast<size_t>(pool.threads()));
   pool.run(static_cast<int64_t>(tasks.size()), [&](int64_t index, int worker) {
     const Task& task = tasks[static_cast<size_t>(index)];
@@ -168,7 +168,7 @@ void cut(const UnmaskJob& job) {
 void unmask(ThreadPool& pool, std::span<const UnmaskJob> jobs) {
   each_row(pool, jobs, decide_row);
   for (const UnmaskJob& job : jobs)
-    if (job.rows > 0) cut(job);
+    if (job.rows > 0 && job.stays) cut(job);
 }
 
 void unmask_text(ThreadPool& pool, std::span<const TextUnmaskJob> jobs) { each_row(pool, jobs, decide_token); }

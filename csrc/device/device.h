@@ -78,10 +78,11 @@ struct LogitRows {
   const float* row(int64_t i) const { return tensor.f32_row(rows ? rows[i] : i); }
 };
 
-/// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13).
+/// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13). A picture may be decided
+/// a few cells at a time, and cut after them.
 struct UnmaskJob {
   int64_t rows = 0;        // cells masked now
-  int branches = 1;        // 1 to 3
+  int branches = 1;        // 1 to 3; 0: confidences are given and only the cut is left
   LogitRows logits[3];     // branch 0 is conditional
   float guidance[2] = {};  // weight of each unconditional branch
   float temperature = 0;
@@ -94,7 +95,7 @@ struct UnmaskJob {
   // Results, (rows) each, in host memory.
   int32_t* codes = nullptr;
   float* confidence = nullptr;  // softmax probability of the code, temperature 1, over the guided logits
-  uint8_t* stays = nullptr;     // 1 = masked again
+  uint8_t* stays = nullptr;     // 1 = masked again; null: no cut yet
 };
 
 /// One answer's share of a text unmask: guidance, Gumbel and confidence in f64 (golden README sections 8 and 13). Which tokens are
@@ -127,7 +128,7 @@ struct MemoryReport {
 };
 
 struct DeviceOptions {
-  int threads = 0;           // 0: as many as this process may use
+  int threads = 0;           // at first; 0: as many as this process may use
   int64_t panel_bytes = -1;  // budget for repacked weights; -1: unlimited until the engine states one
   std::string variant;       // forces the first variant of each op with this name where there is one (tests)
 };
@@ -139,6 +140,8 @@ class Device {
   virtual std::string name() const = 0;  // of the hardware
   virtual std::vector<VariantReport> variants() const = 0;
   virtual int threads() const = 0;
+  /// How many threads the next ops use. Never changes a result.
+  virtual void set_threads(int) {}
   /// Operations per second (a multiply-add is two) that no op of this arithmetic exceeds, measured now, in about 20 ms. 0: unknown.
   virtual double peak(Arithmetic) { return 0; }
 

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "device/registry.h"
+#include "diffusion/picture.h"
+#include "engine/pass.h"
 #include "engine/plan.h"
 #include "engine/reports.h"
 #include "engine/timed_device.h"
@@ -17,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr const char* kArithmetics[] = {"f32", "bf16", "int8"};
-constexpr int64_t kPrompt = 64;  // tokens before and after a picture's grid
+constexpr int64_t kPrompt = 64;  // tokens before a picture's grid
 constexpr int64_t kPictureRepetitions = 3;
 constexpr int64_t kLargestSide = 256;  // pixels, unless a size is asked for
 
@@ -96,19 +99,6 @@ Json phases_json(const Measured& measured) {
   return phases;
 }
 
-/// One or two branches side by side and the rows that the head reads.
-struct Rows {
-  std::vector<int32_t> tokens, positions, heads;
-  std::vector<BranchRows> branches;
-
-  void add_branch(const std::vector<int32_t>& ids) {
-    branches.push_back({static_cast<int64_t>(tokens.size()), static_cast<int64_t>(ids.size())});
-    for (size_t i = 0; i < ids.size(); i++) positions.push_back(static_cast<int32_t>(i));
-    tokens.insert(tokens.end(), ids.begin(), ids.end());
-  }
-  Batch batch() const { return {tokens, positions, branches, heads}; }
-};
-
 std::vector<int32_t> arbitrary_tokens(int64_t count, int64_t vocabulary) {
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < count; i++) ids.push_back(static_cast<int32_t>(i * 7919 % vocabulary));
@@ -128,16 +118,19 @@ Json bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, int64_t 
   const Buffer memory = loaded.device->allocate(vocabulary * 4);
   const Tensor logits(static_cast<float*>(memory.data()), 1, vocabulary);
   std::vector<float> host(static_cast<size_t>(vocabulary));
-  Rows pass;
-  pass.add_branch(arbitrary_tokens(rows, loaded.hyper.code_offset));
-  pass.heads = {static_cast<int32_t>(rows - 1)};
+  const std::vector<int32_t> tokens = arbitrary_tokens(rows, loaded.hyper.code_offset);
+  std::vector<int32_t> positions(tokens.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  const BranchRows branch{0, rows};
+  const auto last = static_cast<int32_t>(rows - 1);
+  const Batch batch{tokens, positions, {&branch, 1}, {&last, 1}};
   const Observer every_row = [](std::string_view, Tensor) {};
   const Measured one = bench.measure(repetitions, [&] {
-    backbone.head(backbone.forward(pass.batch()), Slice::vocabulary, logits);
+    backbone.head(backbone.forward(batch), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
   });
   const Measured all = bench.measure(repetitions, [&] {
-    backbone.head(backbone.forward(pass.batch(), every_row), Slice::vocabulary, logits);
+    backbone.head(backbone.forward(batch, every_row), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
   });
   const auto count = static_cast<double>(rows);
@@ -165,47 +158,38 @@ Size picture_size(const Json& options, const Loaded& loaded) {
   return {side("width"), side("height"), whole(options, "steps", standard("steps", 64), 1, 4096)};
 }
 
-/// The first step of a guided picture: every cell is masked, both branches are computed.
-Rows first_step(const Hyperparameters& hyper, int64_t rows, int64_t columns) {
-  Rows pass;
-  std::vector<int32_t> ids = arbitrary_tokens(kPrompt, hyper.code_offset);
-  for (int64_t row = 0; row < rows; row++) {
-    ids.insert(ids.end(), static_cast<size_t>(columns), hyper.tokens.mask);
-    ids.push_back(hyper.tokens.row_end);
-  }
-  for (int branch = 0; branch < 2; branch++) {
-    for (size_t i = kPrompt; i < ids.size(); i++)
-      if (ids[i] == hyper.tokens.mask) pass.heads.push_back(static_cast<int32_t>(pass.tokens.size() + i));
-    pass.add_branch(ids);
-  }
-  return pass;
+/// The sequences of a guided picture, of which every cell is masked.
+std::shared_ptr<const Layout> guided_layout(const Hyperparameters& hyper, int64_t rows, int64_t columns) {
+  auto layout = std::make_shared<Layout>();
+  layout->rows = rows, layout->columns = columns;
+  layout->mask_token = hyper.tokens.mask, layout->row_end_token = hyper.tokens.row_end, layout->offset = hyper.code_offset;
+  layout->prefixes.assign(2, arbitrary_tokens(kPrompt, hyper.code_offset));
+  layout->suffixes.resize(2);
+  return layout;
 }
 
+/// One step that decides every cell, which is the first one's work; then the codes become pixels.
 Json bench_picture(Bench& bench, Backbone& backbone, const Loaded& loaded, const Size& size) {
   const Hyperparameters& hyper = loaded.hyper;
-  const int64_t rows = size.height / hyper.vq.scale(), columns = size.width / hyper.vq.scale(), cells = rows * columns;
-  const int64_t codes = hyper.vq.codebook_size;
-  const Rows pass = first_step(hyper, rows, columns);
-  const Buffer memory = loaded.device->allocate(2 * cells * codes * 4);
-  const Tensor logits(static_cast<float*>(memory.data()), 2 * cells, codes);
-  std::vector<int32_t> index(static_cast<size_t>(cells)), chosen(index.size());
-  std::vector<float> confidence(index.size());
-  std::vector<uint8_t> stays(index.size()), rgb(static_cast<size_t>(size.width * size.height * 3));
-  for (size_t i = 0; i < index.size(); i++) index[i] = static_cast<int32_t>(i);
-  UnmaskJob job;
-  job.rows = cells, job.branches = 2, job.logits[0].tensor = logits.slice(0, cells), job.logits[1].tensor = logits.slice(cells, cells);
-  job.guidance[0] = 4, job.temperature = 1, job.keep = cells / 2, job.cells = index.data();
-  job.codes = chosen.data(), job.confidence = confidence.data(), job.stays = stays.data();
+  const auto layout = guided_layout(hyper, size.height / hyper.vq.scale(), size.width / hyper.vq.scale());
+  std::vector<int32_t> codes(static_cast<size_t>(layout->cells()), -1);
+  const PictureRequest request{codes, 1, {}};
+  Pass pass(bench.timed, backbone);
+  const float guidance = 4;
   const Measured step = bench.measure(kPictureRepetitions, [&] {
-    backbone.head(backbone.forward(pass.batch()), Slice::codes, logits);
-    bench.timed.unmask({&job, 1});
+    Picture canvas(layout, request, {}, 0);
+    Seat seat;
+    seat.canvas = &canvas, seat.guidance = {&guidance, 1}, seat.temperature = 1;
+    pass.run({&seat, 1});
+    codes = canvas.cells();
   });
+  std::vector<uint8_t> rgb(static_cast<size_t>(size.width * size.height * 3));
   Vq vq(bench.timed, hyper.vq, *loaded.source);
-  const Measured decode = bench.measure(kPictureRepetitions, [&] { vq.decode(chosen, rows, columns, rgb); });
+  const Measured decode = bench.measure(kPictureRepetitions, [&] { vq.decode(codes, layout->rows, layout->columns, rgb); });
   const double seconds = static_cast<double>(size.steps) * step.seconds + decode.seconds;
   Json picture{Json::Object{}};
   picture.set("width", size.width).set("height", size.height).set("steps", size.steps);
-  picture.set("rows", static_cast<int64_t>(pass.tokens.size())).set("stepSeconds", step.seconds).set("phases", phases_json(step));
+  picture.set("rows", layout->all_rows()).set("stepSeconds", step.seconds).set("phases", phases_json(step));
   picture.set("fractionOfCeiling", step.ideal / step.seconds).set("decodeSeconds", decode.seconds);
   return picture.set("secondsPerPicture", seconds).set("picturesPerMinute", 60 / seconds);
 }

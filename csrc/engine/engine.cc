@@ -6,8 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "base/thread_pool.h"
-
 namespace dimoo {
 namespace {
 
@@ -36,8 +34,7 @@ std::string identity(const Source& source, Precision precision) {
 }  // namespace
 
 std::shared_ptr<Engine> Engine::acquire(const LoadOptions& options) {
-  const int threads = options.threads > 0 ? options.threads : usable_cpus();
-  const std::string key = text(options.device, '|', threads, '|', options.variant);
+  const std::string key = text(options.device, '|', options.variant);
   std::lock_guard lock(registry().mutex);
   std::erase_if(registry().engines, [](const auto& entry) { return entry.second.expired(); });
   std::weak_ptr<Engine>& known = registry().engines[key];
@@ -72,6 +69,11 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelTo
     if (cancel) cancel->check();
     std::this_thread::sleep_for(kLook);
   }
+  if (options.threads > most_threads_) {  // plans count what every thread holds
+    perform(
+        options.threads, [](Device&) {}, cancel);
+    most_threads_ = options.threads;
+  }
   const std::string key = identity(*source, options.precision);
   if (const auto known = bound_.find(key); known != bound_.end())
     if (auto weights = known->second.lock()) return weights;
@@ -82,6 +84,7 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelTo
   weights->panel_budget = options.panel_bytes >= 0 ? options.panel_bytes : default_panel_budget(*source);
   weights->source = std::move(source);
   perform(
+      options.threads,
       [&](Device& device) {
         weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision);
         if (weights->hyper.has_images()) weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
@@ -94,8 +97,8 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelTo
   return weights;
 }
 
-void Engine::perform(FunctionRef<void(Device&)> body, const CancelToken* cancel) {
-  Task task{&body, cancel, false, {}};
+void Engine::perform(int threads, FunctionRef<void(Device&)> body, const CancelToken* cancel) {
+  Task task{threads, &body, cancel, false, {}};
   std::unique_lock lock(mutex_);
   tasks_.push_back(&task);
   wake_.notify_all();
@@ -258,6 +261,7 @@ void Engine::run_task(std::unique_lock<std::mutex>& lock) {
   tasks_.pop_front();
   lock.unlock();
   device_->set_cancel(task.cancel);
+  device_->set_threads(task.threads);
   try {
     if (task.cancel) task.cancel->check();
     (*task.body)(*device_);

@@ -1,5 +1,5 @@
-// One engine per process and device: a thread that owns the device, takes turns among runs, and puts whatever is ready into one
-// pass. Runs join and leave between steps; pictures are decoded and encoded as turns of their own. Thread-safe from outside.
+// One engine per process and device: a thread that owns the device, takes turns among the runs of all models, and puts whatever is
+// ready into one pass. Runs join and leave between steps; pictures are decoded and encoded as turns of their own. Thread-safe from outside.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -22,7 +22,7 @@ namespace dimoo {
 struct LoadOptions {
   std::string source, device = "cpu", variant;
   Precision precision = Precision::fast;
-  int threads = 0;
+  int threads = 0;  // 0: as many as this process may use
   bool verify_weights = false;
   int64_t max_host_bytes = -1, panel_bytes = -1;
   int64_t max_rows_per_pass = 2048;  // about where a CPU's throughput has saturated
@@ -71,6 +71,7 @@ struct Entry {
   std::shared_ptr<Weights> weights;
   std::shared_ptr<Tally> tally;
   int64_t budget = 0;      // rows of a pass it may share
+  int threads = 0;         // for its passes; of several that share one, the most
   int64_t max_active = 0;  // runs of its model that are under way at once
   int64_t held = 0;        // bytes that reuse keeps while it is under way
   int64_t room = 0;        // bytes that all such runs may keep together
@@ -92,15 +93,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Binds a checkpoint, or finds it bound. Reads headers only.
   std::shared_ptr<Weights> bind(const LoadOptions& options, const CancelToken* cancel = nullptr);
   /// Runs a task on the engine's thread, in turn; waits for it and rethrows what it throws. Cancelled while it waits, it never runs.
-  void perform(FunctionRef<void(Device&)> task, const CancelToken* cancel = nullptr);
+  void perform(int threads, FunctionRef<void(Device&)> task, const CancelToken* cancel = nullptr);
   /// Starts a run in its turn; `panels` is what its plan leaves for packed weights.
   void submit(Entry entry, int64_t panels);
   /// Cancels a model's runs and waits until no unit of work is under way for them alone.
   void leave(const Tally& tally);
-  Device& device() { return *device_; }  // what it says of itself is constant
+  Device& device() { return *device_; }  // what it says of itself is constant, but for its threads
 
  private:
   struct Task {
+    int threads;
     FunctionRef<void(Device&)>* body;
     const CancelToken* cancel;
     bool done = false;
@@ -151,6 +153,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   CancelToken* pass_cancel_ = nullptr;  // of the pass under way
   bool task_turn_ = false, stop_ = false;
   std::mutex bind_mutex_;
+  int most_threads_ = 0;                                 // guarded by bind_mutex_
   std::map<std::string, std::weak_ptr<Weights>> bound_;  // changed under both locks
   std::thread thread_;
 };
@@ -181,7 +184,7 @@ class Model {
   /// A task of this model on the engine's thread; closing the model cancels it, which is `disposed` then.
   void perform(FunctionRef<void(Device&)> task, CancelToken* cancel);
 
-  LoadOptions options_;
+  LoadOptions options_;  // threads resolved
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<Weights> weights_;
   std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();

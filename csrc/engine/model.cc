@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/thread_pool.h"
 #include "engine/engine.h"
 #include "engine/previews.h"
 #include "engine/verify.h"
@@ -86,10 +87,15 @@ void check(const RunRequest& request, const Hyperparameters& hyper) {
     if (!std::isfinite(weight)) fail(Code::request_invalid, "guidance must be finite, got ", weight);
 }
 
+LoadOptions resolved(LoadOptions options) {
+  if (options.threads <= 0) options.threads = usable_cpus();
+  return options;
+}
+
 }  // namespace
 
 Model::Model(const LoadOptions& options, const Progress& progress, const CancelToken* cancel)
-    : options_(options), engine_(Engine::acquire(options)), weights_(engine_->bind(options, cancel)) {
+    : options_(resolved(options)), engine_(Engine::acquire(options_)), weights_(engine_->bind(options_, cancel)) {
   if (options.verify_weights) refuse_non_finite(*weights_->source, progress, cancel);
 }
 
@@ -145,6 +151,7 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
   if (options_.batch_window_ms > 0) entry.ready_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.batch_window_ms);
   entry.weights = weights_;
   entry.tally = tally_;
+  entry.threads = options_.threads;
   entry.max_active = options_.max_active;
   entry.run->on_end = [tally = tally_](RunState state) { tally->count(state); };
   tally_->admit(options_.max_active + options_.max_queue);
@@ -210,7 +217,7 @@ void Model::perform(FunctionRef<void(Device&)> task, CancelToken* cancel) {
   }
   std::exception_ptr error;
   try {
-    engine_->perform(task, token);
+    engine_->perform(options_.threads, task, token);
   } catch (...) {
     error = std::current_exception();
   }

@@ -1,15 +1,19 @@
-// Rows of one branch lie together. Seats whose logits are read once come first, codes before text, so that each slice's head is one
-// product; the logits of seats that keep them are computed in pieces, of which only maxima and wanted rows stay.
+// Rows of one branch lie together. Seats whose logits are read once come first, codes before text. Logits are computed a piece at a time
+// and decided upon before the next: all branches of the same cells lie in one piece. Of seats that keep logits, a piece leaves
+// maxima and wanted rows behind.
 #include "engine/pass.h"
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <utility>
 
 namespace dimoo {
 namespace {
 
-constexpr int64_t kPieceBytes = Pass::kPieces / 2;  // logits of one piece, and of its wanted rows
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kPieceBytes = int64_t{32} << 20;     // logits of one piece, where that is
+constexpr int64_t kLeastRows = 128, kMostRows = 1024;  // enough rows for the head to run at its speed
 
 /// Logits come straight out of the pass, or from what earlier steps kept.
 bool direct(const StepPlan& plan) { return plan.pass != PassKind::cached && !plan.surveys; }
@@ -22,16 +26,6 @@ std::vector<int32_t> chosen_rows(const Canvas& canvas, const Memo* memo, int64_t
   if (pass == PassKind::text)
     for (const int32_t cell : canvas.fresh()) rows.push_back(static_cast<int32_t>(canvas.layout().position(branch, cell)));
   return rows;
-}
-
-/// Softmax over a row of logits at these ids, in f64.
-std::vector<double> softmax_at(const std::vector<float>& logits, std::span<const int32_t> ids) {
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float l : logits) sum += std::exp(l - top);
-  std::vector<double> probabilities;
-  for (const int32_t id : ids) probabilities.push_back(std::exp(logits[static_cast<size_t>(id)] - top) / sum);
-  return probabilities;
 }
 
 }  // namespace
@@ -47,6 +41,18 @@ int64_t rows_to_compute(const Canvas& canvas, const Memo* memo) {
   return rows;
 }
 
+int64_t Pass::piece_rows(int64_t width) { return std::clamp(kPieceBytes / (4 * width), kLeastRows, kMostRows); }
+
+int64_t Pass::logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice) {
+  const int64_t width = Backbone::slice_width(hyper, slice), piece = std::min(rows, piece_rows(width));
+  return piece * width * 4 + (rows > piece ? piece * hyper.d_model * 4 : 0);
+}
+
+int64_t Pass::kept_logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice) {
+  const int64_t width = Backbone::slice_width(hyper, slice);
+  return std::min(rows, piece_rows(width)) * (width + std::max(width, hyper.d_model)) * 4;
+}
+
 struct Pass::Packed {
   /// One branch of one seat.
   struct Part {
@@ -58,8 +64,7 @@ struct Pass::Packed {
     std::vector<int32_t> wanted;  // of the head rows, those of wanted cells; with `slots` beside it
     std::vector<int32_t> slots;
     std::vector<float> maxima;
-    Tensor logits;                    // of the wanted cells
-    std::vector<int32_t> logit_rows;  // empty: in order
+    std::vector<int32_t> kept;  // where the wanted cells' logits lie in the memo
   };
   std::vector<int32_t> tokens, positions, head_rows;
   std::vector<BranchRows> branches;
@@ -113,21 +118,61 @@ Tensor Pass::scratch(Buffer& buffer, int64_t rows, int64_t cols) {
   return {static_cast<float*>(buffer.data()), rows, cols};
 }
 
-/// One product per slice; the parts' logits are views of it.
-void Pass::direct_logits(Packed& packed, Tensor hidden) {
-  int64_t rows[2] = {};
-  for (const Packed::Part& part : packed.parts)
-    if (direct(part.plan)) rows[part.seat->slice == Slice::vocabulary] += part.heads;
-  const int64_t codes = backbone_.slice_width(Slice::codes), vocabulary = backbone_.slice_width(Slice::vocabulary);
-  const Tensor all = scratch(logits_, 1, rows[0] * codes + rows[1] * vocabulary);
-  const Tensor pictures(all.f32(), rows[0], codes), text(all.f32() + rows[0] * codes, rows[1], vocabulary);
-  if (rows[0] > 0) backbone_.head(hidden.slice(0, rows[0]), Slice::codes, pictures);
-  if (rows[1] > 0) backbone_.head(hidden.slice(rows[0], rows[1]), Slice::vocabulary, text);
-  for (Packed::Part& part : packed.parts) {
-    if (!direct(part.plan)) continue;
-    const bool is_text = part.seat->slice == Slice::vocabulary;
-    part.logits = is_text ? text.slice(part.head - rows[0], part.heads) : pictures.slice(part.head, part.heads);
+void Pass::head(Tensor rows, Slice slice, Tensor logits) {
+  const auto start = Clock::now();
+  backbone_.head(rows, slice, logits);
+  forward_ms_ += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// Cells of several seats whose logits are computed together.
+struct Pass::Piece {
+  struct Share {
+    size_t part;  // the seat's first branch
+    int64_t first, count, branches;
+  };
+  std::vector<Share> shares;
+  int64_t rows = 0;
+};
+
+/// Seats whose logits are read once, in pieces as full as they get.
+void Pass::decide_direct(Packed& packed, Tensor hidden, Slice slice, Decisions& decisions) {
+  const int64_t limit = std::min(piece_rows(backbone_.slice_width(slice)), most_piece_rows_);
+  Piece piece;
+  for (size_t p = 0; p < packed.parts.size(); p++) {
+    const Packed::Part& part = packed.parts[p];
+    if (part.branch > 0 || !direct(part.plan) || part.seat->slice != slice) continue;
+    const int64_t branches = part.seat->canvas->layout().branches();
+    for (int64_t first = 0, count = 0; first < part.heads; first += count) {
+      if (piece.rows > 0 && piece.rows + branches > limit) decide_piece(packed, hidden, slice, std::exchange(piece, {}), decisions);
+      count = std::clamp<int64_t>((limit - piece.rows) / branches, 1, part.heads - first);
+      piece.shares.push_back({p, first, count, branches});
+      piece.rows += count * branches;
+    }
   }
+  if (piece.rows > 0) decide_piece(packed, hidden, slice, piece, decisions);
+}
+
+void Pass::decide_piece(const Packed& packed, Tensor hidden, Slice slice, const Piece& piece, Decisions& decisions) {
+  std::vector<int32_t> rows;
+  for (const Piece::Share& share : piece.shares)
+    for (int64_t branch = 0; branch < share.branches; branch++)
+      for (int64_t i = 0; i < share.count; i++)
+        rows.push_back(static_cast<int32_t>(packed.parts[share.part + static_cast<size_t>(branch)].head + share.first + i));
+  const bool in_order = std::adjacent_find(rows.begin(), rows.end(), [](int32_t a, int32_t b) { return b != a + 1; }) == rows.end();
+  Tensor read = hidden.slice(rows.front(), piece.rows);
+  if (!in_order) {
+    read = scratch(picked_, piece.rows, hidden.cols);
+    device_.gather(hidden, rows, read);
+  }
+  const Tensor logits = scratch(logits_, piece.rows, backbone_.slice_width(slice));
+  head(read, slice, logits);
+  int64_t at = 0;
+  for (const Piece::Share& share : piece.shares) {
+    LogitRows of_branch[3];
+    for (int64_t branch = 0; branch < share.branches; branch++, at += share.count) of_branch[branch].tensor = logits.slice(at, share.count);
+    decisions.queue(*packed.parts[share.part].seat, share.first, share.count, std::span(of_branch, static_cast<size_t>(share.branches)));
+  }
+  decisions.flush();
 }
 
 /// ML-Cache: maxima of all rows surveyed, logits of wanted cells into the memo.
@@ -135,12 +180,12 @@ void Pass::remember(Packed& packed, Tensor hidden) {
   for (Packed::Part& part : packed.parts) {
     if (direct(part.plan)) continue;
     const Tensor kept = part.seat->memo->logits(part.branch);
-    const int64_t width = kept.cols, piece = std::clamp<int64_t>(kPieceBytes / (4 * width), 32, 1024);
+    const int64_t width = kept.cols, piece = std::min({piece_rows(width), most_piece_rows_, part.heads});
     size_t next = 0;  // of the wanted rows
     for (int64_t first = 0; first < part.heads; first += piece) {
       const int64_t count = std::min(piece, part.heads - first);
-      const Tensor logits = scratch(chunk_, piece, width).slice(0, count);
-      backbone_.head(hidden.slice(part.head + first, count), part.seat->slice, logits);
+      const Tensor logits = scratch(logits_, piece, width).slice(0, count);
+      head(hidden.slice(part.head + first, count), part.seat->slice, logits);
       if (part.plan.surveys) {
         const Tensor maxima = scratch(maxima_, piece, 1).slice(0, count);
         device_.row_max(logits, maxima);
@@ -156,64 +201,20 @@ void Pass::remember(Packed& packed, Tensor hidden) {
       device_.gather(logits, from, picked);
       device_.scatter(picked, std::span(part.slots).subspan(begin, from.size()), kept);
     }
-    part.logits = kept;
-    part.logit_rows = part.seat->memo->slots(part.seat->canvas->wanted());
+    part.kept = part.seat->memo->slots(part.seat->canvas->wanted());
   }
 }
 
-void Pass::decide(std::span<Seat> seats, Packed& packed) {
-  std::vector<UnmaskJob> pictures;
-  std::vector<TextUnmaskJob> answers;
-  std::vector<std::vector<float>> confidences(seats.size());
-  for (size_t i = 0; i < seats.size(); i++) {
-    Seat& seat = seats[i];
-    const Canvas& canvas = *seat.canvas;
-    const std::vector<int32_t>& wanted = canvas.wanted();
+void Pass::decide_kept(const Packed& packed, Decisions& decisions) {
+  for (size_t p = 0; p < packed.parts.size(); p++) {
+    const Packed::Part& part = packed.parts[p];
+    if (part.branch > 0 || direct(part.plan)) continue;
     LogitRows logits[3];
-    for (const Packed::Part& part : packed.parts)
-      if (part.seat == &seat) logits[part.branch] = {part.logits, part.logit_rows.empty() ? nullptr : part.logit_rows.data()};
-    seat.sampled = {std::vector<int32_t>(wanted.size()), std::vector<double>(wanted.size()), std::vector<uint8_t>(wanted.size())};
-    const auto rows = static_cast<int64_t>(wanted.size());
-    const auto branches = static_cast<int>(canvas.layout().branches());
-    const auto step = static_cast<uint32_t>(canvas.step());
-    if (seat.slice == Slice::codes) {
-      confidences[i].resize(wanted.size());
-      pictures.push_back({rows,
-                          branches,
-                          {logits[0], logits[1], logits[2]},
-                          {},
-                          seat.temperature,
-                          canvas.seed(),
-                          step,
-                          canvas.keep(),
-                          wanted.data(),
-                          seat.sample_noise,
-                          seat.cut_noise,
-                          seat.sampled.values.data(),
-                          confidences[i].data(),
-                          seat.sampled.stays.data()});
-      std::copy(seat.guidance.begin(), seat.guidance.end(), pictures.back().guidance);
-    } else {
-      answers.push_back({rows,
-                         branches,
-                         {logits[0], logits[1]},
-                         branches > 1 ? seat.guidance[0] : 0.0f,
-                         seat.temperature,
-                         canvas.seed(),
-                         step,
-                         wanted.data(),
-                         seat.text_noise,
-                         seat.sampled.values.data(),
-                         seat.sampled.confidence.data()});
-    }
-    if (seat.probe.empty()) continue;
-    std::vector<float> row(static_cast<size_t>(logits[0].tensor.cols));
-    device_.download(row.data(), logits[0].tensor.slice(0, 1));
-    seat.probabilities = softmax_at(row, seat.probe);
+    const int64_t branches = part.seat->canvas->layout().branches();
+    for (int64_t branch = 0; branch < branches; branch++)
+      logits[branch] = {part.seat->memo->logits(branch), packed.parts[p + static_cast<size_t>(branch)].kept.data()};
+    decisions.queue(*part.seat, 0, static_cast<int64_t>(part.kept.size()), std::span(logits, static_cast<size_t>(branches)));
   }
-  device_.unmask(pictures);
-  device_.unmask_text(answers);
-  for (size_t i = 0; i < seats.size(); i++) std::copy(confidences[i].begin(), confidences[i].end(), seats[i].sampled.confidence.begin());
 }
 
 void Pass::run(std::span<Seat> seats) {
@@ -222,12 +223,14 @@ void Pass::run(std::span<Seat> seats) {
   for (int now = 0; now < 3; now++)
     for (Seat& seat : seats)
       if (rank(seat) == now) pack(seat, packed);
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   const Tensor hidden = backbone_.forward({packed.tokens, packed.positions, packed.branches, packed.head_rows});
-  direct_logits(packed, hidden);
+  forward_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  Decisions decisions(device_, seats);
+  for (const Slice slice : {Slice::codes, Slice::vocabulary}) decide_direct(packed, hidden, slice, decisions);
   remember(packed, hidden);
-  forward_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  decide(seats, packed);
+  decide_kept(packed, decisions);
+  decisions.finish();
   for (Packed::Part& part : packed.parts)
     if (part.plan.surveys) part.seat->memo->survey(part.branch, part.rows, std::move(part.maxima));
   for (Seat& seat : seats) {

@@ -74,9 +74,12 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
   MemoryPlan plan;
   plan.weights = weight_bytes(source) + half_split_bytes(hyper, source);
   plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows) + shape.held_kv;
-  plan.logits = Backbone::logits_bytes(hyper, shape.code_rows, Slice::codes) +
-                Backbone::logits_bytes(hyper, shape.text_rows, Slice::vocabulary) + shape.held_logits +
-                (shape.held_logits > 0 ? Pass::kPieces : 0);
+  plan.logits = shape.held_logits;
+  if (shape.held_logits > 0)
+    plan.logits += Pass::kept_logits_bytes(hyper, shape.pass_rows, shape.text_rows > 0 ? Slice::vocabulary : Slice::codes);
+  else
+    plan.logits +=
+        std::max(Pass::logits_bytes(hyper, shape.code_rows, Slice::codes), Pass::logits_bytes(hyper, shape.text_rows, Slice::vocabulary));
   plan.activations = Backbone::activation_bytes(hyper, shape.pass_rows) + device.scratch_bytes(shape.pass_rows, hyper.d_model, hyper.mlp);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);

@@ -2,13 +2,11 @@
 #include "engine/reports.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
-#include "base/random.h"
 #include "base/thread_pool.h"
 #include "device/cuda_devices.h"
-#include "source/quantize.h"
+#include "engine/variant_errors.h"
 
 namespace dimoo {
 namespace {
@@ -68,42 +66,6 @@ std::vector<std::string> cpu_features() {
   if (__builtin_cpu_supports("avx512bf16")) names.emplace_back("avx512_bf16");
 #endif
   return names;
-}
-
-/// Relative RMS error of one product per variant and weight type against dequantised weights in f64.
-Json measure_variants(const std::vector<std::string>& names, const CancelToken& cancel) {
-  constexpr int64_t kRows = 37, kCols = 512, kOut = 96;
-  std::vector<float> x(kRows * kCols), w(kOut * kCols);
-  for (size_t i = 0; i < x.size(); i++) x[i] = uniform(1, static_cast<uint32_t>(i), 0, 0, Stream::sample) - 0.5f;
-  for (size_t i = 0; i < w.size(); i++) w[i] = uniform(2, static_cast<uint32_t>(i), 0, 0, Stream::sample) - 0.5f;
-  Json::Array results;
-  for (const std::string& name : names) {
-    DeviceOptions options;
-    options.variant = name;
-    const auto device = create_device("cpu", options);
-    for (const DType type : {DType::f32, DType::bf16, DType::q8_0, DType::q6_k, DType::q4_k, DType::q4_0}) {
-      cancel.check();
-      std::vector<std::byte> packed(static_cast<size_t>(type_bytes(type, kOut * kCols)));
-      for (int64_t r = 0; r < kOut; r++) quantize(type, w.data() + r * kCols, kCols, packed.data() + r * type_bytes(type, kCols));
-      std::vector<float> exact(w.size()), out(kRows * kOut);
-      dequantize(type, packed.data(), static_cast<int64_t>(w.size()), exact.data());
-      const auto weight = device->prepare({"verify", type, kOut, kCols, packed.data()}, Precision::fast);
-      device->linear(Tensor(x.data(), kRows, kCols), *weight, Tensor(out.data(), kRows, kOut));
-      double error = 0, square = 0;
-      for (int64_t r = 0; r < kRows; r++)
-        for (int64_t n = 0; n < kOut; n++) {
-          double sum = 0;
-          for (int64_t k = 0; k < kCols; k++)
-            sum += double{x[static_cast<size_t>(r * kCols + k)]} * exact[static_cast<size_t>(n * kCols + k)];
-          const double d = out[static_cast<size_t>(r * kOut + n)] - sum;
-          error += d * d, square += sum * sum;
-        }
-      Json entry(Json::Object{});
-      entry.set("variant", name).set("type", type_info(type).name).set("relativeError", std::sqrt(error / square));
-      results.push_back(std::move(entry));
-    }
-  }
-  return Json(std::move(results));
 }
 
 Precision parse_precision(const std::string& name) {
@@ -202,7 +164,7 @@ Json doctor_report(const Json& options, const CancelToken& cancel) {
   cuda.set("built", *cuda_architectures() != 0).set("architectures", cuda_architectures());
   Json report(Json::Object{});
   report.set("cpu", cpu).set("cuda", cuda);
-  if (options.bool_or("verify", false)) report.set("verify", measure_variants(device->variants().front().available, cancel));
+  if (options.bool_or("verify", false)) report.set("verify", variant_errors(device->variants().front().available, cancel));
   return report;
 }
 

@@ -10,7 +10,7 @@ namespace dimoo {
 Json devices_report();
 /// {source, device, precision, memory?, runs: [{width, height, images, promptTokens, guidance?}]} -> MemoryPlan for all of them at once.
 Json plan_report(const Json& options);
-/// {cpu: {name, features, threads, variants: [{op, chosen, available}]}, cuda: {...}, verify?: [{variant, type, error}]}
+/// {cpu: {name, features, threads, variants: [{op, chosen, available}]}, cuda: {...}, verify?: engine/variant_errors.h}
 Json doctor_report(const Json& options, const CancelToken& cancel);
 /// {compiler, sanitizer, cuda, cudaArchitectures}
 Json build_report(const char* compiler, const char* sanitizer);

@@ -30,6 +30,7 @@ class TimedDevice : public Device {
   std::string name() const override { return inner_.name(); }
   std::vector<VariantReport> variants() const override { return inner_.variants(); }
   int threads() const override { return inner_.threads(); }
+  void set_threads(int threads) override { inner_.set_threads(threads); }
   double peak(Arithmetic arithmetic) override { return inner_.peak(arithmetic); }
   MemoryReport memory() const override { return inner_.memory(); }
   Buffer allocate(int64_t bytes) override { return inner_.allocate(bytes); }

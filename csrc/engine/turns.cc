@@ -73,6 +73,7 @@ void Engine::finish_decoded(std::unique_lock<std::mutex>& lock, size_t index) {
   if (run->request().answer()) return run->record_answer();
   const std::shared_ptr<Weights> weights = entry.weights;
   const int64_t arrival = entry.arrival, maps = entry.vq_maps;
+  device_->set_threads(entry.threads);
   entry.turn = ++turns_;
   const auto start = Clock::now();
   const auto error = fly(lock, {run}, [&] {
@@ -190,6 +191,9 @@ bool Engine::run_pass(std::unique_lock<std::mutex>& lock, size_t first) {
   for (const Part& part : s.parts)
     if (std::find(runs.begin(), runs.end(), part.entry.run) == runs.end()) runs.push_back(part.entry.run);
   device_->set_panel_budget(panel_budget());
+  device_->set_threads(std::max_element(s.parts.begin(), s.parts.end(), [](const Part& a, const Part& b) {
+                         return a.entry.threads < b.entry.threads;
+                       })->entry.threads);
   const auto error = fly(lock, runs, [&] { fly_pass(s, runs); });
   if (!error) return true;
   if (runs.size() == 1) {

@@ -76,10 +76,6 @@ int64_t Backbone::activation_bytes(const Hyperparameters& hyper, int64_t rows) {
 
 int64_t Backbone::kv_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * 2 * hyper.kv_heads * hyper.head_dim * 4; }
 
-int64_t Backbone::logits_bytes(const Hyperparameters& hyper, int64_t head_rows, Slice slice) {
-  return head_rows * (slice == Slice::codes ? hyper.vq.codebook_size : hyper.vocab) * 4;
-}
-
 int64_t Backbone::panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) {
   int64_t bytes = 0;
   for (const ExpectedTensor& expected : expected_tensors(hyper))

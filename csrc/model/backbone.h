@@ -43,12 +43,14 @@ class Backbone {
   Tensor forward(const Batch& batch, const Observer& observer = {});
   /// logits (r, v) of the slice from rows that `forward` returned.
   void head(Tensor rows, Slice slice, Tensor logits);
-  int64_t slice_width(Slice slice) const { return slice == Slice::codes ? hyper_.vq.codebook_size : hyper_.vocab; }
+  static int64_t slice_width(const Hyperparameters& hyper, Slice slice) {
+    return slice == Slice::codes ? hyper.vq.codebook_size : hyper.vocab;
+  }
+  int64_t slice_width(Slice slice) const { return slice_width(hyper_, slice); }
 
-  /// Device bytes of one pass: activations and one layer of K/V for `rows` rows; logits for `head_rows`.
+  /// Device bytes of one pass: activations and one layer of K/V for `rows` rows.
   static int64_t activation_bytes(const Hyperparameters& hyper, int64_t rows);
   static int64_t kv_bytes(const Hyperparameters& hyper, int64_t rows);
-  static int64_t logits_bytes(const Hyperparameters& hyper, int64_t head_rows, Slice slice);
   /// Bytes of panels that all weights of a picture pass take once packed.
   static int64_t panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
 

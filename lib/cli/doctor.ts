@@ -34,8 +34,15 @@ interface DoctorReport {
     }[]
   }
   readonly cuda: { readonly built: boolean; readonly architectures: string }
-  /** Root mean square error of a product, relative to the result's. */
-  readonly verify?: readonly { readonly variant: string; readonly type: string; readonly relativeError: number }[]
+  /** Root mean square errors relative to the result's; `csrc/engine/variant_errors.h` has the meaning. */
+  readonly verify?: readonly VariantError[]
+}
+
+interface VariantError {
+  readonly op: 'product' | 'attention'
+  readonly variant: string
+  readonly type: string
+  readonly relativeError: number
 }
 
 export function command(context: Context): Command {
@@ -98,7 +105,7 @@ function reportLines({ cpu, cuda, verify = [] }: DoctorReport): string[] {
     `processor: ${cpu.name}, ${cpu.threads} threads, ${cpu.features.join(' ')}`,
     ...cpu.variants.map(({ op, chosen, available }) => `  ${op}: ${chosen} (of ${available.join(', ')})`),
     cuda.built ? `CUDA: compiled in for ${cuda.architectures}` : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
-    ...(verify.length > 0 ? ['relative error of a product, by variant and weight type:'] : []),
-    ...verify.map(({ variant, type, relativeError }) => `  ${variant} ${type}: ${relativeError.toExponential(1)}`),
+    ...(verify.length > 0 ? ["relative error against f32, by variant, of products with a type's weights and of attention:"] : []),
+    ...verify.map(({ op, variant, type, relativeError }) => `  ${variant} ${op} ${type}: ${relativeError.toExponential(1)}`),
   ]
 }

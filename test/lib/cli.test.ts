@@ -280,12 +280,12 @@ describe('other commands', () => {
         variants: [{ op: 'linear', chosen: 'avx2', available: ['avx2', 'portable'] }],
       },
       cuda: { built: false, architectures: '' },
-      verify: [{ variant: 'avx2', type: 'bf16', relativeError: 0.00123 }],
+      verify: [{ op: 'product', variant: 'avx2', type: 'bf16', relativeError: 0.00123 }],
     })
     const { code, out } = await dimoo(['doctor', '--verify'])
     expect(code).toBe(0)
     expect(out).toMatch(/CUDA: not compiled in/)
-    expect(out).toMatch(/avx2 bf16: 1\.2e-3/)
+    expect(out).toMatch(/avx2 product bf16: 1\.2e-3/)
     expect(out).toMatch(/cpu: usable, fake/)
     expect(out).toMatch(/linear: avx2 \(of avx2, portable\)/)
     expect(out).toMatch(/miniature: .*miniature\.gguf/)

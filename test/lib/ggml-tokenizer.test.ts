@@ -5,12 +5,16 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { binding } from '../../lib/binding.js'
+import type { BenchReport } from '../../lib/cli/bench.js'
+import { runJob } from '../../lib/job.js'
+import { loadModel } from '../../lib/load.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 import { ggufBytes, type GgufTensor, type GgufValue } from './gguf-bytes.js'
 
 const golden = (name: string): unknown => JSON.parse(readFileSync(new URL(`../golden/tokenizer/${name}`, import.meta.url), 'utf8'))
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-ggml-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+const files: string[] = [] // written so far
 
 interface Original {
   readonly added_tokens: { id: number; content: string; special: boolean }[]
@@ -81,6 +85,18 @@ describe.each([
     expect(info.tokens).toMatchObject({ mask, end_of_text: keys.tokens.indexOf('<|endoftext|>') })
     check(new Tokenizer(model.tokenizerJson()), golden(cases) as Cases)
     await model.close().promise
+    files.push(source)
+  })
+
+  test('serves chat and bench', async () => {
+    const source = files.at(-1)!
+    await using model = await loadModel(source, { device: 'cpu', threads: 1 })
+    const answer = await model.chat({ messages: [{ role: 'user', content: 'hello' }], length: 8, block: 4, steps: 4 }).result()
+    expect(answer.usage.steps).toBe(4)
+    const report = await runJob<BenchReport>('bench', { source, device: 'cpu', threads: 1, rows: 16, repetitions: 5 })
+    expect(report).toMatchObject({ architecture: 'llada', rows: 16 })
+    expect(report.rowsPerSecond).toBeGreaterThan(0)
+    expect(report.picture).toBeUndefined()
   })
 })
 

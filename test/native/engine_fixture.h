@@ -91,7 +91,7 @@ class Gate {
     std::promise<void> reached;
     auto closed = reached.get_future();
     thread_ = std::thread([this, &reached] {
-      engine_->perform([&](Device&) {
+      engine_->perform(2, [&](Device&) {
         reached.set_value();
         open_.get_future().wait();
       });

@@ -289,7 +289,7 @@ TEST(cells_are_masked_again_on_the_way) {
         steps++;
         // Delivery `all` with a buffer of one: the run is at most one step ahead of its reader, so this step is not its last.
         if (remask && event.step == 4) reader.run->remask(0, {0, 1, 2, 3});
-      } else if (reader.run->outcome()) {
+      } else if (next == Run::Next::ended) {
         return std::tuple(ended(reader), steps, reader.end().remasked);
       }
     }

@@ -325,6 +325,19 @@ TEST(models_share_weights_and_close_apart) {
   CHECK(stays.tokens() == expected);
 }
 
+TEST(models_of_other_thread_counts_share_the_engine) {
+  LoadOptions one = options_for(), three = options_for();
+  one.threads = 1, three.threads = 3;
+  Model first(one), second(three);
+  CHECK(&first.device() == &second.device());
+  CHECK(&first.weights() == &second.weights());
+  const auto expected = alone(first, 5);
+  for (Model* model : {&first, &second, &first}) {
+    CHECK(alone(*model, 5) == expected);
+    CHECK_EQ(model->device().threads(), model == &first ? 1 : 3);
+  }
+}
+
 TEST(results_do_not_depend_on_the_panel_budget) {
   const auto expected = [] {
     Model model(options_for());

@@ -36,12 +36,13 @@ struct Result {
 
 /// Decodes the first of these traces while the others travel along, and keeps what it did.
 Result decode(Bound& bound, const std::vector<const PictureTrace*>& pictures, const std::vector<const AnswerTrace*>& answers,
-              bool answer_first) {
+              bool answer_first, int64_t piece_rows = INT64_MAX) {
   std::vector<std::pair<const Trace*, Desk>> desks;
   for (size_t i = 0; i < pictures.size(); i++) desks.emplace_back(pictures[i], pictures[i]->desk(77 + i));
   for (size_t i = 0; i < answers.size(); i++) desks.emplace_back(answers[i], answers[i]->desk(99 + i));
   const size_t mine = answer_first ? pictures.size() : 0;
   Pass pass(*bound.device, *bound.backbone);
+  pass.set_most_piece_rows(piece_rows);
   Result result;
   while (!desks[mine].second.canvas->done()) {
     std::vector<Seat> seats;
@@ -72,6 +73,15 @@ TEST(traces_on_every_variant) {
   }
 }
 
+TEST(traces_with_logits_in_small_pieces) {
+  const auto source = Source::open(path("checkpoint"));
+  Bound bound(*source);
+  for (const int64_t rows : {1, 7, 32}) {
+    for (const char* name : kPictures) follow_picture(bound, name, rows);
+    for (const char* name : kAnswers) follow_answer(bound, name, rows);
+  }
+}
+
 TEST(traces_fail_with_one_weight_changed) {
   const auto source = Source::open(path("checkpoint"));
   for (const char* weight : {"blk.0.attn_norm.weight", "output_norm.weight"}) {
@@ -79,7 +89,7 @@ TEST(traces_fail_with_one_weight_changed) {
     Bound bound(damaged);
     const auto noticed = [&](auto follow, const char* name) {
       try {
-        follow(bound, name);
+        follow(bound, name, INT64_MAX);
       } catch (const std::exception&) {
         return;
       }
@@ -110,11 +120,13 @@ TEST(mates_and_threads_never_change_a_result) {
         CHECK(decode(one, {p(first), p(3)}, {}, false) == alone);
         CHECK(decode(four, {p(first), p(9), p(11)}, {a(0), a(3)}, false) == alone);
         CHECK(decode(four, {p(first), p(10), p(12), p(15), p(8)}, {a(4), a(2), a(1)}, false) == alone);
+        for (const int64_t piece : {5, 40}) CHECK(decode(one, {p(first), p(10), p(8)}, {a(4), a(1)}, false, piece) == alone);
       }
       for (size_t first = 0; first < answers.size(); first++) {
         const Result alone = decode(one, {}, {a(first)}, true);
         CHECK(decode(four, {p(1), p(8)}, {a(first), a(0)}, true) == alone);
         CHECK(decode(one, {p(9), p(13)}, {a(first), a(4), a(3)}, true) == alone);
+        CHECK(decode(one, {p(9), p(13)}, {a(first), a(4), a(3)}, true, 11) == alone);
       }
     }
 }

@@ -78,6 +78,33 @@ TEST(tasks_really_run_at_the_same_time) {
   CHECK_EQ(arrived.load(), 2);  // a serial pool would have waited ten seconds
 }
 
+TEST(threads_may_change_between_runs) {
+  ThreadPool pool(2);
+  int most = 2;
+  for (const int threads : {1, 5, 3, 8, 2, 1, 4}) {
+    pool.set_threads(threads);
+    most = std::max(most, threads);
+    CHECK_EQ(pool.threads(), threads);
+    CHECK_EQ(pool.most_threads(), most);
+    std::atomic<bool> in_range{true};
+    std::atomic<int> ran{0}, arrived{0};
+    for (int job = 0; job < 50; job++)
+      pool.run(40, [&](int64_t, int worker) {  // long enough for a worker that may not to come
+        ran++;
+        if (worker >= threads) in_range = false;
+        std::this_thread::yield();
+      });
+    CHECK_EQ(ran.load(), 50 * 40);
+    CHECK(in_range);
+    pool.run(threads, [&](int64_t, int) {  // so many at once
+      arrived++;
+      const auto until = std::chrono::steady_clock::now() + 10s;
+      while (arrived < threads && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    });
+    CHECK_EQ(arrived.load(), threads);
+  }
+}
+
 TEST(errors_reach_the_caller_and_skip_what_is_left) {
   for (const int threads : {1, 2, 8}) {
     ThreadPool pool(threads);

@@ -144,9 +144,10 @@ inline void check_rows(const Json& step, const char* key, const Desk& desk, int6
   if (rows->is_array()) CHECK(desk.memo->rows(branch) == list<int32_t>(*rows));
 }
 
-inline void follow_picture(Bound& bound, const std::string& name) {
+inline void follow_picture(Bound& bound, const std::string& name, int64_t piece_rows = INT64_MAX) {
   const PictureTrace trace(name, bound.hyper);
   Pass pass(*bound.device, *bound.backbone);
+  pass.set_most_piece_rows(piece_rows);
   Desk desk = trace.desk();
   const Canvas& canvas = *desk.canvas;
   for (const Json& step : trace.steps()) {
@@ -172,9 +173,10 @@ inline void follow_picture(Bound& bound, const std::string& name) {
   CHECK(canvas.cells() == list<int32_t>(*trace.json.find("codes")));
 }
 
-inline void follow_answer(Bound& bound, const std::string& name) {
+inline void follow_answer(Bound& bound, const std::string& name, int64_t piece_rows = INT64_MAX) {
   const AnswerTrace trace(name, bound.hyper);
   Pass pass(*bound.device, *bound.backbone);
+  pass.set_most_piece_rows(piece_rows);
   Desk desk = trace.desk();
   const auto& answer = static_cast<const Answer&>(*desk.canvas);
   for (const Json& step : trace.steps()) {

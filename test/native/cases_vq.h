@@ -41,9 +41,9 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
                bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias);
     const auto add = std::make_shared<Guarded>(device, height * width, s.out, 1, data->add),
                out = std::make_shared<Guarded>(device, height * width, s.out, 3);
-    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
+    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size, s.sampling);
     return {[=, &device] {
-              device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(), s.sampling,
+              device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(),
                           residual == Residual::add ? Image{add->tensor(), height, width} : Image{}, {out->tensor(), height, width});
             },
             [=] { return out->read(); }};
@@ -89,11 +89,11 @@ inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
     const auto x = std::make_shared<Guarded>(device, (end - top) * s.width, s.in, 2, part),
                bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias),
                out = std::make_shared<Guarded>(device, count * width, s.out, 3, data->add);
-    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
+    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size, s.sampling);
     return {[=, &device] {
               const ChannelScale in{data->scale, data->shift, Activation::silu};
               const Image strip{out->tensor(), height, width, first};
-              device.conv_scaled({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), s.sampling, strip, strip);
+              device.conv_scaled({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), strip, strip);
             },
             [=] { return out->read(); }};
   };

@@ -9,8 +9,8 @@
 namespace dimoo::cpu {
 namespace {
 
-constexpr int64_t kColumns = 48, kMostRows = 8;  // of a rectangle of points; columns are a multiple of every tile's rows
-constexpr int64_t kInputFloats = 128 << 10;      // of a rectangle's input, about: it stays in L2 beside a piece of the kernel
+constexpr int64_t kColumns = 48, kMostRows = 16;  // of a rectangle of points; columns are a multiple of every tile's rows
+constexpr int64_t kInputFloats = 192 << 10;       // of a rectangle's input, about: it stays in L2 beside a piece of the kernel
 
 /// How output and input lie to each other. A point is an output pixel or, with upsampling, the 2x2 of one input pixel.
 struct Walk {

@@ -70,10 +70,10 @@ std::unique_ptr<Weight> CudaDevice::prepare(const HostTensor& tensor, Precision 
   return weights_.matrix(tensor, precision);
 }
 
-std::unique_ptr<Weight> CudaDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) {
+std::unique_ptr<Weight> CudaDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
   expect(tensor.cols == in * size * size, "conv", "values per output channel", in * size * size, tensor.cols);
   on();
-  return weights_.kernel(tensor, in, size);
+  return weights_.kernel(tensor, in, size, sampling);
 }
 
 /// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16; and lists.
@@ -176,11 +176,11 @@ void CudaDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, flo
   cuda::group_norm(on(), x, weight, bias, groups, eps, act, out);
 }
 
-void CudaDevice::conv(Image x, const Weight& weight, Tensor bias, Sampling sampling, Image residual, Image out) {
+void CudaDevice::conv(Image x, const Weight& weight, Tensor bias, Image residual, Image out) {
   const CudaWeight& kernel = of(weight);
   expect(kernel.cols() == x.channels() * kernel.taps(), "conv", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
   expect(out.channels() == kernel.rows(), "conv", "channels of out", kernel.rows(), out.channels());
-  cuda::conv(on(), x, kernel.matrix(), kernel.taps(), bias, sampling, residual, out);
+  cuda::conv(on(), x, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual, out);
 }
 
 void CudaDevice::nearest(Tensor x, const Weight& table, std::span<int32_t> ids) {

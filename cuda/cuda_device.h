@@ -22,7 +22,7 @@ class CudaDevice : public Device {
   void upload(Tensor to, const void* from) override;
   void download(void* to, Tensor from) override;
   std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
-  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) override;
+  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override;
   void set_panel_budget(int64_t) override {}
@@ -41,7 +41,7 @@ class CudaDevice : public Device {
   void unmask(std::span<const UnmaskJob> jobs) override;
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
   void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
-  void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) override;
+  void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) override;
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:

@@ -61,10 +61,10 @@ std::unique_ptr<Weight> WeightStore::matrix(const HostTensor& tensor, Precision 
     known_[tensor.data] = {tensor, pitch, memory};
   }
   const Matrix matrix{static_cast<const std::byte*>(memory->data()) + first_row * pitch, tensor.type, tensor.rows, tensor.cols, pitch};
-  return std::make_unique<CudaWeight>(matrix, compute_for(tensor.type, precision), 1, std::move(memory));
+  return std::make_unique<CudaWeight>(matrix, compute_for(tensor.type, precision), std::move(memory));
 }
 
-std::unique_ptr<Weight> WeightStore::kernel(const HostTensor& tensor, int64_t in, int64_t size) {
+std::unique_ptr<Weight> WeightStore::kernel(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
   const int64_t taps = size * size, pitch = pitch_of(DType::f32, tensor.cols), row_bytes = type_bytes(tensor.type, tensor.cols);
   std::vector<float> plain(static_cast<size_t>(tensor.cols + kEight)), ordered(static_cast<size_t>(tensor.rows * tensor.cols));
   for (int64_t r = 0; r < tensor.rows; r++) {
@@ -78,7 +78,7 @@ std::unique_ptr<Weight> WeightStore::kernel(const HostTensor& tensor, int64_t in
   const HostTensor f32{tensor.name, DType::f32, tensor.rows, tensor.cols, reinterpret_cast<const std::byte*>(ordered.data())};
   auto memory = upload(f32, pitch);
   const Matrix matrix{static_cast<const std::byte*>(memory->data()), DType::f32, tensor.rows, tensor.cols, pitch};
-  return std::make_unique<CudaWeight>(matrix, Compute::f32, static_cast<int>(taps), std::move(memory));
+  return std::make_unique<CudaWeight>(matrix, Compute::f32, std::move(memory), static_cast<int>(taps), sampling);
 }
 
 }  // namespace dimoo::cuda

@@ -13,19 +13,21 @@ enum class Compute { f32, bf16 };
 
 class CudaWeight : public Weight {
  public:
-  CudaWeight(Matrix matrix, Compute compute, int taps, std::shared_ptr<Buffer> memory)
-      : matrix_(matrix), compute_(compute), taps_(taps), memory_(std::move(memory)) {}
+  CudaWeight(Matrix matrix, Compute compute, std::shared_ptr<Buffer> memory, int taps = 1, Sampling sampling = Sampling::same)
+      : matrix_(matrix), compute_(compute), memory_(std::move(memory)), taps_(taps), sampling_(sampling) {}
   int64_t rows() const override { return matrix_.rows; }
   int64_t cols() const override { return matrix_.cols; }
   const Matrix& matrix() const { return matrix_; }
   Compute compute() const { return compute_; }
   int taps() const { return taps_; }  // 1 or 9 for convolutions
+  Sampling sampling() const { return sampling_; }
 
  private:
   Matrix matrix_;
   Compute compute_;
-  int taps_;
   std::shared_ptr<Buffer> memory_;
+  int taps_;
+  Sampling sampling_;
 };
 
 /// design.md, contract 4: F32 weights keep f32, all others compute in bf16 when fast.
@@ -36,7 +38,7 @@ class WeightStore {
   explicit WeightStore(Stream& stream) : stream_(stream) {}
   std::unique_ptr<Weight> matrix(const HostTensor& tensor, Precision precision);
   /// (out, in, size, size) in f32 with taps outermost.
-  std::unique_ptr<Weight> kernel(const HostTensor& tensor, int64_t in, int64_t size);
+  std::unique_ptr<Weight> kernel(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling);
 
  private:
   struct Uploaded {

@@ -69,13 +69,13 @@ void attention(Bench& b, int64_t n, int heads, int64_t hd, Precision precision) 
 
 void convolution(Bench& b, int64_t side, int64_t in, int64_t out_channels, int64_t size) {
   const std::vector<std::byte> data = bench::random_matrix(DType::f32, out_channels, in * size * size);
-  const auto kernel = b.device->prepare_conv({"w", DType::f32, out_channels, in * size * size, data.data()}, in, size);
+  const auto kernel = b.device->prepare_conv({"w", DType::f32, out_channels, in * size * size, data.data()}, in, size, Sampling::same);
   std::vector<float> x = bench::random_values(side * side * in), out(static_cast<size_t>(side * side * out_channels));
   std::vector<float> bias = bench::random_values(out_channels);
   b.report(text("conv ", size, "x", size, " ", side, "x", side, " ", in, " to ", out_channels), Kind::f32,
            2.0 * static_cast<double>(side * side * in * size * size * out_channels), [&] {
-             b.device->conv({Tensor(x.data(), side * side, in), side, side}, *kernel, Tensor(bias.data(), 1, out_channels), Sampling::same,
-                            {}, {Tensor(out.data(), side * side, out_channels), side, side});
+             b.device->conv({Tensor(x.data(), side * side, in), side, side}, *kernel, Tensor(bias.data(), 1, out_channels), {},
+                            {Tensor(out.data(), side * side, out_channels), side, side});
            });
 }
 

@@ -35,6 +35,8 @@ void each_rows(ThreadPool& pool, int64_t rows, int64_t piece, Body body) {
 
 constexpr int64_t kRowPiece = 16;
 
+bool has_panels(const CpuWeight& kernel) { return kernel.rows() > kFewChannels || kernel.sampling() == Sampling::twice; }
+
 }  // namespace
 
 CpuDevice::CpuDevice(const DeviceOptions& options)
@@ -88,15 +90,23 @@ std::unique_ptr<Weight> CpuDevice::prepare(const HostTensor& tensor, Precision p
   return std::make_unique<CpuWeight>(tensor, compute_for(tensor.type, precision, variant_.kernels));
 }
 
-std::unique_ptr<Weight> CpuDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) {
+std::unique_ptr<Weight> CpuDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
   expect(tensor.cols == in * size * size, "conv", "values per output channel", in * size * size, tensor.cols);
-  return std::make_unique<CpuWeight>(tensor, in, size);
+  expect(sampling != Sampling::twice || size == 3, "conv", "size of an upsampling kernel", 3, size);
+  const bool phases = variant_.kernels && sampling == Sampling::twice;
+  return std::make_unique<CpuWeight>(tensor, in, size, sampling, phases ? Taps::phases : Taps::plain);
 }
 
 int64_t CpuDevice::panel_bytes(const HostTensor& tensor, Precision precision) const {
   if (!variant_.kernels) return 0;
   const CpuWeight weight(tensor, compute_for(tensor.type, precision, variant_.kernels));
   return weight.panels() * weight.panel_bytes();
+}
+
+int64_t CpuDevice::conv_panel_bytes(const HostTensor& tensor, Sampling sampling) const {
+  const int64_t size = sampling == Sampling::twice ? 3 : 1, in = tensor.cols / (size * size);  // else the size does not matter
+  const CpuWeight kernel(tensor, in, size, sampling, sampling == Sampling::twice ? Taps::phases : Taps::plain);
+  return variant_.kernels && has_panels(kernel) ? kernel.panels() * kernel.panel_bytes() : 0;
 }
 
 int64_t CpuDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const {
@@ -199,19 +209,24 @@ void CpuDevice::unmask(std::span<const UnmaskJob> jobs) { cpu::unmask(pool_, job
 
 void CpuDevice::unmask_text(std::span<const TextUnmaskJob> jobs) { cpu::unmask_text(pool_, jobs); }
 
-void CpuDevice::conv(Image x, const Weight& weight, Tensor bias, Sampling sampling, Image residual, Image out) {
-  conv_scaled(x, {}, weight, bias, sampling, residual, out);
+void CpuDevice::conv(Image x, const Weight& weight, Tensor bias, Image residual, Image out) {
+  conv_scaled(x, {}, weight, bias, residual, out);
 }
 
-void CpuDevice::conv_scaled(Image x, const ChannelScale& in, const Weight& weight, Tensor bias, Sampling sampling, Image residual,
-                            Image out) {
-  const CpuWeight& kernel = use(weight);
+void CpuDevice::conv_scaled(Image x, const ChannelScale& in, const Weight& weight, Tensor bias, Image residual, Image out) {
+  const auto& plain = static_cast<const CpuWeight&>(weight);
+  const bool panels = variant_.kernels && has_panels(plain);
+  const CpuWeight& kernel = panels ? use(weight) : plain;
   expect(kernel.cols() == x.channels() * kernel.taps(), "conv", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
   expect(out.channels() == kernel.rows(), "conv", "channels of out", kernel.rows(), out.channels());
   expect(in.scale.empty() || static_cast<int64_t>(in.scale.size()) == x.channels(), "conv", "channels of the scale", x.channels(),
          static_cast<int64_t>(in.scale.size()));
-  const Convolution conv{x, in, kernel, bias, sampling, residual, out};
+  const Convolution conv{x, in, kernel, bias, residual, out};
+  const Rows touched = touched_rows(conv);
+  expect(x.first <= touched.first, "conv", "first row of x at most", touched.first, x.first);
+  expect(x.first + x.rows() >= touched.end, "conv", "end of the rows of x at least", touched.end, x.first + x.rows());
   if (!variant_.kernels) return portable::convolve(pool_, conv);
+  if (!panels) return cpu::convolve(products(), conv, nullptr);
   // Every rectangle of pixels walks the whole kernel: without room in the cache it is packed once for this call.
   const Buffer packed = kernel.packed ? Buffer() : pack_all(kernel);
   cpu::convolve(products(), conv, kernel.packed ? kernel.packed : static_cast<const std::byte*>(packed.data()));

@@ -52,6 +52,13 @@ struct Int8Rows {
   int64_t k = 0;                 // values of the piece
 };
 
+/// Values under one output pixel of a convolution: `rows` rows of taps, `run` values each, beginning `pitch` values apart.
+struct Patch {
+  int64_t rows = 0, run = 0, pitch = 0;
+};
+/// Most pixels of one call of Kernels::dot_patches.
+inline constexpr int kPatches = 8;
+
 struct Kernels {
   const char* name;
   int rows;  // rows of one tile; packed activations are [tile][k][rows]
@@ -96,6 +103,9 @@ struct Kernels {
   void (*channel_sums)(const float* x, int64_t pixels, int64_t channels, int64_t stride, double* sum, double* squares);
   /// out = x * scale + shift per channel, then silu when asked.
   void (*scale_shift)(const float* x, const float* scale, const float* shift, int64_t channels, bool silu, float* out);
+  /// c[i * stride] += patch i * w for `m` <= kPatches patches, the first at a, `pitch` values apart; w [rows][run]. A patch is summed in
+  /// the same order whatever m.
+  void (*dot_patches)(int m, const Patch& patch, const float* a, int64_t pitch, const float* w, float* c, int64_t stride);
   /// Squared distances of one point (k) to the 64 columns of a panel.
   void (*distances)(const float* x, const float* panel, int64_t k, float* out);
   /// One row of int8 activations, as cpu/weight.h's quantize_row.

@@ -140,19 +140,23 @@ void convolve(ThreadPool& pool, const Convolution& conv) {
     const float y = v * conv.in.scale[static_cast<size_t>(c)] + conv.in.shift[static_cast<size_t>(c)];
     return conv.in.act == Activation::silu ? silu(y) : y;
   };
-  pool.run(kernel.rows(), [&](int64_t n, int) {
-    std::vector<float> weight(static_cast<size_t>(kernel.cols()));
-    kernel.row(n, weight.data());
-    for (int64_t p = 0; p < out.pixels.rows; p++) {
-      const int64_t y = out.first + p / out.width, column = p % out.width;
+  const int64_t k = kernel.cols();
+  std::vector<float> weights(static_cast<size_t>(kernel.rows() * k));
+  pool.run(kernel.rows(), [&](int64_t n, int) { kernel.row(n, weights.data() + n * k); });
+  pool.run(out.pixels.rows, [&](int64_t p, int) {
+    const int64_t y = out.first + p / out.width, column = p % out.width;
+    const float* add = conv.residual.pixels.data ? conv.residual.pixels.f32_row((y - conv.residual.first) * out.width + column) : nullptr;
+    std::vector<float> pixel(static_cast<size_t>(kernel.rows()));  // out may be where x is
+    for (int64_t n = 0; n < kernel.rows(); n++) {
       float sum = 0;
       for (int64_t tap = 0; tap < kernel.taps(); tap++) {
-        const float* source = input_pixel(x, y, column, tap, kernel.taps(), conv.sampling);
-        for (int64_t c = 0; source && c < channels; c++) sum += scaled(source[c], c) * weight[static_cast<size_t>(tap * channels + c)];
+        const float* source = input_pixel(x, y, column, tap, kernel);
+        for (int64_t c = 0; source && c < channels; c++)
+          sum += scaled(source[c], c) * weights[static_cast<size_t>(n * k + tap * channels + c)];
       }
-      const float* add = conv.residual.pixels.data ? conv.residual.pixels.f32_row((y - conv.residual.first) * out.width + column) : nullptr;
-      out.pixels.f32_row(p)[n] = (conv.bias.f32()[n] + (add ? add[n] : 0.0f)) + sum;
+      pixel[static_cast<size_t>(n)] = (conv.bias.f32()[n] + (add ? add[n] : 0.0f)) + sum;
     }
+    std::copy(pixel.begin(), pixel.end(), out.pixels.f32_row(p));
   });
 }
 

@@ -300,6 +300,27 @@ void scale_shift(const float* x, const float* scale, const float* shift, int64_t
   });
 }
 
+template <class V, int M>
+inline void dot_body(const Patch& patch, const float* a, int64_t pitch, const float* w, float* c, int64_t stride) {
+  typename V::F sum[M];
+#pragma GCC unroll 8
+  for (int i = 0; i < M; i++) sum[i] = V::set(0);
+  for (int64_t row = 0; row < patch.rows; row++, a += patch.pitch, w += patch.run)
+    each<V>(patch.run, [&](int64_t p, int lanes) {
+      const typename V::F weight = load_lanes<V>(w + p, lanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < M; i++) sum[i] = V::fmadd(load_lanes<V>(a + i * pitch + p, lanes), weight, sum[i]);
+    });
+#pragma GCC unroll 8
+  for (int i = 0; i < M; i++) c[i * stride] += V::reduce_add(sum[i]);
+}
+
+template <class V>
+void dot_patches(int m, const Patch& patch, const float* a, int64_t pitch, const float* w, float* c, int64_t stride) {
+  if (m == kPatches) return dot_body<V, kPatches>(patch, a, pitch, w, c, stride);
+  for (int i = 0; i < m; i++) dot_body<V, 1>(patch, a + i * pitch, pitch, w, c + i * stride, stride);
+}
+
 template <class V>
 void distances(const float* x, const float* panel, int64_t k, float* out) {
   for (int first = 0; first < kPanel; first += V::kWidth) {
@@ -365,6 +386,7 @@ Kernels make_table(const char* name) {
   table.scale = scale<V>;
   table.channel_sums = channel_sums;
   table.scale_shift = scale_shift<V>;
+  table.dot_patches = dot_patches<V>;
   table.distances = distances<V>;
   table.quantize_row = quantize_row<V>;
   table.peak_f32 = peak_f32<V>;

@@ -27,8 +27,8 @@ Compute compute_for(DType type, Precision precision, const Kernels* kernels) {
 
 CpuWeight::CpuWeight(HostTensor tensor, Compute compute) : tensor_(std::move(tensor)), compute_(compute) {}
 
-CpuWeight::CpuWeight(HostTensor tensor, int64_t in, int64_t size)
-    : tensor_(std::move(tensor)), compute_(Compute::f32), taps_(size * size), in_(in) {}
+CpuWeight::CpuWeight(HostTensor tensor, int64_t in, int64_t size, Sampling sampling, Taps taps)
+    : tensor_(std::move(tensor)), compute_(Compute::f32), taps_(size * size), in_(in), sampling_(sampling), form_(taps) {}
 
 CpuWeight::~CpuWeight() {
   if (counter_) *counter_ -= static_cast<int64_t>(cache_.bytes());
@@ -44,7 +44,7 @@ void CpuWeight::keep(Buffer cache, Counter counter) {
 int CpuWeight::group() const { return tensor_.type == DType::q6_k ? 16 : kGroup; }
 
 int64_t CpuWeight::panel_bytes() const {
-  const int64_t k = tensor_.cols;
+  const int64_t k = packed_cols();
   switch (compute_) {
     case Compute::f32: return k * kPanel * 4;
     case Compute::widened: return k * kPanel * 2;
@@ -63,6 +63,21 @@ void CpuWeight::row(int64_t row, float* to) const {
     for (int64_t c = 0; c < in_; c++) to[tap * in_ + c] = plain[static_cast<size_t>(c * taps_ + tap)];
 }
 
+/// Tap r of output row 2y + p falls on input row y - 1 + p + t with t = (p + r + 1) / 2 - p; columns alike.
+void CpuWeight::packed_row(int64_t row, float* to) const {
+  if (form_ == Taps::plain) return this->row(row, to);
+  std::vector<float> plain(static_cast<size_t>(tensor_.cols));
+  this->row(row, plain.data());
+  std::fill_n(to, packed_cols(), 0.0f);
+  for (int64_t phase = 0; phase < 4; phase++)
+    for (int64_t tap = 0; tap < taps_; tap++) {
+      const int64_t p = phase / 2, q = phase % 2, t = (p + tap / 3 + 1) / 2 - p, u = (q + tap % 3 + 1) / 2 - q;
+      const float* from = plain.data() + tap * in_;
+      float* sum = to + (phase * 4 + t * 2 + u) * in_;
+      for (int64_t c = 0; c < in_; c++) sum[c] += from[c];
+    }
+}
+
 void CpuWeight::part(int64_t row, int64_t from, int64_t count, float* to) const {
   const std::byte* data = tensor_.data + row * type_bytes(tensor_.type, tensor_.cols);
   dequantize(tensor_.type, data + type_bytes(tensor_.type, from), count, to);
@@ -73,7 +88,7 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::int8) return pack_int8(panel, to);
   if (compute_ == Compute::widened) return pack_halves(panel, reinterpret_cast<uint16_t*>(to));
   if (compute_ == Compute::bf16 && tensor_.type == DType::bf16) return pack_pairs(panel, to);
-  const int64_t k = tensor_.cols, columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
+  const int64_t k = packed_cols(), columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
   const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;   // a multiple of every block; kernels reorder whole rows
   if (k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));  // half a pair of bf16
   const int64_t pitch = piece + 16;                                   // rows of the buffer begin in different sets of the cache
@@ -82,7 +97,7 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
     const int64_t count = std::min(piece, k - from);
     for (int64_t j = 0; j < columns; j++) {
       float* at = buffer.data() + j * pitch;
-      taps_ == 1 ? part(panel * kPanel + j, from, count, at) : row(panel * kPanel + j, at);
+      taps_ == 1 ? part(panel * kPanel + j, from, count, at) : packed_row(panel * kPanel + j, at);
     }
     if (compute_ == Compute::f32) {
       float* at = reinterpret_cast<float*>(to) + from * kPanel;

@@ -14,17 +14,23 @@ namespace dimoo::cpu {
 /// `widened`: f32 products with weights that stay 16 bits wide until they are multiplied.
 enum class Compute { f32, widened, bf16, int8 };
 
+/// How a convolution kernel is packed. phases: behind nearest-neighbour 2x upsampling a 3x3 kernel is four kernels of 2x2, one for each
+/// of the pixels that an input pixel becomes; their taps are sums of its own.
+enum class Taps { plain, phases };
+
 class CpuWeight : public Weight {
  public:
   CpuWeight(HostTensor tensor, Compute compute);
   /// A convolution kernel (out, in, size, size), reordered to (out, size * size * in): taps outermost, channels innermost.
-  CpuWeight(HostTensor tensor, int64_t in, int64_t size);
+  CpuWeight(HostTensor tensor, int64_t in, int64_t size, Sampling sampling, Taps taps);
 
   int64_t rows() const override { return tensor_.rows; }
   int64_t cols() const override { return tensor_.cols; }
   Compute compute() const { return compute_; }
   DType type() const { return tensor_.type; }
   int64_t taps() const { return taps_; }  // 1 or 9 for convolutions
+  Sampling sampling() const { return sampling_; }
+  Taps form() const { return form_; }
   int64_t panels() const { return (tensor_.rows + kPanel - 1) / kPanel; }
 
   /// Bytes of one packed panel; what `pack` writes, 64-byte aligned.
@@ -48,6 +54,9 @@ class CpuWeight : public Weight {
   void pack_int8(int64_t panel, std::byte* to) const;
   /// Values [from, from + count) of a row; both multiples of the type's block.
   void part(int64_t row, int64_t from, int64_t count, float* to) const;
+  /// A row as it is packed: [phase][tap][channel] of the four kernels, or the plain one.
+  void packed_row(int64_t row, float* to) const;
+  int64_t packed_cols() const { return form_ == Taps::phases ? in_ * 16 : tensor_.cols; }
 
   HostTensor tensor_;
   Compute compute_;
@@ -55,6 +64,8 @@ class CpuWeight : public Weight {
   Buffer cache_;
   Counter counter_;
   int64_t in_ = 0;  // channels of a convolution's input
+  Sampling sampling_ = Sampling::same;
+  Taps form_ = Taps::plain;
 };
 
 /// How products with this matrix are computed: design.md, contract 4.

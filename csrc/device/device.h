@@ -153,10 +153,12 @@ class Device {
   virtual void download(void* to, Tensor from) = 0;
   /// Binds a matrix for `linear`, `gated`, `embed`; cheap, repacking happens at first use within the panel budget.
   virtual std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) = 0;
-  /// Binds a convolution kernel: f32 or f16 (out, in, size, size) as PyTorch stores it; size 1 or 3.
-  virtual std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) = 0;
+  /// Binds a convolution kernel: f32 or f16 (out, in, size, size) as PyTorch stores it; size 1 or 3. It is used in this sampling only.
+  virtual std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) = 0;
   /// Bytes that repacked copies of this matrix take once used.
   virtual int64_t panel_bytes(const HostTensor& tensor, Precision precision) const = 0;
+  /// The same for a convolution kernel.
+  virtual int64_t conv_panel_bytes(const HostTensor& tensor, Sampling) const { return panel_bytes(tensor, Precision::f32); }
   /// Bytes of private scratch for products and attention on up to `rows` rows of a model of this width.
   virtual int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const = 0;
   virtual void set_panel_budget(int64_t bytes) = 0;
@@ -193,16 +195,16 @@ class Device {
   // Image tokenizer (always f32) -------------------------------------------------------------------------------------
   /// out = act((x - mean) / sqrt(var + eps) * weight + bias), statistics per group of channels over the picture.
   virtual void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) = 0;
-  /// out = conv(x) + bias, plus `residual` where it has data. Kernel 3x3 (zero padding 1) or 1x1 by the weight.
-  virtual void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) = 0;
+  /// out = conv(x) + bias, plus `residual` where it has data. 3x3 (zero padding 1) or 1x1, and how it walks x, by the kernel.
+  virtual void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) = 0;
   /// Whether the two ops below exist; where they do not, the tokenizer norms whole maps.
   virtual bool folds_norms() const { return false; }
   /// Adds each channel's sum and sum of squares to `sums` (2 c, host): one row of pixels after another, so that strips of a picture, in
   /// order, add up to the same bits as the whole.
   virtual void channel_sums(Image, std::span<double>) { fail(Code::internal, "channel_sums: this device does not fold norms"); }
   /// conv of the scaled input; zero padding comes after scaling. x, residual and out may be strips; x then holds every row that the rows
-  /// of out touch. `residual` may be `out`.
-  virtual void conv_scaled(Image, const ChannelScale&, const Weight&, Tensor, Sampling, Image, Image) {
+  /// of out touch. `residual` may be `out`; with a 1x1 kernel, `out` may be the first channels of `x`.
+  virtual void conv_scaled(Image, const ChannelScale&, const Weight&, Tensor, Image, Image) {
     fail(Code::internal, "conv_scaled: this device does not fold norms");
   }
   /// ids[i] (host) = the nearest row of table (k, c) to row i of x (n, c), Euclidean, lowest index on ties.

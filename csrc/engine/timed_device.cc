@@ -32,8 +32,8 @@ std::unique_ptr<Weight> TimedDevice::prepare(const HostTensor& tensor, Precision
   return weight;
 }
 
-std::unique_ptr<Weight> TimedDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) {
-  return inner_.prepare_conv(tensor, in, size);
+std::unique_ptr<Weight> TimedDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
+  return inner_.prepare_conv(tensor, in, size, sampling);
 }
 
 void TimedDevice::upload(Tensor to, const void* from) {
@@ -104,17 +104,16 @@ void TimedDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, fl
   timed("vq", [&] { inner_.group_norm(x, weight, bias, groups, eps, act, out); });
 }
 
-void TimedDevice::conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) {
-  timed("vq", [&] { inner_.conv(x, kernel, bias, sampling, residual, out); });
+void TimedDevice::conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) {
+  timed("vq", [&] { inner_.conv(x, kernel, bias, residual, out); });
 }
 
 void TimedDevice::channel_sums(Image x, std::span<double> sums) {
   timed("vq", [&] { inner_.channel_sums(x, sums); });
 }
 
-void TimedDevice::conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Sampling sampling, Image residual,
-                              Image out) {
-  timed("vq", [&] { inner_.conv_scaled(x, scale, kernel, bias, sampling, residual, out); });
+void TimedDevice::conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) {
+  timed("vq", [&] { inner_.conv_scaled(x, scale, kernel, bias, residual, out); });
 }
 
 void TimedDevice::nearest(Tensor x, const Weight& table, std::span<int32_t> ids) {

@@ -37,8 +37,9 @@ class TimedDevice : public Device {
   void upload(Tensor to, const void* from) override;
   void download(void* to, Tensor from) override;
   std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
-  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size) override;
+  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor& tensor, Precision precision) const override { return inner_.panel_bytes(tensor, precision); }
+  int64_t conv_panel_bytes(const HostTensor& tensor, Sampling sampling) const override { return inner_.conv_panel_bytes(tensor, sampling); }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override { return inner_.scratch_bytes(rows, width, hidden); }
   void set_panel_budget(int64_t bytes) override { inner_.set_panel_budget(bytes); }
   void set_cancel(const CancelToken* cancel) override { inner_.set_cancel(cancel); }
@@ -56,11 +57,10 @@ class TimedDevice : public Device {
   void unmask(std::span<const UnmaskJob> jobs) override;
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
   void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
-  void conv(Image x, const Weight& kernel, Tensor bias, Sampling sampling, Image residual, Image out) override;
+  void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) override;
   bool folds_norms() const override { return inner_.folds_norms(); }
   void channel_sums(Image x, std::span<double> sums) override;
-  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Sampling sampling, Image residual,
-                   Image out) override;
+  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override;
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:

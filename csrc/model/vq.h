@@ -26,14 +26,12 @@ class Vq {
   void encode_latents(std::span<const float> rgb, int64_t height, int64_t width, std::span<float> latents);
   void decode_pixels(std::span<const int32_t> codes, int64_t rows, int64_t columns, std::span<float> rgb);
 
-  /// Device bytes that maps may take at once while decoding: where a level takes more, its first residual is computed in strips of
-  /// the picture, which takes less memory and up to a fifth more time. The result is the same bits. Any thread; the default is no limit.
+  /// Device bytes that maps may take at once: where a residual takes more, it is computed in strips of the picture, which takes less
+  /// memory and more time (model/vq_memory.h). The result is the same bits. Any thread; the default is no limit.
   void set_map_budget(int64_t bytes);
   /// Device bytes of the maps for one picture of rows x columns cells, encoding and decoding: what they take within `budget`, which is
   /// more than `budget` where strips do not suffice. Negative: no limit. A device that does not fold norms takes no strips.
   static int64_t workspace_bytes(const Device& device, const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget = -1);
-  /// The same for any device and without strips.
-  static int64_t workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
   /// Bytes of packed kernels once the decoder was used.
   static int64_t panel_bytes(const Device& device, const Source& source);
   /// Bytes of the largest kernel packed: what one convolution takes where the cache has no room.

@@ -41,9 +41,9 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
                bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias);
     const auto add = std::make_shared<Guarded>(device, height * width, s.out, 1, data->add),
                out = std::make_shared<Guarded>(device, height * width, s.out, 3);
-    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
+    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size, s.sampling);
     return {[=, &device] {
-              device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(), s.sampling,
+              device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(),
                           residual == Residual::add ? Image{add->tensor(), height, width} : Image{}, {out->tensor(), height, width});
             },
             [=] { return out->read(); }};
@@ -89,11 +89,11 @@ inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
     const auto x = std::make_shared<Guarded>(device, (end - top) * s.width, s.in, 2, part),
                bias = std::make_shared<Guarded>(device, 1, s.out, 0, data->bias),
                out = std::make_shared<Guarded>(device, count * width, s.out, 3, data->add);
-    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size);
+    const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size, s.sampling);
     return {[=, &device] {
               const ChannelScale in{data->scale, data->shift, Activation::silu};
               const Image strip{out->tensor(), height, width, first};
-              device.conv_scaled({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), s.sampling, strip, strip);
+              device.conv_scaled({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), strip, strip);
             },
             [=] { return out->read(); }};
   };
@@ -200,6 +200,43 @@ inline Case nearest_case(int64_t points, int64_t entries, int64_t width) {
   return c;
 }
 
+/// A 1x1 conv_scaled into the first channels of its own input.
+inline Case shortcut_case(int64_t side, int64_t in, int64_t out) {
+  const auto x = std::make_shared<std::vector<float>>(random_values(side * side * in, 31)),
+             bias = std::make_shared<std::vector<float>>(random_values(out, 32));
+  const auto w = std::make_shared<Matrix>(DType::f32, out, in, 33);
+  Case c;
+  c.name = text("conv_scaled 1x1 in place, ", side, "x", side, " ", in, " to ", out);
+  c.bind = [=](Device& device) -> Bound {
+    const auto map = std::make_shared<Guarded>(device, side * side, in, 1, *x), b = std::make_shared<Guarded>(device, 1, out, 0, *bias);
+    const std::shared_ptr<Weight> weight = device.prepare_conv(w->host(), in, 1, Sampling::same);
+    return {[=, &device] {
+              Tensor first = map->tensor();
+              first.cols = out;
+              device.conv_scaled({map->tensor(), side, side}, {}, *weight, b->tensor(), {}, {first, side, side});
+            },
+            [=] { return map->read(); }};
+  };
+  c.expected = [=](Compute) {
+    Expected expected;
+    for (int64_t p = 0; p < side * side; p++)
+      for (int64_t o = 0; o < in; o++) {
+        if (o >= out) {  // stays as it is
+          expected.push((*x)[static_cast<size_t>(p * in + o)], 0);
+          continue;
+        }
+        double value = (*bias)[static_cast<size_t>(o)], magnitude = std::fabs(value);
+        for (int64_t i = 0; i < in; i++) {
+          const double term = double{(*x)[static_cast<size_t>(p * in + i)]} * w->values[static_cast<size_t>(o * in + i)];
+          value += term, magnitude += std::fabs(term);
+        }
+        expected.push(value, sum_error(in) * magnitude);
+      }
+    return expected;
+  };
+  return c;
+}
+
 /// Of devices that fold norms (Device::folds_norms).
 inline std::vector<Case> fold_cases() {
   using enum Sampling;
@@ -210,6 +247,11 @@ inline std::vector<Case> fold_cases() {
   all.push_back(scaled_conv_case({6, 9, 40, 20, 1, same, DType::f32}, 2, 3));
   all.push_back(scaled_conv_case({7, 5, 12, 17, 3, twice, DType::f32}, 3, 6));
   all.push_back(scaled_conv_case({7, 5, 12, 17, 3, twice, DType::f32}, 13, 1));
+  all.push_back(scaled_conv_case({6, 50, 300, 70, 3, twice, DType::f16}, 5, 4));
+  all.push_back(scaled_conv_case({7, 21, 37, 4, 3, same, DType::f16}, 1, 5));
+  all.push_back(scaled_conv_case({4, 19, 21, 2, 1, same, DType::f32}, 0, 4));
+  all.push_back(shortcut_case(11, 40, 20));
+  all.push_back(shortcut_case(9, 6, 3));
   return all;
 }
 
@@ -221,6 +263,9 @@ inline std::vector<Case> vq_cases() {
                              {5, 7, 8, 17, 3, same, DType::f16},
                              {20, 11, 64, 70, 3, same, DType::f32},
                              {4, 4, 70, 3, 3, same, DType::f32},
+                             {9, 29, 23, 3, 3, same, DType::f16},
+                             {5, 8, 40, 4, 3, half, DType::f32},
+                             {4, 51, 7, 2, 3, twice, DType::f32},
                              {6, 5, 17, 33, 1, same, DType::f16},
                              {8, 8, 9, 12, 3, half, DType::f32},
                              {2, 14, 16, 65, 3, half, DType::f16},

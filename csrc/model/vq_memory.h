@@ -1,0 +1,56 @@
+// What the image tokenizer's maps take, and when a residual is computed in strips instead: the one account that both the model and the
+// plan before a run go by.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "model/hyperparameters.h"
+
+namespace dimoo::vq {
+
+int64_t map_bytes(int64_t pixels, int64_t channels);
+/// Rows of a strip of a map of this width.
+int64_t strip_rows(int64_t width);
+
+/// A residual of a device that folds norms, with the upsampling before it where its channels change there.
+///   whole: inner = conv1(x), then conv2(inner) is added to x, or to shortcut(x), which lies in x's own memory where it fits.
+///   in strips: inner is computed twice, strip by strip: once for its statistics, once for conv2; so is the upsampled x.
+struct Block {
+  int64_t height, width;  // of x
+  int64_t in, out;        // channels
+  int64_t held;           // bytes of the memory that x lies in or is upsampled from
+  bool upsamples = false;
+
+  int64_t x() const { return map_bytes(height * width, in); }
+  int64_t behind() const { return map_bytes(height * width, out); }
+
+  int64_t whole() const {
+    const int64_t begin = upsamples ? x() : held;
+    return std::max(upsamples ? held + x() : 0, begin + behind() + (out > in ? behind() : 0));
+  }
+  int64_t in_strips() const {
+    const int64_t inner = strip_bytes(2, out);
+    return held + (upsamples || in != out ? behind() : 0) + 2 * inner + (upsamples ? strip_bytes(4, in) : 0);
+  }
+  /// Negative: no limit.
+  bool takes_strips(int64_t budget) const { return budget >= 0 && whole() > budget && in_strips() < whole(); }
+  int64_t bytes(int64_t budget) const { return takes_strips(budget) ? in_strips() : whole(); }
+  /// Bytes of the memory that the result lies in.
+  int64_t left(int64_t budget) const {
+    if (takes_strips(budget)) return upsamples || in != out ? behind() : held;
+    return out > in ? behind() : upsamples ? x() : held;
+  }
+
+ private:
+  int64_t strip_bytes(int64_t more, int64_t channels) const {
+    return map_bytes(std::min(height, strip_rows(width) + more) * width, channels);
+  }
+};
+
+/// The most that maps take at once within `budget`, for a picture of rows x columns codes, on a device that folds norms.
+int64_t encoder_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
+int64_t decoder_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
+/// The same of both on a device that norms whole maps.
+int64_t normed_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
+
+}  // namespace dimoo::vq

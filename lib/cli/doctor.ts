@@ -32,6 +32,8 @@ interface DoctorReport {
       readonly chosen: string
       readonly available: readonly string[]
     }[]
+    /** Variants that are there but never chosen unasked. */
+    readonly byName: readonly string[]
   }
   readonly cuda: { readonly built: boolean; readonly architectures: string }
   /** Root mean square error of a product, relative to the result's. */
@@ -97,6 +99,7 @@ function reportLines({ cpu, cuda, verify = [] }: DoctorReport): string[] {
   return [
     `processor: ${cpu.name}, ${cpu.threads} threads, ${cpu.features.join(' ')}`,
     ...cpu.variants.map(({ op, chosen, available }) => `  ${op}: ${chosen} (of ${available.join(', ')})`),
+    ...cpu.byName.map((name) => `  ${name}: has never run on real hardware, so it is only used with DIMOO_CPU_VARIANT=${name}`),
     cuda.built ? `CUDA: compiled in for ${cuda.architectures}` : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
     ...(verify.length > 0 ? ['relative error of a product, by variant and weight type:'] : []),
     ...verify.map(({ variant, type, relativeError }) => `  ${variant} ${type}: ${relativeError.toExponential(1)}`),

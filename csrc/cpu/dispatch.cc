@@ -32,8 +32,11 @@ std::vector<Variant> probe() {
   if (avx512 && avx2) {
     static Kernels plain = avx512_kernels();
     plain.tile_int8 = avx2_kernels().tile_int8;
-    plain.rows_int8 = avx2_kernels().rows_int8;
-    static Kernels with_vnni = plain;
+    plain.widen = avx2_kernels().widen;  // the tile's own layout
+    plain.words = avx2_kernels().words;
+    plain.interleave = avx2_kernels().interleave;
+    plain.interleave_rows = avx2_kernels().interleave_rows;
+    static Kernels with_vnni = avx512_kernels();
     with_vnni.name = "avx512_vnni";
     add_avx512vnni(with_vnni);
     static Kernels with_bf16 = with_vnni;

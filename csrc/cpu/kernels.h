@@ -17,12 +17,14 @@ inline constexpr int kGroup = 32;
 
 /// Int8 weights of a piece of one panel: for group g and column j, w = scale[g][j] * q + minimum[g][j].
 struct Int8Panel {
-  const int8_t* q = nullptr;        // [groups][group / 4][64][4]
+  const int8_t* q = nullptr;        // [k / 4][64][4]; in blocks of columns where `blocks`: [4][k / 4][16][4], as words [4][k / 2][16][2]
   const float* scale = nullptr;     // [groups][64]
   const float* minimum = nullptr;   // [groups][64], null when all are zero; only with groups of 32
   const int32_t* offset = nullptr;  // [groups][64]: -128 * sum of q over the group
   int group = kGroup;               // 32, or 16 for Q6_K
   int64_t groups = 0;
+  bool words = false;               // 16 bits each
+  int quads = 1;                    // fours along K whose products with u, in pairs, add up within 16 bits
 };
 
 /// A piece of a panel of quantised weights as cpu/int8_panel.h packs it, beginning at the piece's first value of K.
@@ -34,16 +36,18 @@ struct PackedPiece {
   const uint16_t* factor = nullptr;          // [count / 256][64] f16, or null
   const uint16_t* factor_minimum = nullptr;  // the same for minima
   int bits = 8, bias = 0, group = kGroup;
-  int64_t count = 0;  // values of K
+  int64_t count = 0;   // values of K
+  bool words = false;  // widen to 16 bits
 };
-/// Bytes that Kernels::widen needs for `count` values of K in groups of `group`.
-constexpr int64_t widened_bytes(int64_t count, int group) { return count * kPanel + 3 * (count / group) * kPanel * 4; }
+/// Bytes that Kernels::widen needs at most for `count` values of K in groups of `group`.
+constexpr int64_t widened_bytes(int64_t count, int group) { return 2 * count * kPanel + 3 * (count / group) * kPanel * 4; }
 
-/// Int8 activations, row after row, beginning at the piece's first value of K: u = q + 128.
+/// Int8 activations beginning at a piece's first value of K: u = q + 128. `interleave` rows share a tile, [tile][k / 4][interleave][4];
+/// where the weights are words they are q itself, [tile][k / 2][interleave][2] of 16 bits.
 struct Int8Rows {
-  const uint8_t* u = nullptr;    // [row][k]
-  const float* scale = nullptr;  // [row][k / 32]
-  const float* sum = nullptr;    // [row][k / 32]: scale times the sum of q, for minima
+  const uint8_t* u = nullptr;
+  const float* scale = nullptr;  // [tile][k / 32][interleave]
+  const float* sum = nullptr;    // the same: scale times the sum of q, for minima
   int64_t k = 0;                 // of a whole row
 };
 
@@ -62,11 +66,14 @@ struct Kernels {
                          bool add);
   /// Rounds to nearest even. Null where tile_rows_bf16 is.
   void (*round_bf16)(const float* x, int64_t count, uint16_t* out);
-  /// c (m, columns) = or += scaled int8 products of rows [first, first + m) and one panel, group by group.
-  void (*tile_int8)(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add);
-  int rows_int8;
+  /// c (m, columns) = or += scaled int8 products of any number of rows [first, first + m) and one panel, group by group.
+  void (*tile_int8)(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add);
   /// A packed piece as the tile reads it; in `room` of widened_bytes(), 64-byte aligned, but for values that are bytes already.
   Int8Panel (*widen)(const PackedPiece& piece, void* room);
+  int interleave;  // rows of a tile of activations; 1: rows lie as quantize_row makes them
+  /// Lays m <= interleave rows, one after another, as one tile; rows past m become zero. Null where interleave is 1.
+  void (*interleave_rows)(const Int8Rows& rows, int m, bool words, uint8_t* u, float* scale, float* sum);
+  bool words;  // weights of eight bits and their activations are widened to 16
 
   /// out = x / sqrt(mean(x^2) + eps) * weight.
   void (*norm)(const float* x, const float* weight, int64_t d, float eps, float* out);

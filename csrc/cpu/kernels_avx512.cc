@@ -9,6 +9,7 @@ namespace {
 struct Avx512 {
   using F = __m512;
   static constexpr int kWidth = 16, kTile = 6, kVectors = 4;
+  static constexpr bool kBlocks = false;
   static __mmask16 lanes(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static F load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, F v) { _mm512_storeu_ps(p, v); }

@@ -86,16 +86,21 @@ inline void tile_columns(int64_t first, int m, int columns, const Int8Rows& a, c
   }
 }
 
-void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  if (b.group == kGroup) return tile_columns<kGroup / 4>(first, m, columns, a, b, c, stride, add);
-  tile_columns<4>(first, m, columns, a, b, c, stride, add);  // Q6_K: groups of 16
+void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  for (int64_t i = 0; i < m; i += kTile, c += kTile * stride) {
+    const int rows = m - i < kTile ? static_cast<int>(m - i) : kTile;
+    if (b.group == kGroup)
+      tile_columns<kGroup / 4>(first + i, rows, columns, a, b, c, stride, add);
+    else
+      tile_columns<4>(first + i, rows, columns, a, b, c, stride, add);  // Q6_K: groups of 16
+  }
 }
 
 }  // namespace
 
 void add_avx512vnni(Kernels& table) {
   table.tile_int8 = tile_int8;
-  table.rows_int8 = kTile;
+  table.interleave = 1;
 }
 
 }  // namespace dimoo::cpu

@@ -22,11 +22,15 @@ struct Packed {
   Int8Rows int8;
 };
 
-int64_t packed_bytes(const Kernels& kernels, Compute compute, int64_t count, int64_t k) {
+bool takes_words(const Kernels& kernels, const CpuWeight& w) { return kernels.words && w.type() == DType::q8_0; }
+
+int64_t packed_bytes(const Kernels& kernels, Compute compute, bool words, int64_t count, int64_t k) {
   switch (compute) {
     case Compute::f32: return round_up(count, kernels.rows) * k * 4;
     case Compute::bf16: return round_up(count, kernels.rows) * round_up(k, 2) * 2;
-    case Compute::int8: return round_up(count * k, 64) + 2 * round_up(count * (k / kGroup) * 4, 64);
+    case Compute::int8:
+      count = round_up(count, kernels.interleave);
+      return round_up(count * k, 64) * (words ? 2 : 1) + 2 * round_up(count * (k / kGroup) * 4, 64);
   }
   return 0;
 }
@@ -47,21 +51,43 @@ void pack_rows_bf16(const float* x, int64_t stride, int64_t count, int64_t k, in
     }
 }
 
-/// Packs in parallel, a few tiles a task.
-Packed pack(const Products& products, Tensor x, Compute compute) {
+/// Quantises rows; where the tile wants them side by side, a tile of them in the worker's scratch first.
+Int8Rows pack_int8(const Products& products, Tensor x, bool words, std::byte* data) {
   const Kernels& kernels = products.kernels;
+  const int64_t k = x.cols, groups = k / kGroup, count = round_up(x.rows, kernels.interleave), step = kernels.interleave;
+  auto* u = reinterpret_cast<uint8_t*>(data);
+  auto* scale = reinterpret_cast<float*>(data + round_up(count * k, 64) * (words ? 2 : 1));
+  float* sum = scale + round_up(count * groups * 4, 64) / 4;
+  constexpr int64_t kRowsOfTask = 16;  // a multiple of every table's interleave
+  products.pool.run((count + kRowsOfTask - 1) / kRowsOfTask, [&](int64_t task, int worker) {
+    for (int64_t first = task * kRowsOfTask; first < std::min(count, (task + 1) * kRowsOfTask); first += step) {
+      if (step == 1) {
+        kernels.quantize_row(x.f32_row(first), k, u + first * k, scale + first * groups, sum + first * groups);
+        continue;
+      }
+      auto* own = reinterpret_cast<float*>(products.scratch.of(worker, step * (2 * groups * 4 + k)));
+      float* own_sum = own + step * groups;
+      auto* bytes = reinterpret_cast<uint8_t*>(own_sum + step * groups);
+      const int64_t m = std::min(step, x.rows - first);
+      for (int64_t i = 0; i < m; i++)
+        kernels.quantize_row(x.f32_row(first + i), k, bytes + i * k, own + i * groups, own_sum + i * groups);
+      kernels.interleave_rows({bytes, own, own_sum, k}, static_cast<int>(m), words, u + first * k * (words ? 2 : 1), scale + first * groups,
+                              sum + first * groups);
+    }
+  });
+  return {u, scale, sum, k};
+}
+
+/// Packs in parallel, a few tiles a task.
+Packed pack(const Products& products, Tensor x, const CpuWeight& w) {
+  const Kernels& kernels = products.kernels;
+  const Compute compute = w.compute();
+  const bool words = takes_words(kernels, w);
   const int64_t k = x.cols, count = x.rows;
-  std::byte* data = products.scratch.shared(packed_bytes(kernels, compute, count, k));
+  std::byte* data = products.scratch.shared(packed_bytes(kernels, compute, words, count, k));
   Packed packed{kernels, compute, k, count, data, {}};
   if (compute == Compute::int8) {
-    auto* u = reinterpret_cast<uint8_t*>(data);
-    auto* scale = reinterpret_cast<float*>(data + round_up(count * k, 64));
-    float* sum = scale + round_up(count * (k / kGroup) * 4, 64) / 4;
-    packed.int8 = {u, scale, sum, k};
-    products.pool.run((count + 15) / 16, [&](int64_t task, int) {
-      for (int64_t i = task * 16; i < std::min(count, task * 16 + 16); i++)
-        kernels.quantize_row(x.f32_row(i), k, u + i * k, scale + i * (k / kGroup), sum + i * (k / kGroup));
-    });
+    packed.int8 = pack_int8(products, x, words, data);
     return packed;
   }
   const int rows = kernels.rows;
@@ -79,13 +105,12 @@ Packed pack(const Products& products, Tensor x, Compute compute) {
 /// `room` takes one widened piece of a panel.
 void multiply_int8(const Packed& x, const CpuWeight& w, const std::byte* panel, int columns, int64_t first, int64_t count, bool add,
                    float* c, int64_t stride, std::byte* room) {
-  const int rows = x.kernels.rows_int8;
   for (int64_t from = 0; from < x.k; from += kDepthInt8) {
-    const Int8Panel weights = x.kernels.widen(w.int8_piece(panel, from, std::min<int64_t>(kDepthInt8, x.k - from)), room);
-    const Int8Rows piece{x.int8.u + from, x.int8.scale + from / kGroup, x.int8.sum + from / kGroup, x.k};
-    for (int64_t i = 0; i < count; i += rows)
-      x.kernels.tile_int8(first + i, static_cast<int>(std::min<int64_t>(rows, count - i)), columns, piece, weights, c + i * stride, stride,
-                          add || from > 0);
+    PackedPiece packed = w.int8_piece(panel, from, std::min<int64_t>(kDepthInt8, x.k - from));
+    packed.words = takes_words(x.kernels, w);
+    const int64_t at = from * x.kernels.interleave, group = at / kGroup;
+    const Int8Rows piece{x.int8.u + at * (packed.words ? 2 : 1), x.int8.scale + group, x.int8.sum + group, x.k};
+    x.kernels.tile_int8(first, count, columns, piece, x.kernels.widen(packed, room), c, stride, add || from > 0);
   }
 }
 
@@ -155,7 +180,7 @@ void pack_rows(const float* x, int64_t stride, int64_t count, int64_t k, int row
 void Products::linear(Tensor x, const CpuWeight& w, Epilogue epilogue, Tensor out) {
   for (int64_t top = 0; top < x.rows; top += kSuperRows) {
     const Tensor part = x.slice(top, std::min(kSuperRows, x.rows - top));
-    const Packed packed = pack(*this, part, w.compute());
+    const Packed packed = pack(*this, part, w);
     const int64_t block = rows_of_task(w, w.packed != nullptr, pool.threads());
     const int64_t blocks = (part.rows + block - 1) / block;
     Room room;
@@ -172,7 +197,7 @@ void Products::linear(Tensor x, const CpuWeight& w, Epilogue epilogue, Tensor ou
 void Products::gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
   for (int64_t top = 0; top < x.rows; top += kSuperRows) {
     const Tensor part = x.slice(top, std::min(kSuperRows, x.rows - top));
-    const Packed packed = pack(*this, part, gate.compute());
+    const Packed packed = pack(*this, part, gate);
     const int64_t block = rows_of_task(gate, gate.packed && up.packed, pool.threads());
     const int64_t blocks = (part.rows + block - 1) / block;
     Room room;

@@ -21,6 +21,7 @@ class CpuWeight : public Weight {
   int64_t rows() const override { return tensor_.rows; }
   int64_t cols() const override { return tensor_.cols; }
   Compute compute() const { return compute_; }
+  DType type() const { return tensor_.type; }
   int64_t taps() const { return taps_; }  // 1 or 9 for convolutions
   int64_t panels() const { return (tensor_.rows + kPanel - 1) / kPanel; }
 

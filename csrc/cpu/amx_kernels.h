@@ -64,8 +64,9 @@ inline void add_scaled(int64_t first, int m, int64_t g, int columns, const Int8R
   }
 }
 
+/// Sixteen rows, or fewer.
 template <class T>
-void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+void int8_rows(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
   TileShapes shapes;
   for (int tile = 0; tile < kRowsTile; tile++) shapes.set(tile, m, kTileColumns * 4);
   shapes.set(kRowsTile, m, b.group);
@@ -79,6 +80,12 @@ void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8P
   }
   T::release();
   store_sums(m, columns, sums, c, stride, add);
+}
+
+template <class T>
+void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  for (int64_t i = 0; i < m; i += kTileRows)
+    int8_rows<T>(first + i, static_cast<int>(m - i < kTileRows ? m - i : kTileRows), columns, a, b, c + i * stride, stride, add);
 }
 
 /// Sums += the products of pairs that rows and panel tiles hold.
@@ -129,11 +136,12 @@ void tile_bf16(int m, int columns, int64_t k, const uint16_t* a, const uint16_t*
 /// Rows of packed activations, which bf16 shares with the f32 tiles of the table below.
 constexpr int kPackedRows = 6;
 
-/// On top of the table of the same machine without AMX.
+/// On top of the table of the same machine without AMX, whose `widen` leaves quads in rows of 64 columns.
 template <class T>
 void put_tiles(Kernels& table) {
   table.tile_int8 = tile_int8<T>;
-  table.rows_int8 = kTileRows;
+  table.interleave = 1;
+  table.words = false;
   table.tile_bf16 = tile_bf16<T, kPackedRows>;
   table.tile_rows_bf16 = tile_rows_bf16<T>;
 }

@@ -67,18 +67,18 @@ inline void int8_columns(int64_t first, int column, int columns, const Int8Rows&
     }
 }
 
-template <class D, int M>
-inline void int8_rows(int64_t first, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  for (int column = 0; column < columns; column += kInt8Columns) int8_columns<D, M>(first, column, columns, a, b, c, stride, add);
-}
-
+/// Eight columns' piece of K stays in L1 while all rows pass by.
 template <class D>
-void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  switch (m) {
-    case 1: return int8_rows<D, 1>(first, columns, a, b, c, stride, add);
-    case 2: return int8_rows<D, 2>(first, columns, a, b, c, stride, add);
-    case 3: return int8_rows<D, 3>(first, columns, a, b, c, stride, add);
-    default: return int8_rows<D, 4>(first, columns, a, b, c, stride, add);
+void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  for (int column = 0; column < columns; column += kInt8Columns) {
+    int64_t i = 0;
+    for (; i + kInt8Rows <= m; i += kInt8Rows) int8_columns<D, kInt8Rows>(first + i, column, columns, a, b, c + i * stride, stride, add);
+    switch (m - i) {
+      case 1: int8_columns<D, 1>(first + i, column, columns, a, b, c + i * stride, stride, add); break;
+      case 2: int8_columns<D, 2>(first + i, column, columns, a, b, c + i * stride, stride, add); break;
+      case 3: int8_columns<D, 3>(first + i, column, columns, a, b, c + i * stride, stride, add); break;
+      default: break;
+    }
   }
 }
 

@@ -23,8 +23,8 @@ struct Int8Panel {
   const int32_t* offset = nullptr;  // [groups][64]: -128 * sum of q over the group
   int group = kGroup;               // 32, or 16 for Q6_K
   int64_t groups = 0;
-  bool words = false;               // 16 bits each
-  int quads = 1;                    // fours along K whose products with u, in pairs, add up within 16 bits
+  bool words = false;  // 16 bits each
+  int quads = 1;       // fours along K whose products with u, in pairs, add up within 16 bits
 };
 
 /// A piece of a panel of quantised weights as cpu/int8_panel.h packs it, beginning at the piece's first value of K.

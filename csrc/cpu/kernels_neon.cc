@@ -25,7 +25,7 @@ const Kernels& neon_kernels() {
   static const Kernels table = [] {
     Kernels made = make_table<Neon>("neon");
     made.tile_int8 = tile_int8<NeonInt8>;
-    made.rows_int8 = kInt8Rows;
+    made.interleave = 1;
     made.widen = widen<Neon>;
     return made;
   }();

@@ -17,10 +17,7 @@ struct NeonDot {
 
 }  // namespace
 
-void add_neondot(Kernels& table) {
-  table.tile_int8 = tile_int8<NeonDot>;
-  table.rows_int8 = kInt8Rows;
-}
+void add_neondot(Kernels& table) { table.tile_int8 = tile_int8<NeonDot>; }
 
 int64_t peak_neondot(int64_t rounds) {
   burn_chains(rounds, vdupq_n_s32(0), vdupq_n_s8(1), [](int32x4_t sum, int8x16_t x) { return vdotq_s32(sum, x, x); });

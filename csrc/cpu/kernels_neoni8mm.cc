@@ -109,19 +109,20 @@ inline void tile_columns(int64_t first, int column, int left, const Int8Rows& a,
   store_tile<M>(sum, left, c + column, stride, add);
 }
 
-template <int M>
-inline void tile_rows(int64_t first, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  for (int column = 0; column < columns; column += kColumns) tile_columns<M>(first, column, columns - column, a, b, c, stride, add);
-}
-
-void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  switch (m) {
-    case 1: return tile_rows<1>(first, columns, a, b, c, stride, add);
-    case 2: return tile_rows<2>(first, columns, a, b, c, stride, add);
-    case 3: return tile_rows<3>(first, columns, a, b, c, stride, add);
-    case 4: return tile_rows<4>(first, columns, a, b, c, stride, add);
-    case 5: return tile_rows<5>(first, columns, a, b, c, stride, add);
-    default: return tile_rows<6>(first, columns, a, b, c, stride, add);
+/// Eight columns' piece of K stays in L1 while all rows pass by.
+void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+  for (int column = 0; column < columns; column += kColumns) {
+    const int left = columns - column;
+    int64_t i = 0;
+    for (; i + kRows <= m; i += kRows) tile_columns<kRows>(first + i, column, left, a, b, c + i * stride, stride, add);
+    switch (m - i) {
+      case 1: tile_columns<1>(first + i, column, left, a, b, c + i * stride, stride, add); break;
+      case 2: tile_columns<2>(first + i, column, left, a, b, c + i * stride, stride, add); break;
+      case 3: tile_columns<3>(first + i, column, left, a, b, c + i * stride, stride, add); break;
+      case 4: tile_columns<4>(first + i, column, left, a, b, c + i * stride, stride, add); break;
+      case 5: tile_columns<5>(first + i, column, left, a, b, c + i * stride, stride, add); break;
+      default: break;
+    }
   }
 }
 
@@ -129,7 +130,6 @@ void tile_int8(int64_t first, int m, int columns, const Int8Rows& a, const Int8P
 
 void add_neoni8mm(Kernels& table) {
   table.tile_int8 = tile_int8;
-  table.rows_int8 = kRows;
   table.widen = widen_joined;
 }
 

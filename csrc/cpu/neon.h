@@ -10,6 +10,7 @@ namespace {
 struct Neon {
   using F = float32x4_t;
   static constexpr int kWidth = 4, kTile = 6, kVectors = 4;
+  static constexpr bool kBlocks = false;
   static F load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, F v) { vst1q_f32(p, v); }
   static F load_part(const float* p, int count) {  // 1 to 3

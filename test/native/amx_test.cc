@@ -1,6 +1,7 @@
 // AMX's kernels where no machine has AMX: the very templates that kernels_amx.cc compiles, over a model of the tile instructions and
 // the plainest table of this machine. The shared cases against exact arithmetic, and int8 against that table's bits.
 #include "cpu/cpu_device.h"
+#include "cpu/widen.h"
 #include "test/native/amx_model.h"
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
@@ -8,6 +9,25 @@
 using namespace cases;
 
 namespace {
+
+/// What widening needs of a vector, on one lane, so that every machine has panels as the tiles read them.
+struct Scalar {
+  using F = float;
+  static constexpr int kWidth = 1;
+  static constexpr bool kBlocks = false;
+  static F set(float v) { return v; }
+  static F sub(F a, F b) { return a - b; }
+  static F mul(F a, F b) { return a * b; }
+  static void store(float* p, F v) { *p = v; }
+  static F load_halves(const uint16_t* p) { return f16_to_f32(*p); }
+  static F load_bytes(const uint8_t* p) { return *p; }
+  static F load_signed_bytes(const uint8_t* p) { return static_cast<int8_t>(*p); }
+  static void sum_quads(const int8_t* q, int count, int step, int factor, int32_t* to) {
+    int32_t sum = 0;
+    for (int i = 0; i < count; i++) sum += q[i * step] + q[i * step + 1] + q[i * step + 2] + q[i * step + 3];
+    *to = sum * factor;
+  }
+};
 
 void round_bf16(const float* x, int64_t count, uint16_t* out) {
   for (int64_t i = 0; i < count; i++) out[i] = f32_to_bf16(x[i]);
@@ -25,6 +45,7 @@ const cpu::Kernels* with_tiles() {
   made = *plainest();
   made.name = "amx";
   made.round_bf16 = round_bf16;
+  made.widen = cpu::widen<Scalar>;
   cpu::put_tiles<amx_model::Tiles>(made);
   return &made;
 }

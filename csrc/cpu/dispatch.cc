@@ -64,12 +64,6 @@ std::vector<Variant> probe() {
   return found;
 }
 
-const Variant& usable(const Variant& variant) {
-  if (variant.name == "amx" && !amx_permitted())
-    fail(Code::device_unavailable, "CPU variant amx: the system refused the state of its tiles to this process");
-  return variant;
-}
-
 }  // namespace
 
 const std::vector<Variant>& variants() {
@@ -77,16 +71,21 @@ const std::vector<Variant>& variants() {
   return all;
 }
 
-const Variant& choose_variant(const std::string& name) {
-  const char* forced = std::getenv("DIMOO_CPU_VARIANT");
-  const std::string wanted = !name.empty() ? name : forced ? forced : "";
+const Variant& pick(const std::vector<Variant>& from, const std::string& name) {
   std::string names;
-  for (const Variant& variant : variants()) {
-    if (wanted.empty() && variant.selection == Selection::automatic) return variant;
-    if (variant.name == wanted) return usable(variant);
+  for (const Variant& variant : from) {
+    if (name.empty() ? variant.selection == Selection::automatic : variant.name == name) return variant;
     names += (names.empty() ? "" : ", ") + variant.name;
   }
-  fail(Code::request_invalid, "CPU variant: expected one of ", names, ", got ", wanted);
+  fail(Code::request_invalid, "CPU variant: expected one of ", names, ", got ", name);
+}
+
+const Variant& choose_variant(const std::string& name) {
+  const char* forced = std::getenv("DIMOO_CPU_VARIANT");
+  const Variant& variant = pick(variants(), !name.empty() ? name : forced ? forced : "");
+  if (variant.name == "amx" && !amx_permitted())
+    fail(Code::device_unavailable, "CPU variant amx: the system refused the state of its tiles to this process");
+  return variant;
 }
 
 }  // namespace dimoo::cpu

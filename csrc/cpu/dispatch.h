@@ -22,5 +22,7 @@ const std::vector<Variant>& variants();
 /// The named one, or the best automatic one for an empty name; request/invalid listing the names for an unknown one. The environment
 /// variable DIMOO_CPU_VARIANT names one where the caller does not.
 const Variant& choose_variant(const std::string& name);
+/// The same among `from`, without the environment.
+const Variant& pick(const std::vector<Variant>& from, const std::string& name);
 
 }  // namespace dimoo::cpu

@@ -22,7 +22,7 @@ export interface NativeJob<T> {
  * inspect {source, verify?} -> InspectReport (lib/inspect.ts)
  * devices {} -> DeviceReport[]
  * plan    {source, device, precision, memory, runs: [{width, height, images, textTokens, cache, promptTokens}]} -> MemoryPlan
- * doctor  {verify?} -> {cpu: {name, features, threads, variants: [{op, chosen, available}]}, cuda: {...}, build: {...}}
+ * doctor  {verify?} -> {cpu: {name, features, threads, variants: [{op, chosen, available}], byName}, cuda: {...}, build: {...}}
  * bench   {source, device, precision, threads, rows, repetitions, width?, height?, steps?} -> BenchReport (lib/cli/bench.ts)
  * Options and results travel as JSON text; progress is {phase, done, total} (bytes).
  */

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const database = path.join(root, 'build/cmake')
 const commands = JSON.parse(readFileSync(path.join(database, 'compile_commands.json'), 'utf8'))
-const files = [...new Set(commands.map((command) => command.file))].filter((file) => file.includes('/csrc/') && !/_avx\w+\.cc$/.test(file))
+const files = [...new Set(commands.map((command) => command.file))].filter(
+  (file) => file.includes('/csrc/') && !/_(avx\w+|amx|neon\w*)\.cc$/.test(file),
+)
 let failed = 0
 
 async function worker() {

@@ -39,8 +39,10 @@ bool has_panels(const CpuWeight& kernel) { return kernel.rows() > kFewChannels |
 
 }  // namespace
 
-CpuDevice::CpuDevice(const DeviceOptions& options)
-    : variant_(choose_variant(options.variant)),
+CpuDevice::CpuDevice(const DeviceOptions& options) : CpuDevice(options, choose_variant(options.variant)) {}
+
+CpuDevice::CpuDevice(const DeviceOptions& options, Variant variant)
+    : variant_(std::move(variant)),
       pool_(options.threads),
       scratch_(ThreadPool::kMost),
       panel_budget_(options.panel_bytes >= 0 ? options.panel_bytes : INT64_MAX),
@@ -55,16 +57,19 @@ std::string cpu_name() {
 }
 
 std::vector<VariantReport> CpuDevice::variants() const {
-  std::vector<std::string> all;
-  for (const Variant& variant : cpu::variants()) all.push_back(variant.name);
+  std::vector<std::string> all, by_name;
+  for (const Variant& variant : cpu::variants()) {
+    all.push_back(variant.name);
+    if (variant.selection == Selection::by_name) by_name.push_back(variant.name);
+  }
   const auto chosen = [&](const char* op, const char* suffix) {
-    return VariantReport{op, variant_.kernels ? variant_.name + suffix : "portable", all};
+    return VariantReport{op, variant_.kernels ? variant_.name + suffix : "portable", all, by_name};
   };
   const bool bf16 = variant_.kernels && variant_.kernels->tile_bf16;
   std::vector<VariantReport> reports{chosen("linear f32", ""), chosen("linear int8", "")};
   reports.push_back(bf16 || !variant_.kernels ? chosen("linear bf16", "") : chosen("linear bf16", " (widened to f32)"));
   for (const char* op : {"attention", "norm", "rotary", "gated", "conv", "group_norm", "nearest"}) reports.push_back(chosen(op, ""));
-  reports.push_back({"unmask", "portable", {"portable"}});
+  reports.push_back({"unmask", "portable", {"portable"}, {}});
   return reports;
 }
 

@@ -14,6 +14,8 @@ std::string cpu_name();
 class CpuDevice : public Device {
  public:
   explicit CpuDevice(const DeviceOptions& options);
+  /// With kernels that are none of this machine's variants: for tests of what it cannot run itself.
+  CpuDevice(const DeviceOptions& options, Variant variant);
 
   std::string id() const override { return "cpu"; }
   std::string name() const override { return cpu_name(); }

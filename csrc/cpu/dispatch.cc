@@ -7,6 +7,8 @@
 #endif
 
 #include "base/error.h"
+#include "cpu/amx_system.h"
+#include "cpu/arm64.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -40,7 +42,11 @@ std::vector<Variant> probe() {
     static Kernels with_bf16 = with_vnni;
     with_bf16.name = "avx512_vnni_bf16";
     add_avx512bf16(with_bf16);
-    if (vnni && __builtin_cpu_supports("avx512bf16")) found.push_back({with_bf16.name, &with_bf16});
+    static Kernels with_amx = with_bf16;
+    with_amx.name = "amx";
+    const bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
+    if (bf16 && amx_present() && add_amx(with_amx)) found.push_back({with_amx.name, &with_amx, Selection::by_name});
+    if (bf16) found.push_back({with_bf16.name, &with_bf16});
     if (vnni) found.push_back({with_vnni.name, &with_vnni});
     found.push_back({plain.name, &plain});
   }
@@ -51,6 +57,8 @@ std::vector<Variant> probe() {
     found.push_back({with_vnni.name, &with_vnni});
   }
   if (avx2) found.push_back({avx2_kernels().name, &avx2_kernels()});
+#elif defined(__aarch64__)
+  add_arm64_variants(found);
 #endif
   found.push_back({"portable", nullptr});
   return found;
@@ -63,16 +71,21 @@ const std::vector<Variant>& variants() {
   return all;
 }
 
-const Variant& choose_variant(const std::string& name) {
-  const char* forced = std::getenv("DIMOO_CPU_VARIANT");
-  const std::string wanted = !name.empty() ? name : forced ? forced : "";
-  if (wanted.empty()) return variants().front();
+const Variant& pick(const std::vector<Variant>& from, const std::string& name) {
   std::string names;
-  for (const Variant& variant : variants()) {
-    if (variant.name == wanted) return variant;
+  for (const Variant& variant : from) {
+    if (name.empty() ? variant.selection == Selection::automatic : variant.name == name) return variant;
     names += (names.empty() ? "" : ", ") + variant.name;
   }
-  fail(Code::request_invalid, "CPU variant: expected one of ", names, ", got ", wanted);
+  fail(Code::request_invalid, "CPU variant: expected one of ", names, ", got ", name);
+}
+
+const Variant& choose_variant(const std::string& name) {
+  const char* forced = std::getenv("DIMOO_CPU_VARIANT");
+  const Variant& variant = pick(variants(), !name.empty() ? name : forced ? forced : "");
+  if (variant.name == "amx" && !amx_permitted())
+    fail(Code::device_unavailable, "CPU variant amx: the system refused the state of its tiles to this process");
+  return variant;
 }
 
 }  // namespace dimoo::cpu

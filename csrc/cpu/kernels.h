@@ -119,6 +119,17 @@ const Kernels& avx512_kernels();      // f32 only: AVX-512 F, BW, DQ, VL
 void add_avx512bf16(Kernels& table);  // AVX512_BF16
 void add_avx512vnni(Kernels& table);  // AVX512_VNNI
 void add_avxvnni(Kernels& table);     // AVX-VNNI
+bool add_amx(Kernels& table);         // AMX-INT8 and AMX-BF16 over AVX-512; false where the compiler has none
 const Kernels& avx2_kernels();        // AVX2, FMA, F16C
+
+const Kernels& neon_kernels();      // any arm64 machine
+void add_neondot(Kernels& table);   // FEAT_DotProd
+void add_neoni8mm(Kernels& table);  // FEAT_I8MM
+void add_neonbf16(Kernels& table);  // FEAT_BF16
+/// The same as Kernels::peak_f32 for other arithmetics.
+int64_t peak_neon(int64_t rounds);      // f32
+int64_t peak_neondot(int64_t rounds);   // int8
+int64_t peak_neoni8mm(int64_t rounds);  // int8
+int64_t peak_neonbf16(int64_t rounds);  // bf16
 
 }  // namespace dimoo::cpu

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "cpu/arm64.h"
 #include "cpu/cpu_device.h"
 
 #if defined(__x86_64__)
@@ -74,6 +75,8 @@ int64_t burn(Arithmetic arithmetic, int64_t rounds) {
     return burn_int8_avx512(rounds), rounds * kChains * 128;
   if (wide) return burn_f32_avx512(rounds), rounds * kChains * 32;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return burn_f32_avx2(rounds), rounds * 12 * 16;
+#elif defined(__aarch64__)
+  return burn_arm64(arithmetic, rounds);
 #else
   (void)arithmetic;
 #endif

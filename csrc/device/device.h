@@ -119,6 +119,7 @@ struct VariantReport {
   std::string op;
   std::string chosen;
   std::vector<std::string> available;
+  std::vector<std::string> by_name = {};  // those of `available` that are never chosen unasked
 };
 
 struct MemoryReport {

@@ -64,6 +64,8 @@ std::vector<std::string> cpu_features() {
   if (__builtin_cpu_supports("avx512f")) names.emplace_back("avx512f");
   if (__builtin_cpu_supports("avx512vnni")) names.emplace_back("avx512_vnni");
   if (__builtin_cpu_supports("avx512bf16")) names.emplace_back("avx512_bf16");
+#elif defined(__aarch64__)
+  names.emplace_back("neon");  // the variants' names tell what else there is
 #endif
   return names;
 }
@@ -159,7 +161,7 @@ Json doctor_report(const Json& options, const CancelToken& cancel) {
     Json entry(Json::Object{});
     variants.push_back(entry.set("op", report.op).set("chosen", report.chosen).set("available", texts(report.available)));
   }
-  cpu.set("variants", Json(std::move(variants)));
+  cpu.set("variants", Json(std::move(variants))).set("byName", texts(device->variants().front().by_name));
   Json cuda(Json::Object{});
   cuda.set("built", *cuda_architectures() != 0).set("architectures", cuda_architectures());
   Json report(Json::Object{});

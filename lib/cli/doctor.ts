@@ -32,6 +32,8 @@ interface DoctorReport {
       readonly chosen: string
       readonly available: readonly string[]
     }[]
+    /** Variants that are there but never chosen unasked. */
+    readonly byName: readonly string[]
   }
   readonly cuda: { readonly built: boolean; readonly architectures: string }
   /** Root mean square errors relative to the result's; `csrc/engine/variant_errors.h` has the meaning. */
@@ -104,6 +106,7 @@ function reportLines({ cpu, cuda, verify = [] }: DoctorReport): string[] {
   return [
     `processor: ${cpu.name}, ${cpu.threads} threads, ${cpu.features.join(' ')}`,
     ...cpu.variants.map(({ op, chosen, available }) => `  ${op}: ${chosen} (of ${available.join(', ')})`),
+    ...cpu.byName.map((name) => `  ${name}: has never run on real hardware, so it is only used with DIMOO_CPU_VARIANT=${name}`),
     cuda.built ? `CUDA: compiled in for ${cuda.architectures}` : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
     ...(verify.length > 0 ? ["relative error against f32, by variant, of products with a type's weights and of attention:"] : []),
     ...verify.map(({ op, variant, type, relativeError }) => `  ${variant} ${op} ${type}: ${relativeError.toExponential(1)}`),

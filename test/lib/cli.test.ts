@@ -277,7 +277,8 @@ describe('other commands', () => {
         name: 'Zen',
         features: ['avx2'],
         threads: 2,
-        variants: [{ op: 'linear', chosen: 'avx2', available: ['avx2', 'portable'] }],
+        variants: [{ op: 'linear', chosen: 'avx2', available: ['amx', 'avx2', 'portable'] }],
+        byName: ['amx'],
       },
       cuda: { built: false, architectures: '' },
       verify: [{ op: 'product', variant: 'avx2', type: 'bf16', relativeError: 0.00123 }],
@@ -287,7 +288,8 @@ describe('other commands', () => {
     expect(out).toMatch(/CUDA: not compiled in/)
     expect(out).toMatch(/avx2 product bf16: 1\.2e-3/)
     expect(out).toMatch(/cpu: usable, fake/)
-    expect(out).toMatch(/linear: avx2 \(of avx2, portable\)/)
+    expect(out).toMatch(/linear: avx2 \(of amx, avx2, portable\)/)
+    expect(out).toMatch(/amx: has never run on real hardware, so it is only used with DIMOO_CPU_VARIANT=amx/)
     expect(out).toMatch(/miniature: .*miniature\.gguf/)
     expect(out).toMatch(/--model <folder>/)
   })

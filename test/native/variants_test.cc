@@ -18,6 +18,12 @@ std::unique_ptr<Device> device_of(const std::string& variant, int threads = 2, i
   return create_device("cpu", options);
 }
 
+/// All of this machine's, or only the one that DIMOO_CPU_VARIANT names.
+std::vector<cpu::Variant> tested() {
+  const char* forced = std::getenv("DIMOO_CPU_VARIANT");
+  return forced ? std::vector<cpu::Variant>{cpu::choose_variant(forced)} : cpu::variants();
+}
+
 std::vector<float> result_of(const Case& c, Device& device) {
   const Bound bound = c.bind(device);
   bound.run();
@@ -30,7 +36,7 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 void check_variants(const std::vector<Case>& list) {
   const auto oracle = device_of("portable");
-  for (const cpu::Variant& variant : cpu::variants()) {
+  for (const cpu::Variant& variant : tested()) {
     const auto device = device_of(variant.name), bare = device_of(variant.name, 3, 0);
     for (const Case& c : list) {
       const Compute compute = cpu::compute_for(c.type, c.precision, variant.kernels);
@@ -60,25 +66,35 @@ TEST(variants_unmask) { check_variants(unmask_cases()); }
 
 TEST(the_list_is_ordered_and_ends_with_portable) {
   CHECK_EQ(cpu::variants().back().name, "portable");
-  CHECK_EQ(device_of("")->variants().front().chosen, cpu::variants().front().name);
+  CHECK_EQ(device_of("")->variants().front().chosen, cpu::choose_variant("").name);
   for (const cpu::Variant& variant : cpu::variants())
     CHECK(device_of(variant.name)->variants().front().chosen.starts_with(variant.kernels ? variant.name : "portable"));
   CHECK_THROWS(device_of("avx1024"), Code::request_invalid, "portable, got avx1024");
 }
 
 TEST(the_environment_forces_a_variant) {
+  const char* was = std::getenv("DIMOO_CPU_VARIANT");
+  const std::string before = was ? was : "";
   setenv("DIMOO_CPU_VARIANT", "portable", 1);
   const std::string chosen = device_of("")->variants().front().chosen;
   setenv("DIMOO_CPU_VARIANT", "nonsense", 1);
   CHECK_THROWS(device_of(""), Code::request_invalid, "got nonsense");
-  unsetenv("DIMOO_CPU_VARIANT");
+  was ? setenv("DIMOO_CPU_VARIANT", before.c_str(), 1) : unsetenv("DIMOO_CPU_VARIANT");
   CHECK_EQ(chosen, "portable");
+}
+
+/// Set by those who know the machine: scripts/arm64-check.sh and test/isa.test.ts name an emulated processor's variants.
+TEST(the_machine_has_the_expected_variants) {
+  const char* expected = std::getenv("DIMOO_EXPECTED_VARIANTS");
+  std::string names;
+  for (const cpu::Variant& variant : cpu::variants()) names += (names.empty() ? "" : " ") + variant.name;
+  if (expected) CHECK_EQ(names, expected);
 }
 
 TEST(a_row_never_depends_on_its_mates) {
   constexpr int64_t kRows = 400, kN = 70, kK = 768;
   const std::vector<float> x = random_values(kRows * kK, 31);
-  for (const cpu::Variant& variant : cpu::variants())
+  for (const cpu::Variant& variant : tested())
     for (const DType type : kTypes) {
       const Matrix w(type, kN, kK, 32);
       std::vector<float> whole(kRows * kN);
@@ -102,7 +118,7 @@ TEST(a_row_never_depends_on_its_mates) {
 TEST(a_slice_of_a_matrix_gives_the_same_columns) {
   constexpr int64_t kRows = 9, kN = 200, kK = 512;
   const std::vector<float> x = random_values(kRows * kK, 33);
-  for (const cpu::Variant& variant : cpu::variants())
+  for (const cpu::Variant& variant : tested())
     for (const DType type : kTypes) {
       const auto device = device_of(variant.name);
       const Matrix w(type, kN, kK, 34);
@@ -118,7 +134,7 @@ TEST(a_slice_of_a_matrix_gives_the_same_columns) {
 TEST(a_query_never_depends_on_its_block) {
   constexpr int64_t kN = 700, kD = 2 * 40;
   const std::vector<float> q = random_values(kN * kD, 35, 3), kv = random_values(kN * kD, 36);
-  for (const cpu::Variant& variant : cpu::variants())
+  for (const cpu::Variant& variant : tested())
     for (const Precision precision : {Precision::f32, Precision::fast}) {
       std::vector<float> queries = q, keys = kv, whole(kN * kD);
       const Tensor k(keys.data(), kN, kD), rows(queries.data(), kN, kD);
@@ -144,7 +160,7 @@ TEST(quantised_activations_are_the_same_bits_in_every_variant) {
   std::vector<uint8_t> u(kK), other(kK);
   std::vector<float> scale(kK / 32), sum(scale), other_scale(scale), other_sum(scale);
   cpu::quantize_row(x.data(), kK, u.data(), scale.data(), sum.data());
-  for (const cpu::Variant& variant : cpu::variants()) {
+  for (const cpu::Variant& variant : tested()) {
     if (!variant.kernels) continue;
     variant.kernels->quantize_row(x.data(), kK, other.data(), other_scale.data(), other_sum.data());
     for (size_t g = 0; g < scale.size(); g++) {
@@ -158,7 +174,7 @@ TEST(quantised_activations_are_the_same_bits_in_every_variant) {
 }
 
 TEST(a_value_that_is_not_finite_never_becomes_finite) {
-  for (const cpu::Variant& variant : cpu::variants())
+  for (const cpu::Variant& variant : tested())
     for (const DType type : kTypes)
       for (const float bad : {NAN, INFINITY}) {
         const auto device = device_of(variant.name);
@@ -173,7 +189,7 @@ TEST(a_value_that_is_not_finite_never_becomes_finite) {
 
 TEST(a_small_panel_budget_caches_what_fits) {
   const auto device = device_of("", 2, 300000);
-  if (!cpu::variants().front().kernels) return;  // portable packs nothing
+  if (!cpu::choose_variant("").kernels) return;  // portable packs nothing
   const Matrix w(DType::f32, 128, 256, 37);      // 131072 bytes of panels
   std::vector<std::unique_ptr<Weight>> weights;
   std::vector<float> x(256, 1.0f), out(128);
@@ -188,7 +204,7 @@ TEST(a_small_panel_budget_caches_what_fits) {
 }
 
 TEST(panels_of_quantised_types_take_about_their_stored_size) {
-  for (const cpu::Variant& variant : cpu::variants())
+  for (const cpu::Variant& variant : tested())
     for (const DType type : {DType::q8_0, DType::q4_0, DType::q4_k, DType::q5_k, DType::q6_k}) {
       const Matrix w(type, 128, 1024, 41);
       const int64_t panels = device_of(variant.name)->panel_bytes(w.host(), Precision::fast);

@@ -5,6 +5,7 @@
 
 #include "cuda/attention_tiles.h"
 #include "cuda/kernels.h"
+#include "cuda/ptx/shared.cuh"
 #include "cuda/reduce.cuh"
 
 namespace dimoo::cuda {
@@ -20,18 +21,18 @@ struct Heads {
   float scale;
 };
 
-/// Rows of shared memory: queries (16, hd), keys (32, hd + 1), values (32, hd).
-int64_t shared_bytes(int64_t hd) { return 4 * (kQueries * hd + kKeys * (hd + 1) + kKeys * hd); }
+/// Rows of shared memory: queries (16, hd), keys (32, hd + 1), values (32, hd), weights of a tile's keys (16, 32).
+int64_t shared_bytes(int64_t hd) { return 4 * (kQueries * hd + kKeys * (hd + 1) + kKeys * hd + kQueries * kKeys); }
 
 /// Block (tile, head). Lane i scores key i of a tile and owns values i, i + 32, ... of the results; kValues = ceil(hd / 32).
 template <int kValues>
 __global__ void __launch_bounds__(kThreads)
     attention_f32_kernel(const QueryTile<float>* tiles, const float* q, int64_t q_stride, Heads heads, float* out, int64_t out_stride) {
-  extern __shared__ float room[];
+  float* room = ptx::dynamic_shared<float>();
   const QueryTile<float> tile = tiles[blockIdx.x];
   const int hd = heads.hd, lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const int64_t column = static_cast<int64_t>(blockIdx.y) * hd, key_column = static_cast<int64_t>(blockIdx.y / heads.group) * hd;
-  float *queries = room, *keys = queries + kQueries * hd, *values = keys + kKeys * (hd + 1);
+  float *queries = room, *keys = queries + kQueries * hd, *values = keys + kKeys * (hd + 1), *weights = values + kKeys * hd;
   for (int i = threadIdx.x; i < kQueries * hd; i += kThreads)
     queries[i] = i / hd < tile.count ? q[(tile.first + i / hd) * q_stride + column + i % hd] : 0.0f;
   float top[kEach], sum[kEach], result[kEach][kValues] = {};
@@ -61,8 +62,11 @@ __global__ void __launch_bounds__(kThreads)
       sum[e] = sum[e] * correction + total;
 #pragma unroll
       for (int i = 0; i < kValues; i++) result[e][i] *= correction;
+      float* shown = weights + (warp * kEach + e) * kKeys;
+      shown[lane] = weight;
+      __syncwarp();
       for (int key = 0; key < kKeys; key++) {
-        const float w = __shfl_sync(kAll, weight, key);
+        const float w = shown[key];
 #pragma unroll
         for (int i = 0; i < kValues; i++)
           if (lane + i * kWarp < hd) result[e][i] = __fmaf_rn(w, values[key * hd + lane + i * kWarp], result[e][i]);

@@ -10,6 +10,7 @@
 #include "cuda/mma_tile.h"
 #include "cuda/ptx/cp_async.cuh"
 #include "cuda/ptx/mma.cuh"
+#include "cuda/ptx/shared.cuh"
 
 namespace dimoo::cuda {
 namespace {
@@ -125,7 +126,7 @@ __device__ inline void add_values(const float (&weight)[kKeyTiles][4], const uin
 /// Block (tile, head).
 template <int kDim>
 __global__ void __launch_bounds__(kThreads, 1) attention_mma_kernel(const Tile* tiles, const uint16_t* q, Heads heads, float* out) {
-  extern __shared__ __align__(128) uint16_t room[];
+  auto* room = ptx::dynamic_shared<uint16_t>();
   constexpr int kTile = Room<kDim>::kTile;
   const Tile tile = tiles[blockIdx.x];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;

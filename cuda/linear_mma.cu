@@ -7,6 +7,7 @@
 #include "cuda/mma_tile.h"
 #include "cuda/ptx/cp_async.cuh"
 #include "cuda/ptx/mma.cuh"
+#include "cuda/ptx/shared.cuh"
 
 namespace dimoo::cuda {
 namespace {
@@ -113,7 +114,7 @@ __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, con
 
 template <class S, DType kType, Result kResult>
 __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
-  extern __shared__ __align__(128) uint16_t stages[];
+  auto* stages = ptx::dynamic_shared<uint16_t>();
   constexpr int kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
   constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
   constexpr int kWarpOut = kResult == Result::gated ? S::kWarpCols / 2 : S::kWarpCols;

@@ -79,8 +79,8 @@ class Stream {
       check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(shared)),
             name);
-    kernel<<<grid, static_cast<unsigned>(threads), static_cast<size_t>(shared), pool_->stream()>>>(static_cast<Parameters>(arguments)...);
-    check(cudaGetLastError(), name);
+    const cudaLaunchConfig_t config{grid, dim3(static_cast<unsigned>(threads)), static_cast<size_t>(shared), pool_->stream(), nullptr, 0};
+    check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), name);
     if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
   }
 

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "cuda/kernels.h"
+#include "cuda/ptx/shared.cuh"
 #include "cuda/reduce.cuh"
 #include "cuda/selection.h"
 
@@ -100,7 +101,7 @@ enum class Keep { shared, nowhere };
 
 template <Keep kKeep>
 __global__ void decide(const Job* jobs, const int32_t* owner, Results results) {
-  extern __shared__ float kept[];
+  auto* kept = ptx::dynamic_shared<float>();
   __shared__ Best<float> room[kThreads / kWarp];
   const Job job = jobs[owner[blockIdx.x]];
   if (job.branches == 0) return;  // decided before

@@ -109,6 +109,7 @@ struct Case {
   std::string name;
   DType type = DType::f32;  // of the weights
   Precision precision = Precision::f32;
+  int64_t head_dim = 0;  // of attention
   std::function<Bound(Device&)> bind;
   std::function<Expected(Compute)> expected;  // by how the variant computes products of this type
 };

@@ -91,6 +91,7 @@ inline Case attention_case(const AttentionShape& s) {
   c.name = text("attention ", s.n.size(), " branches of ", s.n.front(), ", every ", s.every, ", ", s.heads, "/", s.kv_heads, " heads of ",
                 s.hd, ", scale ", s.scale, " ", precision_name(s.precision));
   c.type = s.precision == Precision::fast ? DType::bf16 : DType::f32, c.precision = s.precision;
+  c.head_dim = s.hd;
   c.bind = [=](Device& device) -> Bound {
     const auto q = std::make_shared<Guarded>(device, rows, d, 1, data->q), out = std::make_shared<Guarded>(device, rows, d, 9);
     const auto k = std::make_shared<Guarded>(device, keys, kv, 2, data->k), v = std::make_shared<Guarded>(device, keys, kv, 0, data->v);
@@ -240,6 +241,9 @@ inline std::vector<Case> row_cases() {
                                   {{77, 5}, 1, 2, 1, 40, 1, Precision::fast},
                                   {{512, 513}, 29, 2, 1, 32, 4, Precision::fast},
                                   {{1101}, 90, 6, 2, 80, 1, Precision::fast},
+                                  {{130, 1, 64}, 1, 2, 1, 64, 2, Precision::fast},
+                                  {{65, 200}, 7, 6, 2, 96, 1, Precision::fast},
+                                  {{129, 577}, 3, 2, 2, 128, 1, Precision::fast},
                                   {{600}, 3, 1, 1, 130, 30, Precision::fast}})
     all.push_back(attention_case(s));
   all.push_back(gather_case());

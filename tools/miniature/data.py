@@ -93,6 +93,17 @@ class Batch:
     task: np.ndarray  # (predictions,) number of the example
 
 
+def halves(made: Batch) -> list[Batch]:
+    """The first and the second half of the examples, where there are at least two."""
+    rows, length = made.ids.shape
+    if rows < 2:
+        return [made]
+    cut = rows // 2
+    first = made.task < cut
+    return [Batch(made.ids[:cut], made.length[:cut], made.where[first], made.truth[first], made.task[first]),
+            Batch(made.ids[cut:], made.length[cut:], made.where[~first] - cut * length, made.truth[~first], made.task[~first] - cut)]
+
+
 def drop(rng, tokens: Tokens) -> Sequence:
     share = rng.random()
     if share < DROP and tokens.textless is not None:
@@ -131,7 +142,7 @@ class Sampler:
             self.buckets.setdefault(-(-longest // self.BUCKET) * self.BUCKET, []).append(one)
         self.lengths = sorted(self.buckets)
         weight = np.array([length * len(self.buckets[length]) for length in self.lengths], float)
-        self.share = weight / weight.sum()
+        self.share = weight / max(1.0, weight.sum())
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, 2, step])

@@ -108,10 +108,10 @@ class LM(nn.Module):
         return self.ln_f(x)
 
     def loss(self, ids, length, where, truth):
-        """Mean cross-entropy; where: flat positions."""
+        """Sum of the cross-entropies; where: flat positions."""
         x = self.body(ids, length)
         logits = x.reshape(-1, x.shape[-1])[where] @ self.head().t().to(x.dtype)
-        return F.cross_entropy(logits.float(), truth)
+        return F.cross_entropy(logits.float(), truth, reduction="sum")
 
 
 def released_names(mean, parts) -> dict:

@@ -1,10 +1,13 @@
 """Trains a miniature from nothing and exports it. Run again with the same folder, it goes on where it was.
 
     python3 -m miniature.train --size smoke|first|full --folder DIR [--device cuda] [--seconds N] [--seed 1]
+
+What an earlier run or `warm.py` left in the folder is used.
 """
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,6 +24,10 @@ def options():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after about so long; run again to go on")
+    parser.add_argument("--steps", type=int, help="of the language model, other than the size's")
+    parser.add_argument("--vq-steps", type=int, help="of the image tokenizer")
+    parser.add_argument("--examples", type=int, help="other than the size's")
+    parser.add_argument("--tokens", type=int, help="of a step")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that make the examples")
     return parser.parse_args()
 
@@ -28,7 +35,9 @@ def options():
 def main() -> int:
     """0 when all is done, 75 (try again) when there is more to do."""
     asked = options()
-    size, folder, seed = SIZES[asked.size], asked.folder, asked.seed
+    folder, seed = asked.folder, asked.seed
+    changed = dict(lm_steps=asked.steps, vq_steps=asked.vq_steps, examples=asked.examples, tokens=asked.tokens)
+    size = replace(SIZES[asked.size], **{name: value for name, value in changed.items() if value is not None})
     folder.mkdir(parents=True, exist_ok=True)
 
     encode = train_vq.encoder_of(size, folder, seed)
@@ -49,5 +58,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
+    torch.set_num_threads(1)  # train_lm.py uses threads of its own
     sys.exit(main())

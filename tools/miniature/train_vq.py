@@ -55,7 +55,7 @@ class Trainer:
     def __init__(self, size: Size, encode, seed: int, device: str, every: int | None = None):
         torch.manual_seed(seed)
         self.size, self.encode, self.seed, self.device = size, encode, seed, device
-        self.every = every or max(1, size.vq_steps // 20)
+        self.every = every or max(5, size.vq_steps // 20)
         self.model = Reader(size, encode.table).to(device)
         self.optimizer = Optimizer(self.model, 2e-3, size.vq_steps, 0.5, min(100, 1 + size.vq_steps // 4), inner=lambda name: False)
         self.noise: list[float] = []

@@ -150,7 +150,7 @@ class Maps(unittest.TestCase):
 class Words(unittest.TestCase):
     def test_captions_name_what_is_there(self):
         for world in WORLDS.values():
-            rng = np.random.default_rng(7)
+            rng, related = np.random.default_rng(7), set()
             for one in scenes(world, 200, seed=7):
                 words = captions.caption(rng, one, world.cell)
                 for group in captions.groups(one):
@@ -164,6 +164,8 @@ class Words(unittest.TestCase):
                 for known in captions.RELATIONS:
                     if known in words:
                         self.check_relation(one, words, known)
+                        related.add(known)
+            self.assertEqual(related, set(captions.RELATIONS))
         self.assertEqual(captions.phrase([Thing("oval", "orange", "small", 0, 0)]), "an orange oval")
 
     def check_relation(self, one, words, known):
@@ -212,6 +214,8 @@ class Words(unittest.TestCase):
                         self.assertIn(after.background, words)
                         continue
                     self.check_kept(before, after, changed, world)
+                    if kind in ("color", "replace", "fill"):
+                        self.assertEqual(*([(t.x, t.y, t.size) for t in one.objects] for one in (before, after)))
 
     def check_kept(self, before, after, changed, world):
         """Pixels change only inside the blocks of things that are not in both scenes."""

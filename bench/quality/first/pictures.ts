@@ -129,8 +129,8 @@ export const edits = Object.fromEntries(editKinds.map((kind): [string, Sampler] 
 
 /** The cells that a thing touches, as pixels. */
 function cellsOf({ x, y, size }: Thing): Rectangle {
-  const reach = Math.ceil(sizes[8][size].radius / 8) * 8
-  return { left: x - reach, top: y - reach, width: 2 * reach, height: 2 * reach }
+  const { half } = sizes[8][size]
+  return { left: x - half, top: y - half, width: 2 * half, height: 2 * half }
 }
 
 /** Two things, one of them under the hole: what is there must come from the prompt. */

@@ -40,14 +40,18 @@ function squared(data: Uint8Array, p: number, color: Rgb): number {
   return (data[p * 3]! - color[0]) ** 2 + (data[p * 3 + 1]! - color[1]) ** 2 + (data[p * 3 + 2]! - color[2]) ** 2
 }
 
-function nearest(data: Uint8Array, p: number, list: readonly Rgb[]): number {
-  let best = 0
-  let least = Infinity
-  for (let i = 0; i < list.length; i++) {
-    const d = squared(data, p, list[i]!)
-    if (d < least) [best, least] = [i, d]
+/** Finds the nearest of a list of colours; every colour once. */
+function namer(list: readonly Rgb[]): (data: Uint8Array, p: number) => number {
+  const known = new Map<number, number>()
+  return (data, p) => {
+    const key = (data[p * 3]! << 16) | (data[p * 3 + 1]! << 8) | data[p * 3 + 2]!
+    const before = known.get(key)
+    if (before !== undefined) return before
+    let best = 0
+    for (let i = 1; i < list.length; i++) if (squared(data, p, list[i]!) < squared(data, p, list[best]!)) best = i
+    known.set(key, best)
+    return best
   }
-  return best
 }
 
 /** The palette under which the colours of a lattice of pixels lie nearest to those of the world; a stray colour counts no more than 60. */
@@ -55,8 +59,9 @@ function paletteOf({ data, width, height }: Picture, world: World): Palette {
   if (world.palettes.length === 1) return world.palettes[0]!
   const cost = (palette: Palette): number => {
     const list = [...world.backgrounds.map((name) => backgrounds[name]), ...world.colors.map((name) => colors[name])].map((color) => under(palette, color))
+    const nearest = namer(list)
     let sum = 0
-    for (let p = 0; p < width * height; p += 7) sum += Math.min(3600, squared(data, p, list[nearest(data, p, list)]!))
+    for (let p = 0; p < width * height; p += 7) sum += Math.min(3600, squared(data, p, list[nearest(data, p)]!))
     return sum
   }
   return world.palettes.map((palette) => ({ palette, cost: cost(palette) })).reduce((a, b) => (b.cost < a.cost ? b : a)).palette
@@ -89,18 +94,19 @@ interface Told {
   readonly picture: Picture
   readonly world: World
   readonly cell: Scene['cell']
-  readonly paints: readonly Rgb[]
+  /** Index into the world's colours of the nearest one. */
+  readonly paintAt: (p: number) => number
   /** 1 where a pixel is no background. */
   readonly mask: Uint8Array
 }
 
 /** The colour that most of the inner pixels have: those whose four neighbours belong to the area too, all where hardly any does. */
-function colorOf({ picture: { data, width }, world, paints }: Told, pixels: readonly number[]): Color | 'mixed' {
+function colorOf({ picture: { width }, world, paintAt }: Told, pixels: readonly number[]): Color | 'mixed' {
   const inside = new Set(pixels)
   const core = pixels.filter((p) => [p - 1, p + 1, p - width, p + width].every((q) => inside.has(q)))
   const counted = core.length >= 8 ? core : pixels
-  const votes = new Uint32Array(paints.length)
-  for (const p of counted) votes[nearest(data, p, paints)]!++
+  const votes = new Uint32Array(world.colors.length)
+  for (const p of counted) votes[paintAt(p)]!++
   const most = votes.indexOf(Math.max(...votes))
   return votes[most]! / counted.length >= leastPurity ? world.colors[most]! : 'mixed'
 }
@@ -154,15 +160,15 @@ function closed({ pixels, box }: Area, width: number): number[] {
 
 /** A block's body and marks, the marks being what inside it has another colour. */
 function readBlock(told: Told, pixels: readonly number[], { x, y }: Fit): FoundBlock {
-  const { picture, world, paints } = told
-  const { data, width, height } = picture
-  const votes = new Uint32Array(paints.length)
-  for (const p of pixels) votes[nearest(data, p, paints)]!++
+  const { picture, world, paintAt } = told
+  const { width, height } = picture
+  const votes = new Uint32Array(world.colors.length)
+  for (const p of pixels) votes[paintAt(p)]!++
   const body = votes.indexOf(Math.max(...votes))
   const other = new Uint8Array(width * height)
   const inner = (p: number): boolean =>
     Math.abs((p % width) + 0.5 - x) < blockSizes.half - 2 && Math.abs(Math.floor(p / width) + 0.5 - y) < blockSizes.half - 2
-  for (const p of pixels) if (inner(p) && nearest(data, p, paints) !== body) other[p] = 1
+  for (const p of pixels) if (inner(p) && paintAt(p) !== body) other[p] = 1
   const marks = components(other, width)
     .filter((area) => area.length >= smallestArea[16])
     .map((area) => {
@@ -173,6 +179,15 @@ function readBlock(told: Told, pixels: readonly number[], { x, y }: Fit): FoundB
   return { body: world.colors[body]!, x, y, marks: marks.sort((a, b) => a.x - b.x) }
 }
 
+/** The background that most pixels have. */
+function mostFrequent({ data, width, height }: Picture, canvases: readonly Rgb[], paints: readonly Rgb[]): number {
+  const nearest = namer([...canvases, ...paints])
+  const votes = new Uint32Array(canvases.length + paints.length)
+  for (let p = 0; p < width * height; p++) votes[nearest(data, p)]!++
+  const shares = votes.subarray(0, canvases.length)
+  return shares.indexOf(Math.max(...shares))
+}
+
 /** What a picture shows, read as one of the world whose image cells are so many pixels wide. */
 export function detect(picture: Picture, cell: Scene['cell']): Reading {
   const { data, width, height } = picture
@@ -180,17 +195,11 @@ export function detect(picture: Picture, cell: Scene['cell']): Reading {
   const palette = paletteOf(picture, world)
   const canvases = world.backgrounds.map((name) => under(palette, backgrounds[name]))
   const paints = world.colors.map((name) => under(palette, colors[name]))
-  const votes = new Uint32Array(canvases.length)
-  const all = [...canvases, ...paints]
-  for (let p = 0; p < width * height; p++) {
-    const name = nearest(data, p, all)
-    if (name < canvases.length) votes[name]!++
-  }
-  const background = votes.indexOf(Math.max(...votes))
+  const background = mostFrequent(picture, canvases, paints)
   const canvas = canvases[background]!
-  const mask = new Uint8Array(width * height)
-  for (let p = 0; p < width * height; p++) mask[p] = squared(data, p, canvas) > squared(data, p, paints[nearest(data, p, paints)]!) ? 1 : 0
-  const told: Told = { picture, world, cell, paints, mask }
+  const nearestPaint = namer(paints)
+  const mask = Uint8Array.from({ length: width * height }, (_, p) => Number(squared(data, p, canvas) > squared(data, p, paints[nearestPaint(data, p)]!)))
+  const told: Told = { picture, world, cell, paintAt: (p) => nearestPaint(data, p), mask }
   const words = cell === 16 ? takeWords(told) : []
   const found = { things: [] as FoundThing[], figures: [] as Reading['figures'][0][], blocks: [] as FoundBlock[] }
   for (const pixels of components(mask, width)) if (pixels.length >= smallestArea[cell]) readArea(told, pixels, found)

@@ -1,6 +1,6 @@
 // Draws scenes: parts with a signed distance each, painted one over the other with the share of each pixel that they cover.
 import { advance, inked, lineHeight } from './font.js'
-import { block as sizesOfBlock, figureDistance, filled, silhouette } from './outline.js'
+import { block as sizesOfBlock, figureDistance, painted, silhouette } from './outline.js'
 import { backgrounds, colors, palettes, sizes } from './scene.js'
 import type { Block, Figure, Place, Rgb, Scene, Thing, Word } from './scene.js'
 
@@ -25,7 +25,7 @@ export function thingPart(thing: Thing, cell: Scene['cell']): Part {
   const { shape, fill, size } = thing
   const { radius } = sizes[cell][size]
   const outer = (x: number, y: number): number => silhouette(shape, x, y, radius)
-  const area = (x: number, y: number): number => filled(fill, outer(x, y), x, y, radius)
+  const area = (x: number, y: number): number => painted(shape, fill, x, y, radius)
   return { x: thing.x, y: thing.y, reach: radius * 1.2 + 2, color: colors[thing.color], area, outer }
 }
 
@@ -51,9 +51,9 @@ export function blockParts({ x, y, body, left, right, view }: Block): Part[] {
   return [{ x, y, reach: sizesOfBlock.half + 2, color: colors[body], area: square, outer: square }, ...marks[view]()]
 }
 
-/** Letters have hard edges: a pixel is ink or not. */
+/** Letters have hard edges: a pixel is ink or not, and no edge map shows them. */
 function wordPart({ x, y, text, color }: Word): Part {
-  const area = (u: number, v: number): number => (inked(text, u, v) ? -1 : 1)
+  const area = (u: number, v: number): number => (inked(text, u, v) ? -4 : 4)
   return { x, y, reach: Math.max(text.length * advance, lineHeight), color: colors[color], area, outer: area }
 }
 

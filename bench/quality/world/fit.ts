@@ -1,5 +1,5 @@
 // What an area of pixels is: the outline that covers it best, over shapes, fills, sizes and places near its bounding box.
-import { block, figureDistance, filled, silhouette } from './outline.js'
+import { block, figureDistance, painted, silhouette } from './outline.js'
 import type { Pose } from './outline.js'
 import { known, shapes, sizes } from './scene.js'
 import type { Fill, Scene, Shape, Size } from './scene.js'
@@ -54,7 +54,7 @@ function thingStencils(cell: Scene['cell']): Stencil[] {
       const r = sizes[cell][size].radius + more
       return ours.flatMap((shape) =>
         kinds.map((fill) =>
-          stencil({ kind: 'thing', shape, fill, size }, Math.ceil(1.2 * r) + 2, (x, y) => filled(fill, silhouette(shape, x, y, r), x, y, r)),
+          stencil({ kind: 'thing', shape, fill, size }, Math.ceil(1.2 * r) + 2, (x, y) => painted(shape, fill, x, y, r)),
         ),
       )
     }),
@@ -100,24 +100,35 @@ export function areaOf(pixels: readonly number[], width: number): Area {
 }
 
 const middle = (low: number, high: number): number => (low + high + 1) / 2
+const near = (a: number, b: number): boolean => Math.abs(a - b) <= 2 + 0.2 * b
 
 /** The best of the forms of a world, or of a block's marks; overlap 0 where none comes near in size. */
 export function fit({ pixels, box }: Area, width: number, height: number, what: Scene['cell'] | 'marks'): Fit {
   const inside = new Uint8Array(width * height)
   for (const p of pixels) inside[p] = 1
-  const near = (a: number, b: number): boolean => Math.abs(a - b) <= 2 + 0.2 * b
-  let best: Fit = { form: { kind: 'block' }, overlap: 0, x: middle(box.left, box.right), y: middle(box.top, box.bottom) }
-  for (const { form, points, box: own } of stencils(what)) {
-    if (!near(box.right - box.left, own.right - own.left) || !near(box.bottom - box.top, own.bottom - own.top)) continue
+  const tried = ({ form, points, box: own }: Stencil, moves: readonly number[]): Fit & { readonly of: Stencil } => {
     const across = Math.round(middle(box.left, box.right) - middle(own.left, own.right))
     const down = Math.round(middle(box.top, box.bottom) - middle(own.top, own.bottom))
-    for (let y = down - 2; y <= down + 2; y++)
-      for (let x = across - 2; x <= across + 2; x++) {
+    let best: Fit = { form, overlap: -1, x: across, y: down }
+    for (const dy of moves)
+      for (const dx of moves) {
+        const [x, y] = [across + dx, down + dy]
         const overlap = overlapAt(points, x, y, inside, width, height, pixels.length)
         if (overlap > best.overlap) best = { form, overlap, x, y }
       }
+    return { ...best, of: { form, points, box: own } }
   }
-  return best
+  const candidates = stencils(what).filter(
+    ({ box: own }) => near(box.right - box.left, own.right - own.left) && near(box.bottom - box.top, own.bottom - own.top),
+  )
+  // Those that cover it best with the boxes' middles together are tried around there too.
+  const best = candidates
+    .map((candidate) => tried(candidate, [0]))
+    .sort((a, b) => b.overlap - a.overlap)
+    .slice(0, 16)
+    .map(({ of }) => tried(of, [0, -1, 1, -2, 2]))
+    .reduce<Fit | undefined>((a, b) => (a && a.overlap >= b.overlap ? a : b), undefined)
+  return best ?? { form: { kind: 'block' }, overlap: 0, x: middle(box.left, box.right), y: middle(box.top, box.bottom) }
 }
 
 function overlapAt(points: Int16Array, x: number, y: number, inside: Uint8Array, width: number, height: number, size: number): number {

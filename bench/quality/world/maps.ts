@@ -1,8 +1,7 @@
 // Maps of a scene as the training data draws them, and how far a map agrees with the drawn one.
-import { canvasOf, coverage, around, figurePart, paint, partsOf, thingPart, toPicture } from './draw.js'
+import { around, canvasOf, coverage, figurePart, paint, partsOf, thingPart, toPicture } from './draw.js'
 import type { Part, Picture } from './draw.js'
 import { limb, limbs } from './outline.js'
-import { sizes } from './scene.js'
 import type { Rgb, Scene } from './scene.js'
 
 export const mapKinds = ['canny', 'hed', 'depth', 'normal', 'sam2mask', 'openpose'] as const
@@ -27,29 +26,31 @@ const limbColors: Readonly<Record<(typeof limbs)[number], Rgb>> = {
   head: [255, 0, 255],
 }
 
+const softness = 16 // how far a soft line reaches beyond a star's points
+
 const grey = (value: number): Rgb => [value, value, value]
 
-/** Outlines: sharp ones of everything painted, nearer things hiding farther ones; or soft ones of silhouettes. */
+/** White lines: along every edge that is painted (canny) or soft ones along silhouettes (hed); things hide what lies under them. */
 function edges(kind: 'canny' | 'hed', scene: Scene): Float64Array {
   const canvas = canvasOf(scene, black)
-  const put = (pixel: number, value: number): void => void canvas.fill(value, pixel * 3, pixel * 3 + 3)
+  const inside = kind === 'canny' ? -1 : -4
+  const line = (d: number): number => (kind === 'canny' ? 1.5 - Math.abs(d) : 1 - Math.abs(d) / 4)
   for (const part of partsOf(scene))
-    around(scene, { ...part, reach: part.reach + 4 }, (pixel, x, y) => {
-      const before = canvas[pixel * 3]!
-      if (kind === 'hed') return put(pixel, Math.max(before, 255 * Math.max(0, 1 - Math.abs(part.outer(x, y)) / 4)))
-      const d = part.area(x, y)
-      put(pixel, Math.max(d < -1 ? 0 : before, 255 * Math.min(1, Math.max(0, 1.5 - Math.abs(d)))))
+    around(scene, { ...part, reach: part.reach + softness }, (pixel, x, y) => {
+      const d = kind === 'canny' ? part.area(x, y) : part.outer(x, y)
+      const before = d < inside ? 0 : canvas[pixel * 3]!
+      canvas.fill(Math.max(before, 255 * Math.min(1, Math.max(0, line(d)))), pixel * 3, pixel * 3 + 3)
     })
   return canvas
 }
 
+/** Nearer is brighter, and larger things are nearer. */
 function depth(scene: Scene): Float64Array {
-  const { cell, objects, word, figure } = scene
   const canvas = canvasOf(scene, grey(far))
-  const parts = partsOf(scene)
-  const heights = [...objects.map(({ size }) => sizes[cell][size].depth), ...(figure ? [200] : [])]
-  const rest = word ? 120 : 200
-  for (const [i, part] of parts.entries()) paint(canvas, scene, part, grey(heights[i] ?? rest), part.outer)
+  const things = scene.objects.map(({ size }) => (size === 'small' ? 161 : 252))
+  const rest = scene.word ? [120] : scene.block ? [200, 252, 252] : [200]
+  const heights = [...things, ...rest]
+  for (const [i, part] of partsOf(scene).entries()) paint(canvas, scene, part, grey(heights[i]!), part.outer)
   return canvas
 }
 
@@ -61,23 +62,29 @@ function normal(scene: Scene): Float64Array {
       const d = part.outer(x, y)
       const share = coverage(d)
       if (share === 0) return
-      const color = d > -8 ? slope(part, x, y) : flat
+      const color = d > -8 ? slope(part, x, y, pixel, scene) : flat
       for (let c = 0; c < 3; c++) canvas[pixel * 3 + c] = canvas[pixel * 3 + c]! * (1 - share) + color[c]! * share
     })
   return canvas
 }
 
-function slope({ outer }: Part, x: number, y: number): Rgb {
-  const [dx, dy] = [outer(x + 0.5, y) - outer(x - 0.5, y), outer(x, y + 0.5) - outer(x, y - 0.5)]
-  const length = Math.hypot(dx, dy) || 1
+/** By the difference of the neighbouring pixels, of the pixel itself where the picture ends. */
+function slope({ outer }: Part, x: number, y: number, pixel: number, { width, height }: Scene): Rgb {
+  const [column, row] = [pixel % width, Math.floor(pixel / width)]
+  const [left, right] = [column === 0 ? x : x - 1, column === width - 1 ? x : x + 1]
+  const [top, bottom] = [row === 0 ? y : y - 1, row === height - 1 ? y : y + 1]
+  const dx = (outer(right, y) - outer(left, y)) / (right - left)
+  const dy = (outer(x, bottom) - outer(x, top)) / (bottom - top)
+  const length = Math.hypot(dx, dy) + 1e-6
   return [128 + (90 * dx) / length, 128 + (90 * dy) / length, 218]
 }
 
+/** Every thing in a colour by its place in reading order; a word, figure or block is one thing, the last. */
 function segments(scene: Scene): Float64Array {
   const canvas = canvasOf(scene, black)
-  const inOrder = [...scene.objects].sort((a, b) => a.y - b.y || a.x - b.x).map((thing) => thingPart(thing, scene.cell))
-  const parts = [...inOrder, ...(scene.figure ? [figurePart(scene.figure)] : [])]
-  for (const [i, part] of parts.entries()) paint(canvas, scene, part, masks[i]!, part.outer)
+  const things = [...scene.objects].sort((a, b) => a.y - b.y || a.x - b.x).map((thing) => thingPart(thing, scene.cell))
+  for (const [i, part] of things.entries()) paint(canvas, scene, part, masks[i]!, part.outer)
+  for (const part of partsOf(scene).slice(things.length)) paint(canvas, scene, part, masks[things.length]!, part.outer)
   return canvas
 }
 
@@ -105,7 +112,7 @@ export function drawMap(kind: MapKind, scene: Scene): Picture {
 }
 
 const levels: Readonly<Record<'depth' | 'sam2mask' | 'openpose', readonly Rgb[]>> = {
-  depth: [far, 120, 160, 200, 250].map(grey),
+  depth: [far, 120, 161, 200, 252].map(grey),
   sam2mask: [black, ...masks],
   openpose: [black, ...Object.values(limbColors)],
 }

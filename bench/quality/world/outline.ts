@@ -20,16 +20,15 @@ export function silhouette(shape: Shape, x: number, y: number, r: number): numbe
     case 'star':
       return star(x, y, r)
     case 'heart': {
-      const [u, v] = [Math.abs(x), y + 0.1 * r]
-      return Math.min(Math.hypot(u - 0.45 * r, v + 0.35 * r) - 0.48 * r, Math.max((u + v - 0.9 * r) * 0.7071, -(v + 0.35 * r)))
+      const [u, v] = [Math.abs(x), y - 0.1 * r]
+      return Math.min((u + Math.abs(v)) * 0.7071 - 0.56 * r, Math.hypot(u - 0.396 * r, v + 0.396 * r) - 0.56 * r)
     }
     case 'moon':
-      return Math.max(Math.hypot(x, y) - r, 0.85 * r - Math.hypot(x - 0.5 * r, y))
-    case 'arrow':
-      return Math.min(
-        Math.max(Math.abs(y) - 0.26 * r, Math.abs(x + 0.35 * r) - 0.6 * r),
-        Math.max(0.7071 * (Math.abs(y) + x) - 0.66 * r, -x),
-      )
+      return Math.max(Math.hypot(x, y) - r, 0.75 * r - Math.hypot(x - 0.55 * r, y))
+    case 'arrow': {
+      const shaft = Math.max(Math.abs(x + 0.35 * r) - 0.6 * r, Math.abs(y) - 0.34 * r)
+      return Math.min(shaft, Math.max((Math.abs(y) + x) * 0.7071 - 0.67 * r, -x))
+    }
     case 'oval':
       return (Math.hypot(x / 0.6, y) - r) * 0.6
   }
@@ -50,17 +49,20 @@ function star(x: number, y: number, r: number): number {
 
 const modulo = (value: number, period: number): number => ((value % period) + period) % period
 
-/** To what is painted of a shape: a rim, bars 6 pixels high, or all but holes of radius 4; `d` is the silhouette's distance. */
-export function filled(fill: Fill, d: number, x: number, y: number, r: number): number {
+/** To what is painted of a shape: all, a rim, a rim and bars 6 pixels high, or all but round holes that keep away from the outline. */
+export function painted(shape: Shape, fill: Fill, x: number, y: number, r: number): number {
+  const d = silhouette(shape, x, y, r)
   switch (fill) {
     case 'solid':
       return d
     case 'outline':
-      return Math.max(d, -(d + 0.3 * r))
+      return Math.max(d, -(d + 0.2 * r))
     case 'stripes':
-      return Math.max(d, Math.min(-(d + 5), Math.abs(modulo(y, 12) - 6) - 3))
-    case 'dots':
-      return Math.max(d, -Math.max(Math.hypot(modulo(x + 6, 12) - 6, modulo(y + 6, 12) - 6) - 4, d + 4))
+      return Math.max(d, Math.min(-(d + 0.14 * r), Math.abs(modulo(y, 12) - 6) - 3))
+    case 'dots': {
+      const [column, row] = [Math.round(x / 12) * 12, Math.round(y / 12) * 12]
+      return silhouette(shape, column, row, r) <= -7 ? Math.max(d, 4 - Math.hypot(x - column, y - row)) : d
+    }
   }
 }
 

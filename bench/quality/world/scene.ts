@@ -124,10 +124,10 @@ export interface World {
   readonly fills: readonly Fill[]
 }
 
-/** Radius of a thing, and its brightness in a depth map. */
+/** Radius of a thing, and half the side of the block of cells that it stays inside. */
 export const sizes = {
-  8: { small: { radius: 7, depth: 161 }, large: { radius: 14, depth: 252 } },
-  16: { small: { radius: 21, depth: 160 }, large: { radius: 35, depth: 250 } },
+  8: { small: { radius: 7, half: 8 }, large: { radius: 14, half: 16 } },
+  16: { small: { radius: 21, half: 24 }, large: { radius: 35, half: 40 } },
 } as const
 
 export function alike(a: Look, b: Look): boolean {

@@ -1,7 +1,7 @@
 // Which pictures of one object the miniature was trained on, so that a test can avoid them: the recipe's 40,000 scenes hold 76 % of
 // all small and 93 % of all large ones (with more objects hardly any scene comes twice). One bit a scene, lowest bit first.
-import { backgrounds, colors, large, shapes } from './scene.js'
-import type { Background, Color, Scene } from './scene.js'
+import { known } from '../world/scene.js'
+import type { Scene, World } from '../world/scene.js'
 
 const bits = Buffer.from(
   `
@@ -22,13 +22,13 @@ H89QE+n4/nAyAb9b/O1gf4dD6fD1CF/325+wrg07l8PoB/e12z4S+Az+fx+QDrtS3f//cALp7P5QPcP3
 `,
   'base64',
 )
-const order = { background: Object.keys(backgrounds) as Background[], color: Object.keys(colors) as Color[] }
+const order: World = known[8]
 
 /** True for a scene of one object that was among the training pictures; other scenes are not known here. */
-export function seenInTraining({ background, things }: Scene): boolean {
-  const [thing] = things
-  if (!thing || things.length > 1) return false
-  const look = (order.background.indexOf(background) * 6 + order.color.indexOf(thing.color)) * 6 + shapes.indexOf(thing.shape)
-  const bit = (look * 2 + Number(thing.radius === large)) * 49 + (thing.y / 8 - 1) * 7 + thing.x / 8 - 1
+export function seenInTraining({ background, objects }: Scene): boolean {
+  const [thing] = objects
+  if (!thing || objects.length > 1) return false
+  const look = (order.backgrounds.indexOf(background) * 6 + order.colors.indexOf(thing.color)) * 6 + order.shapes.indexOf(thing.shape)
+  const bit = (look * 2 + Number(thing.size === 'large')) * 49 + (thing.y / 8 - 1) * 7 + thing.x / 8 - 1
   return ((bits[bit >> 3]! >> (bit & 7)) & 1) === 1
 }

@@ -1,0 +1,116 @@
+// A sheet to look at: a row a kind; each case shows what was given, what came back (framed green where it is right, red where not), and the
+// words. Text is set by sharp's SVG renderer, so a sans-serif font must be installed.
+import sharp from 'sharp'
+import { given } from './ask.js'
+import type { Judged } from './measure.js'
+import type { Picture } from './world/draw.js'
+
+const side = 112 // of a picture on the sheet
+const gap = 8
+const lineHeight = 13
+const textLines = 3
+const rowHeight = side + textLines * lineHeight + 2 * gap
+const titleWidth = 96
+const [right, wrong] = ['#1a9850', '#d73027']
+
+interface Placed {
+  readonly left: number
+  readonly top: number
+  readonly picture: Picture
+  readonly frame?: string
+}
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+
+function text(left: number, top: number, line: string, color = '#222', weight = 'normal'): string {
+  return `<text x="${left}" y="${top}" font-family="sans-serif" font-size="10.5" font-weight="${weight}" fill="${color}">${escaped(line)}</text>`
+}
+
+/** Words in lines of at most so many letters; what does not fit the last one is cut. */
+function wrap(words: string, letters: number): string[] {
+  const lines: string[] = ['']
+  for (const word of words.split(' ')) {
+    const last = lines.at(-1)!
+    if (last === '' || last.length + word.length < letters) lines[lines.length - 1] = last === '' ? word : `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.slice(0, textLines)
+}
+
+const picturesOf = ({ one, answer }: Judged): Picture[] => [...given(one), ...(answer.picture ? [answer.picture] : [])]
+const widthOf = (judged: Judged): number => Math.max(1, picturesOf(judged).length) * (side + gap) + gap
+
+/** What a case says: the words asked, or the view; and what was answered. */
+function wordsOf({ one, answer, marks }: Judged): { asked: string; answered?: string } {
+  const asked = one.prompt !== '' ? one.prompt : (one.view ?? one.map ?? '')
+  if (answer.text === undefined) return { asked }
+  return { asked, answered: marks.right === 1 ? answer.text : `${answer.text || '(nothing)'}, not ${one.answers?.[0] ?? ''}` }
+}
+
+function tile(judged: Judged, left: number, top: number): { pictures: Placed[]; svg: string } {
+  const color = judged.marks.right === 1 ? right : wrong
+  const pictures = picturesOf(judged).map((picture, i): Placed => {
+    const made = picture === judged.answer.picture
+    return { picture, left: left + gap / 2 + i * (side + gap), top, ...(made && { frame: color }) }
+  })
+  const { asked, answered } = wordsOf(judged)
+  const letters = Math.floor((widthOf(judged) - gap) / 5.6)
+  const lines = answered === undefined ? wrap(asked, letters).map((line) => [line, '#222'] as const) : [...wrap(asked, letters).slice(0, 2).map((line) => [line, '#222'] as const), [wrap(answered, letters)[0]!, color] as const]
+  const svg = lines.map(([line, ink], i) => text(left + gap / 2, top + side + (i + 1) * lineHeight, line, ink)).join('')
+  return { pictures, svg }
+}
+
+/** The picture at its place, its longer side `side` pixels, pixels staying squares. */
+async function toLayer({ picture, left, top }: Placed): Promise<sharp.OverlayOptions> {
+  const { data, width, height, channels } = picture
+  const scale = side / Math.max(width, height)
+  const [w, h] = [Math.round(width * scale), Math.round(height * scale)]
+  const kernel = scale >= 1 ? 'nearest' : 'lanczos3'
+  const input = await sharp(data, { raw: { width, height, channels } }).resize(w, h, { kernel }).png().toBuffer()
+  return { input, left: Math.round(left), top: Math.round(top) }
+}
+
+function frameOf({ left, top, frame, picture: { width, height } }: Placed): string {
+  if (frame === undefined) return ''
+  const scale = side / Math.max(width, height)
+  const [w, h] = [Math.round(width * scale) + 4, Math.round(height * scale) + 4]
+  return `<rect x="${left - 2}" y="${top - 2}" width="${w}" height="${h}" fill="none" stroke="${frame}" stroke-width="2"/>`
+}
+
+export interface SheetRow {
+  readonly title: string
+  readonly tiles: readonly Judged[]
+}
+
+export async function drawSheet(rows: readonly SheetRow[]): Promise<Buffer> {
+  const placed: Placed[] = []
+  let svg = ''
+  let width = 0
+  for (const [i, { title, tiles }] of rows.entries()) {
+    const top = gap + i * rowHeight
+    svg += title
+      .split(': ')
+      .map((line, n) => text(gap, top + (n + 1) * lineHeight, line, '#222', n === 0 ? 'bold' : 'normal'))
+      .join('')
+    let left = titleWidth
+    for (const judged of tiles) {
+      const { pictures, svg: words } = tile(judged, left, top)
+      placed.push(...pictures)
+      svg += words
+      left += widthOf(judged)
+    }
+    width = Math.max(width, left)
+  }
+  svg += placed.map(frameOf).join('')
+  const height = gap + rows.length * rowHeight
+  const overlay = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${svg}</svg>`)
+  const canvas = sharp({ create: { width, height, channels: 3, background: 'white' } })
+  const layers = [...(await Promise.all(placed.map(toLayer))), { input: overlay, left: 0, top: 0 }]
+  return canvas.composite(layers).png({ palette: true, colours: 128 }).toBuffer()
+}
+
+/** A row a kind. */
+export function sheetRows(judged: readonly Judged[]): SheetRow[] {
+  const titles = [...new Set(judged.map(({ one }) => `${one.task}: ${one.kind}`))]
+  return titles.map((title) => ({ title, tiles: judged.filter(({ one }) => `${one.task}: ${one.kind}` === title) }))
+}

@@ -52,13 +52,14 @@ export function relativeError(actual, expected) {
   return Math.sqrt(error / square)
 }
 
-/** Our pass_bench, built where `folder` says. */
-export function buildOurs(folder) {
+/** One of bench/native, built where `folder` says. */
+export function buildBench(folder, name) {
   const run = (args) => execFileSync('cmake', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   run(['-S', '.', '-B', folder, '-DDIMOO_ADDON=OFF', '-DDIMOO_BENCH=ON'])
-  run(['--build', folder, '--parallel', '2', '--target', 'pass_bench'])
-  return path.join(folder, 'bin/pass_bench')
+  run(['--build', folder, '--parallel', '2', '--target', name])
+  return path.join(folder, 'bin', name)
 }
+export const buildOurs = (folder) => buildBench(folder, 'pass_bench')
 
 /** A random model of llama.cpp's layout, made once. */
 export function llamaModel(folder, shape, type) {

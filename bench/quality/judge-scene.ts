@@ -84,7 +84,10 @@ export function judgePlaced(scene: Scene, reading: Reading, free: readonly Thing
     seen.size === thing.size &&
     (free.includes(thing) ? where(seen, scene) === where(thing, scene) : near(thing, seen))
   const placed = (): boolean =>
-    matched(objects, reading.things, fits) && near(word, reading.words[0]) && near(figure, reading.figures[0]) && near(block, reading.blocks[0])
+    matched(objects, reading.things, fits) &&
+    near(word, reading.words[0]) &&
+    near(figure, reading.figures[0]) &&
+    near(block, reading.blocks[0])
   return { things, right: things && placed() }
 }
 
@@ -94,6 +97,6 @@ function sameBlock(block: Scene['block'], reading: Reading): boolean {
   const { body, left, right, view } = block
   const marks = { front: [left, right], back: [right, left], left: [left], right: [right] }[view]
   const seen = reading.blocks[0]!
-  const same = marks.every((mark, i) => seen.marks[i]?.shape === mark.shape && seen.marks[i]?.color === mark.color)
-  return seen.body === body && same && seen.marks.length === marks.length
+  if (seen.body !== body || seen.marks.length !== marks.length) return false
+  return seen.marks.every(({ shape, color }, i) => shape === marks[i]!.shape && color === marks[i]!.color)
 }

@@ -2,6 +2,7 @@
 // can be stopped and goes on where it was.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Choice, Drawn } from './best-of.js'
 import type { Score } from './measure.js'
 import { json, root } from './open.js'
 import type { About } from './open.js'
@@ -27,6 +28,7 @@ export interface Results {
   readonly machine: Readonly<Record<string, unknown>>
   readonly files: readonly FileFacts[]
   readonly rows: readonly Row[]
+  readonly best: readonly (Choice & { readonly drawn: Drawn; readonly commit: string; readonly date: string })[]
 }
 
 export const resultsFile = path.join(root, 'bench/results/quality.json')

@@ -9,7 +9,10 @@ import { mean } from './statistics.js'
 
 export async function run(args: readonly string[]): Promise<void> {
   const options = parseOptions(args)
-  if (!options) return console.log(help)
+  if (!options) {
+    console.log(help)
+    return
+  }
   const { settings, cases, seed, tasks, kinds, output, sheet } = options
   const { model, files, about, close } = await open(options)
   const rows: Score[] = []
@@ -23,7 +26,12 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   await close()
   if (rows.length === 0) throw new Error('expected case files of the tasks and kinds asked for, found none')
-  const right = Object.fromEntries([...new Set(rows.map(({ task }) => task))].map((task) => [task, mean(rows.filter((row) => row.task === task).map((row) => row.marks.right))]))
+  const right = Object.fromEntries(
+    [...new Set(rows.map(({ task }) => task))].map((task) => [
+      task,
+      mean(rows.filter((row) => row.task === task).map((row) => row.marks.right)),
+    ]),
+  )
   const results = json({ machine: machine(), commit: commit(), date: today(), about, settings, seed, right, rows })
   if (output) writeFileSync(output, results)
   else console.log(results)

@@ -134,5 +134,5 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       reuse: text('reuse') as 'prefix' | undefined,
       threshold: number('threshold'),
     }),
-  }) as Options
+  })
 }

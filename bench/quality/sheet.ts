@@ -1,6 +1,7 @@
 // A sheet to look at: a row a kind; each case shows what was given, what came back (framed green where it is right, red where not), and the
 // words. Text is set by sharp's SVG renderer, so a sans-serif font must be installed.
 import sharp from 'sharp'
+import type { OverlayOptions } from 'sharp'
 import { given } from './ask.js'
 import type { Judged } from './measure.js'
 import type { Picture } from './world/draw.js'
@@ -8,10 +9,10 @@ import type { Picture } from './world/draw.js'
 const side = 112 // of a picture on the sheet
 const gap = 8
 const lineHeight = 13
-const textLines = 3
+const textLines = 4
 const rowHeight = side + textLines * lineHeight + 2 * gap
-const titleWidth = 96
-const [right, wrong] = ['#1a9850', '#d73027']
+const titleWidth = 84
+const [ink, right, wrong] = ['#222', '#1a9850', '#d73027']
 
 interface Placed {
   readonly left: number
@@ -22,46 +23,49 @@ interface Placed {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
-function text(left: number, top: number, line: string, color = '#222', weight = 'normal'): string {
+function text(left: number, top: number, line: string, color = ink, weight = 'normal'): string {
   return `<text x="${left}" y="${top}" font-family="sans-serif" font-size="10.5" font-weight="${weight}" fill="${color}">${escaped(line)}</text>`
 }
 
-/** Words in lines of at most so many letters; what does not fit the last one is cut. */
-function wrap(words: string, letters: number): string[] {
+/** Words in at most so many lines of at most so many letters; what does not fit is cut. */
+function wrap(words: string, letters: number, most: number): string[] {
   const lines: string[] = ['']
   for (const word of words.split(' ')) {
     const last = lines.at(-1)!
     if (last === '' || last.length + word.length < letters) lines[lines.length - 1] = last === '' ? word : `${last} ${word}`
     else lines.push(word)
   }
-  return lines.slice(0, textLines)
+  return lines.length > most ? [...lines.slice(0, most - 1), `${lines[most - 1]!} ...`] : lines
 }
 
 const picturesOf = ({ one, answer }: Judged): Picture[] => [...given(one), ...(answer.picture ? [answer.picture] : [])]
 const widthOf = (judged: Judged): number => Math.max(1, picturesOf(judged).length) * (side + gap) + gap
 
-/** What a case says: the words asked, or the view; and what was answered. */
-function wordsOf({ one, answer, marks }: Judged): { asked: string; answered?: string } {
-  const asked = one.prompt !== '' ? one.prompt : (one.view ?? one.map ?? '')
-  if (answer.text === undefined) return { asked }
-  return { asked, answered: marks.right === 1 ? answer.text : `${answer.text || '(nothing)'}, not ${one.answers?.[0] ?? ''}` }
+/** What a case says in black: its words, its view or its map; and what was answered in its verdict's colour. */
+function linesOf(judged: Judged): (readonly [string, string])[] {
+  const { one, answer, marks } = judged
+  const letters = Math.floor((widthOf(judged) - gap) / 5.6)
+  const asked = one.task === 'view' ? `view from: ${one.view}` : one.task === 'predict' ? `map: ${one.map}` : one.prompt
+  const lines = (words: string, color: string, most: number): (readonly [string, string])[] =>
+    wrap(words, letters, most).map((line) => [line, color])
+  if (answer.text === undefined) return lines(asked, ink, textLines)
+  const said = marks.right === 1 ? answer.text : `${answer.text || '(nothing)'}, not ${one.answers?.[0] ?? ''}`
+  return [...lines(asked, ink, 2), ...lines(said, colorOf(judged), 2)]
 }
 
+const colorOf = ({ marks }: Judged): string => (marks.right === 1 ? right : wrong)
+
 function tile(judged: Judged, left: number, top: number): { pictures: Placed[]; svg: string } {
-  const color = judged.marks.right === 1 ? right : wrong
   const pictures = picturesOf(judged).map((picture, i): Placed => {
     const made = picture === judged.answer.picture
-    return { picture, left: left + gap / 2 + i * (side + gap), top, ...(made && { frame: color }) }
+    return { picture, left: left + gap / 2 + i * (side + gap), top, ...(made && { frame: colorOf(judged) }) }
   })
-  const { asked, answered } = wordsOf(judged)
-  const letters = Math.floor((widthOf(judged) - gap) / 5.6)
-  const lines = answered === undefined ? wrap(asked, letters).map((line) => [line, '#222'] as const) : [...wrap(asked, letters).slice(0, 2).map((line) => [line, '#222'] as const), [wrap(answered, letters)[0]!, color] as const]
-  const svg = lines.map(([line, ink], i) => text(left + gap / 2, top + side + (i + 1) * lineHeight, line, ink)).join('')
-  return { pictures, svg }
+  const svg = linesOf(judged).map(([line, color], i) => text(left + gap / 2, top + side + (i + 1) * lineHeight, line, color))
+  return { pictures, svg: svg.join('') }
 }
 
 /** The picture at its place, its longer side `side` pixels, pixels staying squares. */
-async function toLayer({ picture, left, top }: Placed): Promise<sharp.OverlayOptions> {
+async function toLayer({ picture, left, top }: Placed): Promise<OverlayOptions> {
   const { data, width, height, channels } = picture
   const scale = side / Math.max(width, height)
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)]
@@ -90,7 +94,7 @@ export async function drawSheet(rows: readonly SheetRow[]): Promise<Buffer> {
     const top = gap + i * rowHeight
     svg += title
       .split(': ')
-      .map((line, n) => text(gap, top + (n + 1) * lineHeight, line, '#222', n === 0 ? 'bold' : 'normal'))
+      .map((line, n) => text(gap, top + (n + 1) * lineHeight, line, ink, n === 0 ? 'bold' : 'normal'))
       .join('')
     let left = titleWidth
     for (const judged of tiles) {

@@ -27,9 +27,11 @@ export const axes = {
   guidanceImage: vary([0, 0.5, 1, 1.5, 2, 3, 4].map((guidanceImage) => ({ guidanceImage }))),
   cache: vary([
     {},
-    ...[{ ratio: 0.5 }, { ratio: 0.7 }, {}, { ratio: 0.97 }, { warmup: 0.1 }, { warmup: 0.5 }, { refresh: 2 }, { refresh: 10 }].map((one) => ({
-      cache: { ...cacheDefaults, ...one },
-    })),
+    ...[{ ratio: 0.5 }, { ratio: 0.7 }, {}, { ratio: 0.97 }, { warmup: 0.1 }, { warmup: 0.5 }, { refresh: 2 }, { refresh: 10 }].map(
+      (one) => ({
+        cache: { ...cacheDefaults, ...one },
+      }),
+    ),
   ]),
   reuse: vary([{}, { reuse: 'prefix' }]),
   threshold: vary([{}, ...[0.99, 0.95, 0.9, 0.8, 0.6, 0.4].map((threshold) => ({ threshold }))]),

@@ -30,7 +30,9 @@ interface Wanted {
 
 function parse(args: readonly string[]): Wanted | undefined {
   const names = ['axes', 'cases', 'tasks', 'kinds', 'device', 'model', 'results'] as const
-  const options = Object.fromEntries([...names, 'help'].map((name) => [name, { type: name === 'help' ? ('boolean' as const) : ('string' as const) }]))
+  const options = Object.fromEntries(
+    [...names, 'help'].map((name) => [name, { type: name === 'help' ? ('boolean' as const) : ('string' as const) }]),
+  )
   const values = parseArgs({ args: [...args], options, strict: true }).values as Partial<Record<(typeof names)[number] | 'help', string>>
   if (values.help) return undefined
   const asked = (values.axes?.split(',') ?? Object.keys(axes)) as Axis[]
@@ -40,7 +42,8 @@ function parse(args: readonly string[]): Wanted | undefined {
   return {
     axes: asked,
     cases: Number(values.cases ?? 100),
-    wants: ({ task, kind }) => (tasks?.includes(task) ?? true) && (kinds === undefined || kinds.includes(kind) || kinds.includes(`${task}:${kind}`)),
+    wants: ({ task, kind }) =>
+      (tasks?.includes(task) ?? true) && (kinds === undefined || kinds.includes(kind) || kinds.includes(`${task}:${kind}`)),
     device: (values.device ?? 'cpu') as Wanted['device'],
     ...(values.model !== undefined && { model: values.model }),
     results: values.results ?? resultsFile,
@@ -61,7 +64,12 @@ function byType(wanted: Wanted): Map<WeightType | undefined, { point: Point; axi
 const seed = 100
 
 /** Rows under the weights of a file; the base model's own type is the base model. */
-async function sweepFile(wanted: Wanted, type: WeightType | undefined, points: readonly { point: Point; axis: Axis }[], results: Results): Promise<Results> {
+async function sweepFile(
+  wanted: Wanted,
+  type: WeightType | undefined,
+  points: readonly { point: Point; axis: Axis }[],
+  results: Results,
+): Promise<Results> {
   const { device, model: source } = wanted
   const { model, files, about, close } = await open({ device, precision: 'fast', ...(source && { model: source }), ...(type && { type }) })
   let now: Results = { ...results, files: [...results.files.filter((file) => file.weights !== about.weights), facts(about)] }
@@ -69,15 +77,34 @@ async function sweepFile(wanted: Wanted, type: WeightType | undefined, points: r
     for (const file of files) {
       if (!wanted.wants(file) || !concerns(axis, file.task)) continue
       const cases = Math.min(wanted.cases, file.cases.length)
-      const known = findRow(now.rows, { task: file.task, kind: file.kind, settings: point.settings, weights: about.weights, device: about.device })
+      const known = findRow(now.rows, {
+        task: file.task,
+        kind: file.kind,
+        settings: point.settings,
+        weights: about.weights,
+        device: about.device,
+      })
       if (known && known.cases >= cases) continue
       const { score } = await measure(model, file, point.settings, cases, seed)
       const ceiling = sameSettings(point.settings, plain) && !type ? { ceiling: await ceilingOf(model, file.cases.slice(0, cases)) } : {}
       const { weights, precision, variant } = about
-      const row: Row = { ...score, ...ceiling, settings: point.settings, seed, weights, device: about.device, precision, variant, commit: commit(), date: today() }
+      const row: Row = {
+        ...score,
+        ...ceiling,
+        settings: point.settings,
+        seed,
+        weights,
+        device: about.device,
+        precision,
+        variant,
+        commit: commit(),
+        date: today(),
+      }
       now = { ...now, machine: machine(), rows: [...now.rows.filter((old) => old !== known), row] }
       writeResults(wanted.results, now)
-      console.error(`${axis} ${type ?? ''} ${JSON.stringify(point.settings)} ${row.task} ${row.kind}: ${row.marks.right.toFixed(2)} +- ${row.error.toFixed(2)} of ${cases}`)
+      console.error(
+        `${axis} ${type ?? ''} ${JSON.stringify(point.settings)} ${row.task} ${row.kind}: ${row.marks.right.toFixed(2)} +- ${row.error.toFixed(2)} of ${cases}`,
+      )
     }
   writeResults(wanted.results, now)
   await close()
@@ -88,10 +115,13 @@ const facts = ({ weights, bytes, fallbacks }: About): Results['files'][0] => ({ 
 
 export async function sweep(args: readonly string[]): Promise<void> {
   const wanted = parse(args)
-  if (!wanted) return console.log(help)
+  if (!wanted) {
+    console.log(help)
+    return
+  }
   const base = await open({ device: wanted.device, precision: 'fast', ...(wanted.model && { model: wanted.model }) })
   const { about } = base
   await base.close()
-  let results = readResults(wanted.results, about.sha256) ?? { model: about.sha256, machine: machine(), files: [], rows: [] }
+  let results = readResults(wanted.results, about.sha256) ?? { model: about.sha256, machine: machine(), files: [], rows: [], best: [] }
   for (const [type, points] of byType(wanted)) results = await sweepFile(wanted, type === about.weights ? undefined : type, points, results)
 }

@@ -4,14 +4,31 @@ import { pick } from '../world/random.js'
 import type { Random } from '../world/random.js'
 import { alike, numbers, sizes, where } from '../world/scene.js'
 import type { Scene, Thing } from '../world/scene.js'
-import { apart, article, caption, noun, other, otherBackground, plural, relation, sampleScene, sceneOf, sized, spot, world } from './scenes.js'
+import {
+  apart,
+  article,
+  caption,
+  noun,
+  other,
+  otherBackground,
+  plural,
+  relation,
+  sampleScene,
+  sceneOf,
+  sized,
+  spot,
+  world,
+} from './scenes.js'
 
 /** A case before it has a name. */
 export type Sample = Omit<Case, 'id' | 'task' | 'kind'>
 export type Sampler = (random: Random, index: number) => Sample
 
 /** What a caption that names looks, count and background asks for, unless more is said. */
-function asks({ background, palette, objects }: Scene, more: Partial<Omit<Ask, 'groups'>> & { group?: (thing: Thing) => Partial<Group> } = {}): Ask {
+function asks(
+  { background, palette, objects }: Scene,
+  more: Partial<Omit<Ask, 'groups'>> & { group?: (thing: Thing) => Partial<Group> } = {},
+): Ask {
   const { group = () => ({}), ...rest } = more
   const firsts = objects.filter((thing, i) => objects.findIndex((known) => alike(known, thing)) === i)
   const groups = firsts.map((thing) => {
@@ -169,7 +186,9 @@ export const fillings = { inpaint, retouch, outpaint }
 
 const mapped = (random: Random, map: 'canny' | 'depth', task: 'predict' | 'control'): Sample => {
   const scene = sampleScene(random)
-  return task === 'predict' ? { judge: 'map', prompt: '', scene, image: scene, map } : { judge: 'placed', prompt: caption(scene), scene, image: scene, map }
+  return task === 'predict'
+    ? { judge: 'map', prompt: '', scene, image: scene, map }
+    : { judge: 'placed', prompt: caption(scene), scene, image: scene, map }
 }
 export const maps = (['canny', 'depth'] as const).flatMap((map) =>
   (['predict', 'control'] as const).map((task): [typeof task, typeof map, Sampler] => [task, map, (random) => mapped(random, map, task)]),

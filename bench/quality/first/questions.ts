@@ -30,7 +30,8 @@ function ask(random: Random, kind: Kind, scene: Scene): [string, readonly string
       return related ? [`What is ${related} the ${noun(b!)}?`, [article(noun(a!))]] : undefined
     }
     case 'exists': {
-      const named = random() < 0.5 ? thing : { color: pick(random, world.colors), shape: pick(random, world.shapes), fill: 'solid' as const }
+      const named =
+        random() < 0.5 ? thing : { color: pick(random, world.colors), shape: pick(random, world.shapes), fill: 'solid' as const }
       return [`Is there ${article(noun(named))}?`, [objects.some((seen) => alike(seen, named)) ? 'yes' : 'no']]
     }
     case 'describe':

@@ -58,7 +58,9 @@ function namer(list: readonly Rgb[]): (data: Uint8Array, p: number) => number {
 function paletteOf({ data, width, height }: Picture, world: World): Palette {
   if (world.palettes.length === 1) return world.palettes[0]!
   const cost = (palette: Palette): number => {
-    const list = [...world.backgrounds.map((name) => backgrounds[name]), ...world.colors.map((name) => colors[name])].map((color) => under(palette, color))
+    const list = [...world.backgrounds.map((name) => backgrounds[name]), ...world.colors.map((name) => colors[name])].map((color) =>
+      under(palette, color),
+    )
     const nearest = namer(list)
     let sum = 0
     for (let p = 0; p < width * height; p += 7) sum += Math.min(3600, squared(data, p, list[nearest(data, p)]!))
@@ -120,7 +122,10 @@ function letterAt({ picture: { width, height }, mask }: Told, x: number, y: numb
     return ink / dot ** 2
   }
   const shares = Array.from({ length: 15 }, (_, i) => share(x + (i % 3) * dot, y + Math.floor(i / 3) * dot))
-  const gaps = [...Array.from({ length: 5 }, (_, row) => share(x + 3 * dot, y + row * dot)), ...[0, 1, 2].map((i) => share(x + i * dot, y + 5 * dot))]
+  const gaps = [
+    ...Array.from({ length: 5 }, (_, row) => share(x + 3 * dot, y + row * dot)),
+    ...[0, 1, 2].map((i) => share(x + i * dot, y + 5 * dot)),
+  ]
   if (shares.some((ink) => ink > 0.25 && ink < 0.75) || gaps.some((ink) => ink > 0.25)) return undefined
   return [...letters].find(([, dots]) => dots.every((set, i) => set === shares[i]! > 0.5))?.[0]
 }
@@ -137,7 +142,8 @@ function takeWords(told: Told): FoundWord[] {
       for (let next = letterAt(told, x + advance, y); next !== undefined; next = letterAt(told, x + text.length * advance, y)) text += next
       const ink: number[] = []
       for (let v = y; v < Math.min(y + lineHeight, picture.height); v++)
-        for (let u = x; u < Math.min(x + text.length * advance, picture.width); u++) if (mask[v * picture.width + u]) ink.push(v * picture.width + u)
+        for (let u = x; u < Math.min(x + text.length * advance, picture.width); u++)
+          if (mask[v * picture.width + u]) ink.push(v * picture.width + u)
       const color = colorOf(told, ink)
       for (const p of ink) mask[p] = 0
       words.push({ text, color, x, y })
@@ -198,7 +204,8 @@ export function detect(picture: Picture, cell: Scene['cell']): Reading {
   const background = mostFrequent(picture, canvases, paints)
   const canvas = canvases[background]!
   const nearestPaint = namer(paints)
-  const mask = Uint8Array.from({ length: width * height }, (_, p) => Number(squared(data, p, canvas) > squared(data, p, paints[nearestPaint(data, p)]!)))
+  const mask = new Uint8Array(width * height)
+  for (let p = 0; p < mask.length; p++) mask[p] = Number(squared(data, p, canvas) > squared(data, p, paints[nearestPaint(data, p)]!))
   const told: Told = { picture, world, cell, paintAt: (p) => nearestPaint(data, p), mask }
   const words = cell === 16 ? takeWords(told) : []
   const found = { things: [] as FoundThing[], figures: [] as Reading['figures'][0][], blocks: [] as FoundBlock[] }
@@ -206,11 +213,19 @@ export function detect(picture: Picture, cell: Scene['cell']): Reading {
   return { palette, background: world.backgrounds[background]!, words, ...found }
 }
 
-function readArea(told: Told, pixels: readonly number[], found: { things: FoundThing[]; figures: Reading['figures'][0][]; blocks: FoundBlock[] }): void {
+function readArea(
+  told: Told,
+  pixels: readonly number[],
+  found: { things: FoundThing[]; figures: Reading['figures'][0][]; blocks: FoundBlock[] },
+): void {
   const { picture, cell } = told
   const { width, height } = picture
   const area = areaOf(pixels, width)
-  if (cell === 16 && area.box.right - area.box.left >= 2 * blockSizes.half - 4 && area.box.bottom - area.box.top >= 2 * blockSizes.half - 4) {
+  if (
+    cell === 16 &&
+    area.box.right - area.box.left >= 2 * blockSizes.half - 4 &&
+    area.box.bottom - area.box.top >= 2 * blockSizes.half - 4
+  ) {
     const whole = closed(area, width)
     const square = fit(areaOf(whole, width), width, height, cell)
     if (square.form.kind === 'block' && square.overlap >= 0.9) return void found.blocks.push(readBlock(told, whole, square))
@@ -220,6 +235,7 @@ function readArea(told: Told, pixels: readonly number[], found: { things: FoundT
   const { form, x, y } = best
   const clear = best.overlap >= leastOverlap
   if (form.kind === 'figure' && clear) found.figures.push({ ...form.pose, color, x, y })
-  else if (form.kind === 'thing') found.things.push({ color, shape: clear ? form.shape : 'unclear', fill: form.fill, size: form.size, x, y })
+  else if (form.kind === 'thing')
+    found.things.push({ color, shape: clear ? form.shape : 'unclear', fill: form.fill, size: form.size, x, y })
   else found.things.push({ color, shape: 'unclear', fill: 'solid', size: 'small', x, y })
 }

@@ -91,17 +91,22 @@ export function paint(canvas: Float64Array, size: Pick<Scene, 'width' | 'height'
 }
 
 export function canvasOf({ width, height }: Pick<Scene, 'width' | 'height'>, color: Rgb): Float64Array {
-  return Float64Array.from({ length: width * height * 3 }, (_, i) => color[i % 3]!)
+  const canvas = new Float64Array(width * height * 3)
+  for (let i = 0; i < canvas.length; i += 3) canvas.set(color, i)
+  return canvas
 }
 
 /** Rounds half up. */
 export function toPicture({ width, height }: Pick<Scene, 'width' | 'height'>, canvas: Float64Array): Picture {
-  return { data: Uint8Array.from(canvas, (value) => Math.min(255, Math.max(0, Math.floor(value + 0.5)))), width, height, channels: 3 }
+  const data = new Uint8Array(canvas.length)
+  for (let i = 0; i < data.length; i++) data[i] = Math.floor(canvas[i]! + 0.5)
+  return { data, width, height, channels: 3 }
 }
 
 export function draw(scene: Scene): Picture {
   const canvas = canvasOf(scene, backgrounds[scene.background])
   for (const part of partsOf(scene)) paint(canvas, scene, part, part.color)
-  if (scene.palette !== 'plain') canvas.forEach((value, i) => (canvas[i] = palettes[scene.palette](value, i % 3)))
+  const tone = palettes[scene.palette]
+  if (scene.palette !== 'plain') for (let i = 0; i < canvas.length; i++) canvas[i] = tone(canvas[i]!, i % 3)
   return toPicture(scene, canvas)
 }

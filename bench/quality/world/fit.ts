@@ -53,9 +53,7 @@ function thingStencils(cell: Scene['cell']): Stencil[] {
     [-1, 0, 1].flatMap((more) => {
       const r = sizes[cell][size].radius + more
       return ours.flatMap((shape) =>
-        kinds.map((fill) =>
-          stencil({ kind: 'thing', shape, fill, size }, Math.ceil(1.2 * r) + 2, (x, y) => painted(shape, fill, x, y, r)),
-        ),
+        kinds.map((fill) => stencil({ kind: 'thing', shape, fill, size }, Math.ceil(1.2 * r) + 2, (x, y) => painted(shape, fill, x, y, r))),
       )
     }),
   )

@@ -34,7 +34,7 @@ const rows: Readonly<Record<string, string>> = {
 
 /** Which of the 15 dots of a letter are set, row by row. */
 export const letters: ReadonlyMap<string, readonly boolean[]> = new Map(
-  Object.entries(rows).map(([letter, text]) => [letter, [...text.replaceAll(' ', '')].map((mark) => mark === '#')]),
+  Object.entries(rows).map(([letter, text]) => [letter, Array.from(text.replaceAll(' ', ''), (mark) => mark === '#')]),
 )
 
 /** Whether the dot at (x, y), relative to the word's left top, is inked. */

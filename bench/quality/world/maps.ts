@@ -39,7 +39,8 @@ function edges(kind: 'canny' | 'hed', scene: Scene): Float64Array {
     around(scene, { ...part, reach: part.reach + softness }, (pixel, x, y) => {
       const d = kind === 'canny' ? part.area(x, y) : part.outer(x, y)
       const before = d < inside ? 0 : canvas[pixel * 3]!
-      canvas.fill(Math.max(before, 255 * Math.min(1, Math.max(0, line(d)))), pixel * 3, pixel * 3 + 3)
+      const value = Math.max(before, 255 * Math.min(1, Math.max(0, line(d))))
+      canvas[pixel * 3] = canvas[pixel * 3 + 1] = canvas[pixel * 3 + 2] = value
     })
   return canvas
 }

@@ -11,10 +11,7 @@ export function silhouette(shape: Shape, x: number, y: number, r: number): numbe
     case 'diamond':
       return (Math.abs(x) + Math.abs(y)) * 0.7071 - r * 0.76
     case 'cross':
-      return Math.min(
-        Math.max(Math.abs(x) - r, Math.abs(y) - r * 0.36),
-        Math.max(Math.abs(x) - r * 0.36, Math.abs(y) - r),
-      )
+      return Math.min(Math.max(Math.abs(x) - r, Math.abs(y) - r * 0.36), Math.max(Math.abs(x) - r * 0.36, Math.abs(y) - r))
     case 'triangle':
       return Math.max(0.866 * x - 0.5 * (y + r), -0.866 * x - 0.5 * (y + r), y - r * 0.62)
     case 'star':
@@ -69,31 +66,36 @@ export function painted(shape: Shape, fill: Fill, x: number, y: number, r: numbe
 type Point = readonly [number, number]
 
 function segment(x: number, y: number, [ax, ay]: Point, [bx, by]: Point): number {
-  const [dx, dy] = [bx - ax, by - ay]
+  const dx = bx - ax
+  const dy = by - ay
   const along = Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)))
   return Math.hypot(x - ax - along * dx, y - ay - along * dy)
 }
 
 const hands: Readonly<Record<Arm, Point>> = { up: [20, -40], out: [30, -16], down: [20, 10] }
 const feet: Readonly<Record<Legs, Point>> = { together: [7, 50], apart: [24, 50] }
+const [neck, shoulder, hip]: readonly Point[] = [
+  [0, -24],
+  [0, -16],
+  [0, 12],
+] as const
 export type Pose = Pick<Figure, 'left' | 'right' | 'legs'>
 export type Limb = 'spine' | 'leftArm' | 'rightArm' | 'leftLeg' | 'rightLeg' | 'head'
 export const limbs: readonly Limb[] = ['spine', 'leftArm', 'rightArm', 'leftLeg', 'rightLeg', 'head']
 
-/** To the middle line of a limb, or to the middle of the head; left is the picture's left. */
+/** To the middle line of a limb, or to the middle of the head; left is the picture's left, the mirrored right. */
 export function limb(part: Limb, { left, right, legs }: Pose, x: number, y: number): number {
-  const mirrored = ([u, v]: Point): Point => [-u, v]
   switch (part) {
     case 'spine':
-      return segment(x, y, [0, -24], [0, 12])
+      return segment(x, y, neck!, hip!)
     case 'leftArm':
-      return segment(x, y, [0, -16], mirrored(hands[left]))
+      return segment(-x, y, shoulder!, hands[left])
     case 'rightArm':
-      return segment(x, y, [0, -16], hands[right])
+      return segment(x, y, shoulder!, hands[right])
     case 'leftLeg':
-      return segment(x, y, [0, 12], mirrored(feet[legs]))
+      return segment(-x, y, hip!, feet[legs])
     case 'rightLeg':
-      return segment(x, y, [0, 12], feet[legs])
+      return segment(x, y, hip!, feet[legs])
     case 'head':
       return Math.hypot(x, y + 36)
   }

@@ -1,0 +1,43 @@
+// Curves and tables from the results file: docs/quality/*.svg and the page around them, and the tables of models/README.md.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { curves } from './curves.js'
+import type { Curve } from './curves.js'
+import { root } from './open.js'
+import { drawPlot } from './plot.js'
+import { resultsFile } from './results.js'
+import type { Results } from './results.js'
+import { tables } from './tables.js'
+
+/** A file's text with what stands between two markers replaced. */
+function between(file: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`]
+  const text = readFileSync(file, 'utf8')
+  const [before, rest] = text.split(begin)
+  const after = rest?.split(end)[1]
+  if (after === undefined) throw new Error(`${file}: expected the markers ${begin} and ${end}, found none`)
+  return `${before}${begin}\n${content}\n${end}${after}`
+}
+
+const section = ({ name, plot, behind }: Curve): string =>
+  `![${plot.title}: right answers against cost](quality/${name}.svg)\n\nMeans over ${behind.join('; ')}.`
+
+/** `check`: writes nothing, fails where a file would change. */
+export function show(check: boolean): void {
+  const results = JSON.parse(readFileSync(resultsFile, 'utf8')) as Results
+  const base = results.files.find(({ fallbacks }) => !fallbacks)?.weights ?? 'bf16'
+  const found = curves(results, base, 'cpu')
+  const folder = path.join(root, 'docs/quality')
+  const [page, readme] = [path.join(root, 'docs/quality.md'), path.join(root, 'models/README.md')]
+  const files = new Map([
+    ...found.map(({ name, plot }): [string, string] => [path.join(folder, `${name}.svg`), drawPlot(plot)]),
+    [page, between(page, 'curves', `\n${found.map(section).join('\n\n')}\n`)],
+    [readme, between(readme, 'scores', tables(results, base))],
+  ])
+  if (!check) mkdirSync(folder, { recursive: true })
+  for (const [file, text] of files) {
+    if (!check) writeFileSync(file, text)
+    else if (readFileSync(file, 'utf8') !== text)
+      throw new Error(`${path.relative(root, file)}: expected what bench/results/quality.json says, run node bench/quality/show.mjs`)
+  }
+}

@@ -1,0 +1,103 @@
+// The judge of the scoreboard is judged first: right pictures drawn from the held-out cases, the same pictures under other cases.
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { given } from '../bench/quality/ask.js'
+import { readCases, worlds } from '../bench/quality/cases.js'
+import type { Case, CaseFile } from '../bench/quality/cases.js'
+import { seenInTraining } from '../bench/quality/first/seen.js'
+import { leastUntouched, marksOf, truth } from '../bench/quality/judge.js'
+import { fewest, rankingArea } from '../bench/quality/statistics.js'
+import { draw } from '../bench/quality/world/draw.js'
+import type { Picture } from '../bench/quality/world/draw.js'
+
+const folders = Object.values(worlds).map((world) => path.resolve(import.meta.dirname, '../bench/quality/cases', world))
+const share = (right: readonly boolean[]): number => right.filter(Boolean).length / right.length
+/** All prompts of text to image, some of the rest: the whole would take minutes. */
+const sampleOf = ({ task, cases }: CaseFile): readonly Case[] => (task === 'text-to-image' ? cases : cases.slice(0, 30))
+
+/** What answers of other cases would reach: how often two cases drawn at random have the same one. */
+function chanceOf(cases: readonly Case[]): number {
+  const answers = cases.map((one) => one.answers?.[0])
+  return share(cases.flatMap((one) => answers.map((answer) => answer !== undefined && one.answers!.includes(answer))))
+}
+
+describe.each(folders.filter(existsSync))('%s', (folder) => {
+  const files = readCases(folder)
+
+  test.each(files)(
+    '$task $kind: right pictures are right, those of other cases are not',
+    (file) => {
+      const cases = sampleOf(file)
+      const truths = cases.map(truth)
+      const wrong = cases.filter((one, i) => marksOf(one, truths[i]!).right === 0)
+      expect(wrong.length / cases.length, wrong.map(({ id }) => id).join(', ')).toBeLessThanOrEqual(0.01)
+      const shuffled = share(cases.map((one, i) => marksOf(one, truths[(i + 7) % cases.length]!).right === 1))
+      const chance = file.task === 'understand' || file.task === 'chat' ? chanceOf(cases) : 0.01
+      expect(shuffled).toBeLessThanOrEqual(chance + 3 * Math.sqrt((chance * (1 - chance)) / cases.length))
+    },
+    120_000,
+  )
+
+  test("GenEval's six categories are there, with 100 prompts each", () => {
+    for (const kind of ['single', 'two', 'counting', 'colors', 'position', 'binding']) {
+      expect(files.find((file) => file.task === 'text-to-image' && file.kind === kind)?.cases, kind).toHaveLength(100)
+    }
+    for (const task of ['edit', 'inpaint', 'outpaint', 'control', 'predict', 'subject', 'style', 'view', 'understand']) {
+      expect(
+        files.some((file) => file.task === task),
+        task,
+      ).toBe(true)
+    }
+  })
+
+  test('an edit is wrong when nothing or something else changed', () => {
+    for (const { task, kind, cases } of files.filter((file) => file.task === 'edit')) {
+      for (const one of cases.slice(0, 10)) {
+        expect(marksOf(one, { picture: draw(one.image!) }).right, `${task} ${kind}: ${one.id} left as it was`).toBe(0)
+        if (kind === 'background') continue
+        const marks = marksOf(one, { picture: stained(draw(one.scene)) })
+        expect(marks.right, `${one.id} with a stain`).toBe(0)
+      }
+    }
+  })
+
+  test('regions hold what is to be drawn, whole; a picture to extend shows nothing of what is missing', () => {
+    for (const one of files.filter(({ task }) => task === 'inpaint' || task === 'retouch').flatMap(({ cases }) => cases.slice(0, 30))) {
+      const bare = { ...one.scene, objects: one.scene.objects.slice(1) }
+      expect(marksOf({ ...one, scene: bare, image: one.scene }, { picture: draw(bare) }).untouched, one.id).toBe(1)
+    }
+    for (const one of files.filter(({ task }) => task === 'outpaint').flatMap(({ cases }) => cases.slice(0, 30))) {
+      const [part] = given(one) as [Picture]
+      const alone = given({ ...one, image: { ...one.image!, objects: one.image!.objects.slice(0, 1) } })[0]!
+      expect(Buffer.compare(part.data, alone.data), one.id).toBe(0)
+      expect(part.width < one.scene.width || part.height < one.scene.height).toBe(true)
+    }
+  })
+})
+
+/** A picture with a grey-red stripe over its whole width, too thin to be a thing but more than 3 % of its pixels. */
+function stained({ data, width, height, channels }: Picture): Picture {
+  const rows = Math.ceil(height * (1 - leastUntouched) * 2)
+  const stain = new Uint8Array(data)
+  for (let i = 0; i < rows * width; i++) stain.set([120, 60, 60], i * 3)
+  return { data: stain, width, height, channels }
+}
+
+test('pictures given in the first world were not trained on', () => {
+  const scenes = readCases(folders[0]!).flatMap(({ cases }) => cases.flatMap(({ image }) => image ?? []))
+  expect(scenes.some(seenInTraining)).toBe(false)
+  const trained = {
+    ...scenes[0]!,
+    background: 'white',
+    objects: [{ color: 'red', shape: 'circle', fill: 'solid', x: 32, y: 32, size: 'large' }],
+  } as const
+  expect(seenInTraining(trained)).toBe(true)
+})
+
+test('thresholds follow from the binomial distribution', () => {
+  expect(fewest(0.5, 1e9, 100)).toBe(38) // P(X <= 37) = 0.6 %, P(X <= 38) = 1.05 %
+  expect(fewest(0.5, 25, 100)).toBeLessThan(30)
+  expect([fewest(0, 60, 12), fewest(1, 60, 8)]).toEqual([0, 6])
+  expect(rankingArea([3, 2], [1, 2])).toBe(0.875)
+})

@@ -62,6 +62,20 @@ __attribute__((target("avx2,fma"))) void burn_f32_avx2(int64_t rounds) {
   }
   for (int i = 0; i < 12; i++) asm volatile("" ::"x"(sum[i]));
 }
+
+/// Without VNNI: pairs of 16-bit words, multiplied and then added. Each product is asked for anew.
+__attribute__((target("avx2"))) void burn_int8_avx2(int64_t rounds) {
+  __m256i sum[12], x = _mm256_set1_epi32(0x00010001);
+  for (int i = 0; i < 12; i++) sum[i] = _mm256_set1_epi32(i);
+  for (int64_t r = 0; r < rounds; r++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; i++) {
+      asm volatile("" : "+x"(x));
+      sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(x, x));
+    }
+  }
+  for (int i = 0; i < 12; i++) asm volatile("" ::"x"(sum[i]));
+}
 #endif
 
 }  // namespace
@@ -74,6 +88,7 @@ int64_t burn(Arithmetic arithmetic, int64_t rounds) {
   if (wide && arithmetic == Arithmetic::int8 && __builtin_cpu_supports("avx512vnni"))
     return burn_int8_avx512(rounds), rounds * kChains * 128;
   if (wide) return burn_f32_avx512(rounds), rounds * kChains * 32;
+  if (__builtin_cpu_supports("avx2") && arithmetic == Arithmetic::int8) return burn_int8_avx2(rounds), rounds * 12 * 32;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return burn_f32_avx2(rounds), rounds * 12 * 16;
 #elif defined(__aarch64__)
   return burn_arm64(arithmetic, rounds);

@@ -141,6 +141,7 @@ template <class T>
 void put_tiles(Kernels& table) {
   table.tile_int8 = tile_int8<T>;
   table.interleave = 1;
+  table.interleave_rows = nullptr;
   table.form_of = nullptr;
   table.tile_bf16 = tile_bf16<T, kPackedRows>;
   table.tile_rows_bf16 = tile_rows_bf16<T>;

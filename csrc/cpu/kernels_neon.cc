@@ -24,6 +24,7 @@ struct NeonInt8 {
 const Kernels& neon_kernels() {
   static const Kernels table = [] {
     Kernels made = make_table<Neon>("neon");
+    made.tile_halves = tile_halves<Neon>;
     made.tile_int8 = tile_int8<NeonInt8>;
     made.interleave = 1;
     made.widen = widen<Neon>;

@@ -7,6 +7,9 @@
 namespace dimoo::cpu {
 namespace {
 
+struct Brain;  // simd_kernels.h's
+struct Half;
+
 struct Neon {
   using F = float32x4_t;
   static constexpr int kWidth = 4, kTile = 6, kVectors = 4;
@@ -45,6 +48,8 @@ struct Neon {
     __builtin_memcpy(p, &four, 4);
   }
   static F load_halves(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+  static F widen(const Brain* p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(reinterpret_cast<const uint16_t*>(p)), 16)); }
+  static F widen(const Half* p) { return load_halves(reinterpret_cast<const uint16_t*>(p)); }
   static uint8x8_t four_bytes(const uint8_t* p) {
     uint32_t four;
     __builtin_memcpy(&four, p, 4);

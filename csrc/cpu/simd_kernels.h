@@ -2,6 +2,7 @@
 // anonymous namespace, so that no copy compiled for a wide machine is ever linked elsewhere.
 // V offers: kWidth, kTile (rows of a tile), kVectors (vectors of a tile), F, and load, store, load_part, store_part, set, add, sub,
 // mul, div, fmadd, max, min, round, scale_by_exp2, reduce_add, reduce_max, store_bytes.
+#include <cstddef>
 #include <cstdint>
 
 #include "cpu/kernels.h"

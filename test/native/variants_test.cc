@@ -2,7 +2,6 @@
 // may depend on: rows that travel along, threads, cached panels, where a slice of a matrix begins.
 #include "cpu/dispatch.h"
 #include "device/registry.h"
-#include "engine/variant_errors.h"
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
 #include "test/native/cases_unmask.h"
@@ -211,20 +210,4 @@ TEST(panels_of_quantised_types_take_about_their_stored_size) {
       CHECK(panels <= w.host().bytes() * 103 / 100);
       CHECK_EQ(panels > 0, variant.kernels != nullptr);
     }
-}
-
-TEST(the_error_of_every_variant_is_told_and_bounded) {
-  std::vector<std::string> names;
-  for (const cpu::Variant& variant : cpu::variants()) names.push_back(variant.name);
-  const Json told = variant_errors(names, {});
-  CHECK_EQ(told.as_array().size(), names.size() * 10);
-  for (const Json& entry : told.as_array()) {
-    const std::string type = entry.string_or("type", ""), op = entry.string_or("op", "");
-    const bool bf16 = type == "bf16" || type == "f16", attention = op == "attention";
-    // f32: what sums of some hundred terms lose. bf16: both factors are rounded to 8 bits. int8: values spread evenly over 254 steps.
-    const double bound = type == "f32" ? 2e-6 : attention ? 0x1p-7 : bf16 ? 0x1p-8 : 1.05 / 254;
-    const double error = entry.find("relativeError")->as_double();
-    if (!(error > 0 && error <= bound))
-      check::failed(__FILE__, __LINE__, entry.string_or("variant", ""), " ", op, " ", type, ": expected at most ", bound, ", got ", error);
-  }
 }

@@ -32,7 +32,7 @@ class Size:
     decay: float = 0.25  # share of the steps at the end in which the rate falls to 0
     mixture: dict = field(default_factory=lambda: dict(generate=0.5, understand=0.15, edit=0.15, predict=0.04, control=0.08, subject=0.03,
                                                        style=0.03, view=0.02))
-    defaults: dict = field(default_factory=lambda: dict(image=IMAGE, edit=EDIT, text=TEXT))
+    defaults: dict = field(default_factory=lambda: dict(image=IMAGE, edit=EDIT, text=TEXT, judge=dict(by="redraw")))
 
 
 SIZES = {

@@ -22,6 +22,7 @@ from ..vq.model import VQ
 from ..world import sample
 from ..world.render import render
 
+LENGTH = 320  # above the longest example
 SIZE = replace(SIZES["smoke"], examples=64, vq_steps=6, lm_steps=8, tokens=1024)
 
 
@@ -66,9 +67,9 @@ class Parts(unittest.TestCase):
 
     def test_masks_hide_open_positions_only_and_at_least_one(self):
         for tokens in self.examples[:20]:
-            made = data.batch(np.random.default_rng(3), [tokens] * 8, self.layout, 256)
+            made = data.batch(np.random.default_rng(3), [tokens] * 8, self.layout, LENGTH)
             for row in range(8):
-                hidden = made.where[made.task == row] - row * 256
+                hidden = made.where[made.task == row] - row * LENGTH
                 self.assertGreaterEqual(len(hidden), 1)
                 self.assertTrue((made.ids[row, hidden] == self.layout.mask).all())
                 known = [s for s in (tokens.full, tokens.textless, tokens.pictureless) if s and len(s.ids) == made.length[row]]

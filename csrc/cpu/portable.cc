@@ -146,14 +146,13 @@ void convolve(ThreadPool& pool, const Convolution& conv) {
   pool.run(out.pixels.rows, [&](int64_t p, int) {
     const int64_t y = out.first + p / out.width, column = p % out.width;
     const float* add = conv.residual.pixels.data ? conv.residual.pixels.f32_row((y - conv.residual.first) * out.width + column) : nullptr;
-    std::vector<float> pixel(static_cast<size_t>(kernel.rows()));  // out may be where x is
+    std::vector<float> patch(static_cast<size_t>(k)), pixel(static_cast<size_t>(kernel.rows()));  // out may be where x is
+    for (int64_t tap = 0; tap < kernel.taps(); tap++)
+      if (const float* source = input_pixel(x, y, column, tap, kernel))
+        for (int64_t c = 0; c < channels; c++) patch[static_cast<size_t>(tap * channels + c)] = scaled(source[c], c);
     for (int64_t n = 0; n < kernel.rows(); n++) {
       float sum = 0;
-      for (int64_t tap = 0; tap < kernel.taps(); tap++) {
-        const float* source = input_pixel(x, y, column, tap, kernel);
-        for (int64_t c = 0; source && c < channels; c++)
-          sum += scaled(source[c], c) * weights[static_cast<size_t>(n * k + tap * channels + c)];
-      }
+      for (int64_t i = 0; i < k; i++) sum += patch[static_cast<size_t>(i)] * weights[static_cast<size_t>(n * k + i)];
       pixel[static_cast<size_t>(n)] = (conv.bias.f32()[n] + (add ? add[n] : 0.0f)) + sum;
     }
     std::copy(pixel.begin(), pixel.end(), out.pixels.f32_row(p));

@@ -23,6 +23,11 @@ void need_images(const Hyperparameters& hyper) {
   if (!hyper.has_images()) fail(Code::model_unsupported, "expected a model with image codes, got one that answers in text only");
 }
 
+/// What is free for the image tokenizer's maps beside its packed kernels; the encoder's take no more than the decoder's.
+int64_t room_for_maps(const Device& device, const Source& source, int64_t limit) {
+  return std::max<int64_t>(0, available_bytes(device, limit) - device.memory().used - Vq::panel_bytes(device, source));
+}
+
 void check_picture(const PictureRequest& request, const Layout& layout, const Hyperparameters& hyper) {
   need_images(hyper);
   within("cells", static_cast<int64_t>(request.cells.size()), layout.cells(), layout.cells());
@@ -168,7 +173,12 @@ std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, 
          rgb.size(), " bytes");
   check_open();
   std::vector<int32_t> codes(static_cast<size_t>(width / scale * (height / scale)));
-  perform([&](Device&) { weights_->vq->encode(rgb, height, width, codes); }, cancel);
+  perform(
+      [&](Device& device) {
+        weights_->vq->set_map_budget(room_for_maps(device, *weights_->source, options_.max_host_bytes));
+        weights_->vq->encode(rgb, height, width, codes);
+      },
+      cancel);
   return codes;
 }
 
@@ -181,7 +191,12 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
   check_open();
   const int64_t scale = weights_->hyper.vq.scale();
   std::vector<uint8_t> rgb(static_cast<size_t>(rows * columns * scale * scale * 3));
-  perform([&](Device&) { weights_->vq->decode(codes, rows, columns, rgb); }, cancel);
+  perform(
+      [&](Device& device) {
+        weights_->vq->set_map_budget(room_for_maps(device, *weights_->source, options_.max_host_bytes));
+        weights_->vq->decode(codes, rows, columns, rgb);
+      },
+      cancel);
   return rgb;
 }
 

@@ -27,7 +27,7 @@ struct Vq::Impl {
   /// Latents (h*w, embed).
   Map encode(std::span<const float> rgb, int64_t height, int64_t width) {
     const Half& encoder = layers.encoder;
-    maps.set_budget(budget);
+    maps.set_limit(vq::plan_encoder(hyper, height / hyper.scale(), width / hyper.scale(), budget).limit);
     Map x = maps.make(height, width, 3);
     device.upload(x.image.pixels, rgb.data());
     x = maps.conv(x, encoder.in);
@@ -43,7 +43,7 @@ struct Vq::Impl {
   /// Pixels (h*w, 3), unclipped.
   Map decode(std::span<const int32_t> codes, int64_t rows, int64_t columns) {
     const Half& decoder = layers.decoder;
-    maps.set_budget(budget);
+    maps.set_limit(vq::plan_decoder(hyper, rows, columns, budget).limit);
     Map x = maps.make(rows, columns, hyper.embed_dim);
     device.embed(*layers.codebook, codes, x.image.pixels);
     x = maps.conv(x, layers.post_quant);
@@ -67,7 +67,7 @@ void Vq::set_map_budget(int64_t bytes) { impl_->budget = bytes; }
 
 int64_t Vq::workspace_bytes(const Device& device, const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget) {
   if (!device.folds_norms()) return vq::normed_bytes(hyper, rows, columns);
-  return std::max(vq::encoder_bytes(hyper, rows, columns, budget), vq::decoder_bytes(hyper, rows, columns, budget));
+  return std::max(vq::plan_encoder(hyper, rows, columns, budget).bytes, vq::plan_decoder(hyper, rows, columns, budget).bytes);
 }
 
 int64_t Vq::panel_bytes(const Device& device, const Source& source) {

@@ -27,7 +27,7 @@ class Vq {
   void decode_pixels(std::span<const int32_t> codes, int64_t rows, int64_t columns, std::span<float> rgb);
 
   /// Device bytes that maps may take at once: where a residual takes more, it is computed in strips of the picture, which takes less
-  /// memory and more time (model/vq_memory.h). The result is the same bits. Any thread; the default is no limit.
+  /// memory and up to half more time (model/vq_memory.h). The result is the same bits. Any thread; the default is no limit.
   void set_map_budget(int64_t bytes);
   /// Device bytes of the maps for one picture of rows x columns cells, encoding and decoding: what they take within `budget`, which is
   /// more than `budget` where strips do not suffice. Negative: no limit. A device that does not fold norms takes no strips.

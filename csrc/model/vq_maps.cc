@@ -149,7 +149,7 @@ class Maps::Strips {
 Map Maps::residual(Map x, const Residual& r, const Conv* up) {
   const int64_t scale = up ? 2 : 1, in = up ? up->out : x.image.channels(), out = r.conv1.out;
   const Block block{x.image.height * scale, x.image.width * scale, in, out, static_cast<int64_t>(x.memory.bytes()), up != nullptr};
-  if (device_.folds_norms() && block.takes_strips(budget_)) {
+  if (device_.folds_norms() && block.takes_strips(limit_)) {
     Map made = up || in != out ? make(block.height, block.width, out) : Map{};
     Strips(*this, x, r, up).run(made.memory.data() ? made.image : x.image);
     return made.memory.data() ? std::move(made) : std::move(x);

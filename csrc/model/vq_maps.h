@@ -15,8 +15,8 @@ struct Map {
 class Maps {
  public:
   Maps(Device& device, int64_t norm_groups) : device_(device), groups_(norm_groups) {}
-  /// Bytes that maps may take at once; negative: no limit.
-  void set_budget(int64_t bytes) { budget_ = bytes; }
+  /// Bytes of maps from which on a residual is computed in strips (model/vq_memory.h); negative: no limit.
+  void set_limit(int64_t bytes) { limit_ = bytes; }
 
   Map make(int64_t height, int64_t width, int64_t channels);
   Map conv(const Map& x, const Conv& c);
@@ -34,7 +34,7 @@ class Maps {
 
   Device& device_;
   int64_t groups_;
-  int64_t budget_ = -1;
+  int64_t limit_ = -1;
 };
 
 }  // namespace dimoo::vq

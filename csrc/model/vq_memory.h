@@ -33,11 +33,11 @@ struct Block {
     return held + (upsamples || in != out ? behind() : 0) + 2 * inner + (upsamples ? strip_bytes(4, in) : 0);
   }
   /// Negative: no limit.
-  bool takes_strips(int64_t budget) const { return budget >= 0 && whole() > budget && in_strips() < whole(); }
-  int64_t bytes(int64_t budget) const { return takes_strips(budget) ? in_strips() : whole(); }
+  bool takes_strips(int64_t limit) const { return limit >= 0 && whole() > limit && in_strips() < whole(); }
+  int64_t bytes(int64_t limit) const { return takes_strips(limit) ? in_strips() : whole(); }
   /// Bytes of the memory that the result lies in.
-  int64_t left(int64_t budget) const {
-    if (takes_strips(budget)) return upsamples || in != out ? behind() : held;
+  int64_t left(int64_t limit) const {
+    if (takes_strips(limit)) return upsamples || in != out ? behind() : held;
     return out > in ? behind() : upsamples ? x() : held;
   }
 
@@ -47,10 +47,15 @@ struct Block {
   }
 };
 
-/// The most that maps take at once within `budget`, for a picture of rows x columns codes, on a device that folds norms.
-int64_t encoder_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
-int64_t decoder_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
-/// The same of both on a device that norms whole maps.
+/// What keeps the maps of a picture of rows x columns codes within a budget, where anything does.
+struct MapPlan {
+  int64_t limit = -1;  // that each residual goes by
+  int64_t bytes = 0;   // the most that maps take at once
+};
+/// On a device that folds norms. Negative budget: no limit.
+MapPlan plan_encoder(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
+MapPlan plan_decoder(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
+/// The most that maps take, encoding or decoding, on a device that norms whole maps.
 int64_t normed_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
 
 }  // namespace dimoo::vq

@@ -112,7 +112,7 @@ TEST(strips_never_change_a_result) {
         strip_latents(latents);
     bound.vq->decode_pixels(codes, kRows, kColumns, pixels);
     bound.vq->encode_latents(pixels, height, width, latents);
-    for (const int64_t budget : {int64_t{0}, vq::decoder_bytes(hyper, kRows, kColumns, -1) - 1}) {
+    for (const int64_t budget : {int64_t{0}, vq::plan_decoder(hyper, kRows, kColumns, -1).bytes - 1}) {
       if (budget > 0 && !variant.kernels) continue;  // slow
       bound.vq->set_map_budget(budget);
       bound.vq->decode_pixels(codes, kRows, kColumns, strip_pixels);
@@ -152,9 +152,10 @@ TEST(maps_take_what_is_planned) {
   vq.decode_pixels(codes, kRows, kColumns, pixels);  // packs kernels, and takes scratch
   vq.encode_latents(pixels, height, width, latents);
   int64_t last[2] = {INT64_MAX, INT64_MAX};
-  for (const int64_t budget : {int64_t{-1}, vq::decoder_bytes(hyper, kRows, kColumns, -1) * 3 / 4, int64_t{0}}) {
+  for (const int64_t budget : {int64_t{-1}, vq::plan_decoder(hyper, kRows, kColumns, -1).bytes * 3 / 4, int64_t{0}}) {
     vq.set_map_budget(budget);
-    const int64_t expected[] = {vq::decoder_bytes(hyper, kRows, kColumns, budget), vq::encoder_bytes(hyper, kRows, kColumns, budget)};
+    const int64_t expected[] = {vq::plan_decoder(hyper, kRows, kColumns, budget).bytes,
+                                vq::plan_encoder(hyper, kRows, kColumns, budget).bytes};
     for (const int i : {0, 1}) {
       const int64_t before = device->memory().used;
       watched.most = 0;
@@ -165,8 +166,8 @@ TEST(maps_take_what_is_planned) {
     }
     CHECK_EQ(Vq::workspace_bytes(*device, hyper, kRows, kColumns, budget), std::max(expected[0], expected[1]));
   }
-  CHECK(last[0] < vq::decoder_bytes(hyper, kRows, kColumns, -1));
-  CHECK(last[1] < vq::encoder_bytes(hyper, kRows, kColumns, -1));
+  CHECK(last[0] < vq::plan_decoder(hyper, kRows, kColumns, -1).bytes);
+  CHECK(last[1] < vq::plan_encoder(hyper, kRows, kColumns, -1).bytes);
 }
 
 TEST(the_released_layout_decodes_within_its_workspace) {

@@ -41,7 +41,8 @@ int64_t rows_to_compute(const Canvas& canvas, const Memo* memo) {
   return rows;
 }
 
-int64_t Pass::piece_rows(int64_t width) { return std::clamp(kPieceBytes / (4 * width), kLeastRows, kMostRows); }
+/// A model without image codes has a slice of width 0.
+int64_t Pass::piece_rows(int64_t width) { return std::clamp(kPieceBytes / (4 * std::max<int64_t>(width, 1)), kLeastRows, kMostRows); }
 
 int64_t Pass::logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice) {
   const int64_t width = Backbone::slice_width(hyper, slice), piece = std::min(rows, piece_rows(width));

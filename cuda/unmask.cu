@@ -189,17 +189,18 @@ Job on_device(const UnmaskJob& from, int64_t first, Lists& lists) {
   return job;
 }
 
-/// Codes, confidences, stays and the bad row of all rows come back in one copy.
-void read_back(Stream& stream, std::span<const UnmaskJob> jobs, const std::vector<Job>& placed, int64_t rows, const std::byte* data) {
-  std::vector<std::byte> all(static_cast<size_t>(4 + rows * 9));
-  stream.download(all.data(), data, static_cast<int64_t>(all.size()));
+/// What the host asked for: jobs with rows, each with its first row among all.
+struct Asked {
+  UnmaskJob job;
+  int64_t first;
+};
+
+/// Layout: the bad row, codes, confidences, stays.
+void deliver(const std::vector<Asked>& asked, int64_t rows, const std::byte* data) {
   int bad = 0;
-  std::memcpy(&bad, all.data(), 4);
-  const std::byte *codes = all.data() + 4, *confidence = codes + rows * 4, *stays = confidence + rows * 4;
-  for (size_t i = 0, p = 0; i < jobs.size(); i++) {
-    const UnmaskJob& job = jobs[i];
-    if (job.rows == 0) continue;
-    const int64_t first = placed[p++].first;
+  std::memcpy(&bad, data, 4);
+  const std::byte *codes = data + 4, *confidence = codes + rows * 4, *stays = confidence + rows * 4;
+  for (const auto& [job, first] : asked) {
     if (bad >= first && bad < first + job.rows)
       fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[bad - first], " are not finite");
     std::memcpy(job.codes, codes + first * 4, static_cast<size_t>(job.rows) * 4);
@@ -213,11 +214,13 @@ void read_back(Stream& stream, std::span<const UnmaskJob> jobs, const std::vecto
 void unmask(Stream& stream, std::span<const UnmaskJob> jobs) {
   Lists lists(stream);
   std::vector<Job> placed;
+  std::vector<Asked> asked;
   std::vector<int32_t> owner;
   int64_t cols = 0;
   for (const UnmaskJob& job : jobs) {
     if (job.rows == 0) continue;
-    placed.push_back(on_device(job, static_cast<int64_t>(owner.size()), lists));
+    asked.push_back({job, static_cast<int64_t>(owner.size())});
+    placed.push_back(on_device(job, asked.back().first, lists));
     owner.insert(owner.end(), static_cast<size_t>(job.rows), static_cast<int32_t>(placed.size() - 1));
     cols = std::max(cols, placed.back().v);
   }
@@ -235,7 +238,7 @@ void unmask(Stream& stream, std::span<const UnmaskJob> jobs) {
   stream.launch("unmask", fits ? decide<Keep::shared> : decide<Keep::nowhere>, blocks(rows, 1), kThreads, fits ? cols * 4 : 0, device_jobs,
                 static_cast<const int32_t*>(owners.data()), results);
   stream.launch("unmask cut", cut, blocks(static_cast<int64_t>(placed.size()), 1), kThreads, 0, device_jobs, results);
-  read_back(stream, jobs, placed, rows, at);
+  stream.readbacks().add(memory, 4 + rows * 9, [asked, rows](const std::byte* data) { deliver(asked, rows, data); });
 }
 
 }  // namespace dimoo::cuda

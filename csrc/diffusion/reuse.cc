@@ -2,7 +2,8 @@
 #include "diffusion/reuse.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "base/quantile.h"
 
 namespace dimoo {
 
@@ -22,14 +23,12 @@ bool ReusePolicy::refreshes(int64_t step, int64_t steps) const {
 
 float least_sure_threshold(std::span<const float> maxima, double ratio) {
   std::vector<float> sorted(maxima.begin(), maxima.end());
-  const auto q = static_cast<float>(1.0 - ratio);
-  const float rank = q * static_cast<float>(sorted.size() - 1);
-  const auto lower = static_cast<size_t>(std::floor(rank)), upper = static_cast<size_t>(std::ceil(rank));
+  const Quantile place = quantile(static_cast<int64_t>(sorted.size()), ratio);
+  const auto lower = static_cast<size_t>(place.lower), upper = static_cast<size_t>(place.upper);
   std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(lower), sorted.end());
   const float low = sorted[lower];
   const float high = upper == lower ? low : *std::min_element(sorted.begin() + static_cast<std::ptrdiff_t>(upper), sorted.end());
-  const float w = rank - static_cast<float>(lower);
-  return w < 0.5f ? low + w * (high - low) : high - (high - low) * (1.0f - w);
+  return place.between(low, high);
 }
 
 std::vector<int32_t> least_sure(std::span<const float> maxima, double ratio) {

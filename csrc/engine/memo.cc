@@ -6,7 +6,7 @@ namespace dimoo {
 
 Memo::Memo(Device& device, const Hyperparameters& hyper, const Layout& layout) : device_(device) {
   for (int64_t branch = 0; branch < layout.branches(); branch++)
-    branches_.push_back({KvCache(device, hyper, layout.sequence(branch)), {}, {}});
+    branches_.push_back({KvCache(device, hyper, layout.sequence(branch)), device.allocate(layout.sequence(branch) * 4), {}});
 }
 
 int64_t Memo::kv_bytes(const Hyperparameters& hyper, const Layout& layout) { return KvCache::bytes(hyper, layout.all_rows()); }
@@ -33,17 +33,9 @@ std::vector<int32_t> Memo::slots(const std::vector<int32_t>& cells) const {
 
 Tensor Memo::logits(int64_t branch) const { return {static_cast<float*>(logits_.data()) + branch * wanted_ * width_, wanted_, width_}; }
 
-void Memo::survey(int64_t branch, const std::vector<int32_t>& rows, std::vector<float> maxima) {
-  std::vector<float>& all = branches_[static_cast<size_t>(branch)].maxima;
-  if (rows.empty()) {
-    all = std::move(maxima);
-    return;
-  }
-  for (size_t i = 0; i < rows.size(); i++) all[static_cast<size_t>(rows[i])] = maxima[i];
-}
-
-void Memo::choose(const Canvas& canvas) {
-  for (Branch& branch : branches_) branch.rows = least_sure(branch.maxima, canvas.reuse().ratio);
+Tensor Memo::maxima(int64_t branch) const {
+  const Branch& b = branches_[static_cast<size_t>(branch)];
+  return {static_cast<float*>(b.maxima.data()), b.kv.rows(), 1};
 }
 
 }  // namespace dimoo

@@ -25,15 +25,15 @@ class Memo {
   /// Rows of `logits(branch)` that belong to these cells.
   std::vector<int32_t> slots(const std::vector<int32_t>& cells) const;
   Tensor logits(int64_t branch) const;
-  /// The outcome of a survey: the largest logits of these rows (all rows where none are named); seen by the next `choose`.
-  void survey(int64_t branch, const std::vector<int32_t>& rows, std::vector<float> maxima);
+  /// (n, 1): the largest logit of every row as it was last computed, on the device.
+  Tensor maxima(int64_t branch) const;
   /// Once the step is done: the rows of the next cached step.
-  void choose(const Canvas& canvas);
+  void choose(int64_t branch, std::vector<int32_t> rows) { branches_[static_cast<size_t>(branch)].rows = std::move(rows); }
 
  private:
   struct Branch {
     KvCache kv;
-    std::vector<float> maxima;
+    Buffer maxima;
     std::vector<int32_t> rows;
   };
   Device& device_;

@@ -57,7 +57,7 @@ struct Pass::Packed {
     int64_t head = 0, heads = 0;  // its part of head_rows
     std::vector<int32_t> wanted;  // of the head rows, those of wanted cells; with `slots` beside it
     std::vector<int32_t> slots;
-    std::vector<float> maxima;
+    std::vector<int32_t> chosen;      // rows of the next step, where this one surveys
     Tensor logits;                    // of the wanted cells
     std::vector<int32_t> logit_rows;  // empty: in order
   };
@@ -130,7 +130,7 @@ void Pass::direct_logits(Packed& packed, Tensor hidden) {
   }
 }
 
-/// ML-Cache: maxima of all rows surveyed, logits of wanted cells into the memo.
+/// ML-Cache: maxima of all rows surveyed and logits of wanted cells into the memo, and the rows that the next step computes.
 void Pass::remember(Packed& packed, Tensor hidden) {
   for (Packed::Part& part : packed.parts) {
     if (direct(part.plan)) continue;
@@ -142,10 +142,10 @@ void Pass::remember(Packed& packed, Tensor hidden) {
       const Tensor logits = scratch(chunk_, piece, width).slice(0, count);
       backbone_.head(hidden.slice(part.head + first, count), part.seat->slice, logits);
       if (part.plan.surveys) {
-        const Tensor maxima = scratch(maxima_, piece, 1).slice(0, count);
-        device_.row_max(logits, maxima);
-        part.maxima.resize(static_cast<size_t>(first + count));
-        device_.download(part.maxima.data() + first, maxima);
+        const Tensor all = part.seat->memo->maxima(part.branch), some = scratch(maxima_, piece, 1).slice(0, count);
+        device_.row_max(logits, part.rows.empty() ? all.slice(first, count) : some);
+        if (!part.rows.empty())
+          device_.scatter(some, std::span(part.rows).subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all);
       }
       std::vector<int32_t> from;
       const size_t begin = next;
@@ -159,6 +159,10 @@ void Pass::remember(Packed& packed, Tensor hidden) {
     part.logits = kept;
     part.logit_rows = part.seat->memo->slots(part.seat->canvas->wanted());
   }
+  std::vector<ChooseJob> choices;
+  for (Packed::Part& part : packed.parts)
+    if (part.plan.surveys) choices.push_back({part.seat->memo->maxima(part.branch), part.seat->canvas->reuse().ratio, &part.chosen});
+  device_.choose(choices);
 }
 
 void Pass::decide(std::span<Seat> seats, Packed& packed) {
@@ -213,6 +217,7 @@ void Pass::decide(std::span<Seat> seats, Packed& packed) {
   }
   device_.unmask(pictures);
   device_.unmask_text(answers);
+  device_.settle();
   for (size_t i = 0; i < seats.size(); i++) std::copy(confidences[i].begin(), confidences[i].end(), seats[i].sampled.confidence.begin());
 }
 
@@ -222,18 +227,30 @@ void Pass::run(std::span<Seat> seats) {
   for (int now = 0; now < 3; now++)
     for (Seat& seat : seats)
       if (rank(seat) == now) pack(seat, packed);
+  struct Abandoned {
+    Device& device;
+    ~Abandoned() { device.abandon(); }
+  } const abandoned{device_};  // on every way out
+  try {
+    compute(seats, packed);
+  } catch (const Error& error) {
+    if (error.code() != Code::model_corrupt) throw;
+    device_.abandon();
+    backbone_.find_bad_layer({packed.tokens, packed.positions, packed.branches, packed.head_rows});
+    throw;
+  }
+  for (Packed::Part& part : packed.parts)
+    if (part.plan.surveys) part.seat->memo->choose(part.branch, std::move(part.chosen));
+  for (Seat& seat : seats) seat.fixed = seat.canvas->apply(seat.sampled);
+}
+
+void Pass::compute(std::span<Seat> seats, Packed& packed) {
   const auto start = std::chrono::steady_clock::now();
   const Tensor hidden = backbone_.forward({packed.tokens, packed.positions, packed.branches, packed.head_rows});
   direct_logits(packed, hidden);
   remember(packed, hidden);
   forward_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   decide(seats, packed);
-  for (Packed::Part& part : packed.parts)
-    if (part.plan.surveys) part.seat->memo->survey(part.branch, part.rows, std::move(part.maxima));
-  for (Seat& seat : seats) {
-    seat.fixed = seat.canvas->apply(seat.sampled);
-    if (!seat.canvas->done() && seat.canvas->plan().pass == PassKind::cached) seat.memo->choose(*seat.canvas);
-  }
 }
 
 }  // namespace dimoo

@@ -43,6 +43,7 @@ class Pass {
 
  private:
   struct Packed;
+  void compute(std::span<Seat> seats, Packed& packed);
   void pack(Seat& seat, Packed& packed);
   void direct_logits(Packed& packed, Tensor hidden);
   void remember(Packed& packed, Tensor hidden);
@@ -51,7 +52,7 @@ class Pass {
 
   Device& device_;
   Backbone& backbone_;
-  Buffer logits_, chunk_, picked_, maxima_;
+  Buffer logits_, chunk_, picked_, maxima_;  // pieces of at most kPieces
   double forward_ms_ = 0;
 };
 

@@ -4,17 +4,22 @@ import type { Task } from './cases.js'
 import type { Plot, PlotPoint, Series } from './plot.js'
 import { findRow } from './results.js'
 import type { Results, Row } from './results.js'
-import { axes, plain, types } from './sweep-points.js'
+import { axes, plain } from './sweep-points.js'
 import type { Axis, Point } from './sweep-points.js'
 import { mean } from './statistics.js'
 
-const groups: Readonly<Record<string, readonly Task[]>> = {
-  drawing: ['text-to-image'],
-  editing: ['edit'],
-  filling: ['inpaint', 'retouch', 'outpaint'],
-  'from and to maps': ['control', 'predict'],
-  answering: ['understand'],
+interface Group {
+  readonly name: string
+  readonly color: string
+  readonly tasks: readonly Task[]
 }
+const groups: readonly Group[] = [
+  { name: 'drawing', color: '#1b6ca8', tasks: ['text-to-image'] },
+  { name: 'editing', color: '#d1495b', tasks: ['edit'] },
+  { name: 'filling', color: '#2e933c', tasks: ['inpaint', 'retouch', 'outpaint'] },
+  { name: 'from and to maps', color: '#7b4fa3', tasks: ['control', 'predict'] },
+  { name: 'answering', color: '#e08e1b', tasks: ['understand'] },
+]
 
 interface Measured {
   readonly point: Point
@@ -74,17 +79,21 @@ export interface Curve {
 type ToX = (one: Measured, all: readonly Measured[]) => { readonly x: number; readonly label?: string }
 
 function curve(results: Results, base: string, device: string, axis: Axis, toX: ToX, plot: Omit<Plot, 'series' | 'y'>): Curve | undefined {
-  const found = Object.entries(groups).map(([name, tasks]) => ({ name, all: measured(results, axis, tasks, base, device) }))
+  const found = groups.map(({ name, color, tasks }) => ({ name, color, all: measured(results, axis, tasks, base, device) }))
   const drawn = found.filter(({ all }) => all.length > 1)
   if (drawn.length === 0) return undefined
-  const series = drawn.map(({ name, all }): Series => {
+  const series = drawn.map(({ name, color, all }): Series => {
     const points = all.map((one) => {
       const { x, label } = toX(one, all)
       return toPoint(one, x, label)
     })
-    return { name, points: points.sort((a, b) => a.x - b.x) }
+    return { name, color, points: points.sort((a, b) => a.x - b.x) }
   })
-  return { name: axis, plot: { ...plot, y: share, series }, behind: drawn.map(({ name, all }) => behind(name, all)) }
+  return {
+    name: device === 'cpu' ? axis : `${axis}-${device.replace(':', '')}`,
+    plot: { ...plot, y: share, series },
+    behind: drawn.map(({ name, all }) => behind(name, all)),
+  }
 }
 
 /** Rows that a point computes over those of the plain one, in percent. */
@@ -118,7 +127,7 @@ export function curves(results: Results, base: string, device: string): Curve[] 
     }),
     of('cache', (one, all) => ({ x: cost(one, all), label: cacheLabel(one.point) }), {
       title: 'ML-Cache',
-      note: `${note}, 32 steps; ratio/warmup/refresh beside the points`,
+      note: `${note}, 32 steps; ratio/warmup/refresh at the foot`,
       x: { label: 'rows computed, of those of exact decoding', ...percent },
       style: 'marks',
     }),
@@ -129,7 +138,7 @@ export function curves(results: Results, base: string, device: string): Curve[] 
     }),
     of('threshold', ({ rows, point }) => ({ x: mean(rows.map((row) => row.steps)), label: String(point.settings.threshold ?? 'off') }), {
       title: 'Threshold decoding',
-      note: `${note}, at most 32 steps; the threshold beside the points`,
+      note: `${note}, at most 32 steps; the threshold at the foot`,
       x: { label: 'steps taken', ticks: [0, 8, 16, 24, 32] },
     }),
     of('types', ({ point }) => ({ x: megabytes.get(point.type!) ?? 0, label: point.type! }), {
@@ -147,4 +156,22 @@ function sizeTicks(sizes: readonly number[]): number[] {
   return Array.from({ length: 7 }, (_, i) => i * step)
 }
 
-export { types }
+/** Seconds a case on each device, where there are several: the mean over the kinds measured on all of them. */
+export function speeds(results: Results, base: string): string {
+  const devices = [...new Set(results.rows.map(({ device }) => device))].sort()
+  if (devices.length < 2) return ''
+  const lines = groups.flatMap(({ name, tasks }) => {
+    const all = devices.map((device) => measured(results, 'plain', tasks, base, device).flatMap(({ rows }) => rows))
+    const common = all[0]!.filter((row) => all.every((rows) => rows.some(({ task, kind }) => task === row.task && kind === row.kind)))
+    if (common.length === 0) return []
+    const seconds = all.map((rows) =>
+      mean(rows.filter((row) => common.some(({ task, kind }) => task === row.task && kind === row.kind)).map((row) => row.seconds)),
+    )
+    return [`| ${name} | ${seconds.map((value) => value.toPrecision(2)).join(' | ')} |`]
+  })
+  return [
+    '| seconds a case, all started together | ' + devices.join(' | ') + ' |',
+    `| --- | ${devices.map(() => '---').join(' | ')} |`,
+    ...lines,
+  ].join('\n')
+}

@@ -4,11 +4,12 @@ export interface PlotPoint {
   readonly x: number
   readonly y: number
   readonly error: number
-  /** Written beside the point. */
+  /** What it is, where the axis does not say. */
   readonly label?: string
 }
 export interface Series {
   readonly name: string
+  readonly color: string
   readonly points: readonly PlotPoint[]
 }
 export interface Axis {
@@ -25,14 +26,13 @@ export interface Plot {
   readonly x: Axis
   readonly y: Axis
   readonly series: readonly Series[]
-  /** Default 'points': points joined by lines; 'marks': points alone. */
-  readonly style?: 'points' | 'marks'
+  /** Default 'lines': points joined; 'marks': points alone. */
+  readonly style?: 'lines' | 'marks'
 }
 
 const width = 760
 const height = 400
 const area = { left: 64, right: 590, top: 62, bottom: 344 }
-const colors = ['#1b6ca8', '#d1495b', '#2e933c', '#7b4fa3', '#e08e1b', '#3a3a3a']
 const ink = '#333'
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
@@ -71,28 +71,38 @@ function axes({ x, y }: Plot, toX: (value: number) => number, toY: (value: numbe
   ].join('\n')
 }
 
-function drawSeries(series: Series, color: string, plot: Plot, toX: (value: number) => number, toY: (value: number) => number): string {
-  const { points } = series
+function drawSeries({ points, color }: Series, plot: Plot, toX: (value: number) => number, toY: (value: number) => number): string {
   const path = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${round(toX(x))} ${round(toY(y))}`).join('')
   const clip = (value: number): number => Math.min(plot.y.ticks.at(-1)!, Math.max(plot.y.ticks[0]!, value))
-  const marks = points.map(({ x, y, error, label }) => {
+  const marks = points.map(({ x, y, error }) => {
     const [cx, low, high] = [round(toX(x)), round(toY(clip(y - error))), round(toY(clip(y + error)))]
-    return (
-      `<path d="M${cx} ${low}V${high}M${cx - 3} ${low}h6M${cx - 3} ${high}h6" stroke="${color}" fill="none"/>` +
-      `<circle cx="${cx}" cy="${round(toY(y))}" r="3.5" fill="${color}"/>` +
-      (label === undefined ? '' : text(cx + 6, toY(y) - 6, label, 'font-size="10"'))
-    )
+    const bar = `<path d="M${cx} ${low}V${high}M${cx - 3} ${low}h6M${cx - 3} ${high}h6" stroke="${color}" fill="none"/>`
+    return `${bar}<circle cx="${cx}" cy="${round(toY(y))}" r="3.5" fill="${color}"/>`
   })
-  const line = (plot.style ?? 'points') === 'points' ? `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"/>` : ''
+  const line = (plot.style ?? 'lines') === 'lines' ? `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"/>` : ''
   return `${line}${marks.join('')}`
+}
+
+/** What points are, upwards above the axis: once for those of all series, moved apart where they lie closer than a line of text. */
+function labels({ series }: Plot, toX: (value: number) => number): string {
+  const known = new Map<string, number>()
+  for (const { x, label } of series.flatMap(({ points }) => points)) if (label !== undefined && !known.has(label)) known.set(label, toX(x))
+  let last = -Infinity
+  return [...known]
+    .sort((a, b) => a[1] - b[1])
+    .map(([label, x]) => {
+      last = Math.max(x + 3, last + 11)
+      return text(last, area.bottom - 6, label, `font-size="10" transform="rotate(-90 ${round(last)} ${area.bottom - 6})"`)
+    })
+    .join('\n')
 }
 
 function legend(series: readonly Series[]): string {
   return series
-    .map(({ name }, i) => {
+    .map(({ name, color }, i) => {
       const y = area.top + 8 + i * 22
-      const color = colors[i % colors.length]!
-      return `<path d="M${area.right + 14} ${y}h18" stroke="${color}" stroke-width="2"/><circle cx="${area.right + 23}" cy="${y}" r="3.5" fill="${color}"/>${text(area.right + 38, y + 4, name)}`
+      const key = `<path d="M${area.right + 14} ${y}h18" stroke="${color}" stroke-width="2"/><circle cx="${area.right + 23}" cy="${y}" r="3.5" fill="${color}"/>`
+      return key + text(area.right + 38, y + 4, name)
     })
     .join('\n')
 }
@@ -100,13 +110,14 @@ function legend(series: readonly Series[]): string {
 export function drawPlot(plot: Plot): string {
   const toX = scaleOf(plot.x, area.left, area.right)
   const toY = scaleOf(plot.y, area.bottom, area.top)
-  const lines = plot.series.map((series, i) => drawSeries(series, colors[i % colors.length]!, plot, toX, toY))
+  const lines = plot.series.map((series) => drawSeries(series, plot, toX, toY))
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     text(area.left, 24, plot.title, 'font-size="15" font-weight="bold"'),
     text(area.left, 44, plot.note, 'font-size="11"'),
     axes(plot, toX, toY),
+    labels(plot, toX),
     ...lines,
     legend(plot.series),
     '</svg>\n',

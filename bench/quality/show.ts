@@ -1,7 +1,7 @@
 // Curves and tables from the results file: docs/quality/*.svg and the page around them, and the tables of models/README.md.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { curves } from './curves.js'
+import { curves, speeds } from './curves.js'
 import type { Curve } from './curves.js'
 import { root } from './open.js'
 import { drawPlot } from './plot.js'
@@ -26,12 +26,13 @@ const section = ({ name, plot, behind }: Curve): string =>
 export function show(check: boolean): void {
   const results = JSON.parse(readFileSync(resultsFile, 'utf8')) as Results
   const base = results.files.find(({ fallbacks }) => !fallbacks)?.weights ?? 'bf16'
-  const found = curves(results, base, 'cpu')
+  const devices = [...new Set(results.rows.map(({ device }) => device))].sort()
+  const found = devices.flatMap((device) => curves(results, base, device))
   const folder = path.join(root, 'docs/quality')
   const [page, readme] = [path.join(root, 'docs/quality.md'), path.join(root, 'models/README.md')]
   const files = new Map([
     ...found.map(({ name, plot }): [string, string] => [path.join(folder, `${name}.svg`), drawPlot(plot)]),
-    [page, between(page, 'curves', `\n${found.map(section).join('\n\n')}\n`)],
+    [page, between(page, 'curves', `\n${[...found.map(section), speeds(results, base)].filter(Boolean).join('\n\n')}\n`)],
     [readme, between(readme, 'scores', tables(results, base))],
   ])
   if (!check) mkdirSync(folder, { recursive: true })

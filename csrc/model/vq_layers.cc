@@ -1,3 +1,4 @@
+// Names as in the published checkpoint, with "vq." before them.
 #include "model/vq_layers.h"
 
 #include "model/backbone.h"

@@ -61,7 +61,8 @@ int usable_cpus() {
 }
 
 struct ThreadPool::Impl {
-  static constexpr uint64_t kLeft = (uint64_t{1} << 40) - 1;
+  static constexpr int kLeftBits = 40;
+  static constexpr uint64_t kLeft = (uint64_t{1} << kLeftBits) - 1;
 
   std::vector<std::thread> workers;
   std::atomic<int> threads{1}, most{1};  // that take tasks, the caller's among them; that there are
@@ -71,20 +72,23 @@ struct ThreadPool::Impl {
   bool stop = false;
   std::exception_ptr error;
 
-  // Round number << 40 | tasks of this round that nobody has taken. Who takes one may read the job below, which stays as it
-  // is until every task has ended; a worker that comes late finds nothing left and touches nothing.
+  // Threads that may take tasks << 40 | tasks that nobody has taken. Who takes one may read the job below, which stays as it is until
+  // every task has ended; a worker that comes late, or that this run may not use, takes nothing and touches nothing.
   std::atomic<uint64_t> left{0};
-  std::atomic<int64_t> open{0};  // tasks of this round that have not ended
+  std::atomic<int64_t> open{0};  // tasks that have not ended
   FunctionRef<void(int64_t, int)>* task = nullptr;
   int64_t tasks = 0;
   const CancelToken* cancel = nullptr;
 
-  bool has_work(int worker) const { return left.load(std::memory_order_acquire) & kLeft && worker < threads; }
+  /// Whether `worker` may take one of the tasks that `seen` says are left.
+  static bool may_take(uint64_t seen, int worker) { return seen & kLeft && static_cast<uint64_t>(worker) < seen >> kLeftBits; }
+
+  bool has_work(int worker) const { return may_take(left.load(std::memory_order_acquire), worker); }
 
   /// How many tasks were left before this one was taken; 0: none.
-  int64_t take() {
+  int64_t take(int worker) {
     uint64_t seen = left.load(std::memory_order_acquire);
-    while (seen & kLeft)
+    while (may_take(seen, worker))
       if (left.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel)) return static_cast<int64_t>(seen & kLeft);
     return 0;
   }
@@ -94,7 +98,7 @@ struct ThreadPool::Impl {
 
   void work(int worker) {
     const Inside outside = std::exchange(inside, {this, worker});
-    while (const int64_t number = take()) {
+    while (const int64_t number = take(worker)) {
       int64_t ended = 1;
       try {
         if (cancel) cancel->check();
@@ -129,7 +133,7 @@ struct ThreadPool::Impl {
   void wake_for(int64_t count) {
     int64_t wanted;
     {
-      std::lock_guard lock(mutex);  // a worker is either asleep or sees the new round
+      std::lock_guard lock(mutex);  // a worker is either asleep or sees the new tasks
       wanted = std::min<int64_t>(count, sleeping);
     }
     if (threads < most) return wake.notify_all();
@@ -173,8 +177,7 @@ void ThreadPool::run(int64_t tasks, FunctionRef<void(int64_t, int)> task) {
   pool.task = &task;
   pool.tasks = tasks;
   pool.open.store(tasks, std::memory_order_relaxed);
-  const uint64_t round = (pool.left.load(std::memory_order_relaxed) | Impl::kLeft) + 1;
-  pool.left.store(round | static_cast<uint64_t>(tasks), std::memory_order_release);
+  pool.left.store(static_cast<uint64_t>(pool.threads) << Impl::kLeftBits | static_cast<uint64_t>(tasks), std::memory_order_release);
   if (tasks > 1 && pool.threads > 1) pool.wake_for(tasks - 1);
   pool.work(0);
   const auto ended = [&] { return pool.open.load(std::memory_order_acquire) == 0; };

@@ -105,6 +105,19 @@ TEST(threads_may_change_between_runs) {
   }
 }
 
+TEST(a_worker_that_comes_late_takes_nothing_of_a_run_that_may_not_use_it) {
+  ThreadPool pool(8);
+  std::atomic<bool> in_range{true};
+  for (int round = 0; round < 4000; round++) {
+    const int threads = round % 2 ? 2 : 8;  // the many wake up while the few are at work
+    pool.set_threads(threads);
+    pool.run(8, [&](int64_t, int worker) {
+      if (worker >= threads) in_range = false;
+    });
+  }
+  CHECK(in_range);
+}
+
 TEST(errors_reach_the_caller_and_skip_what_is_left) {
   for (const int threads : {1, 2, 8}) {
     ThreadPool pool(threads);

@@ -24,7 +24,6 @@ void check_rows(const char* op, std::span<const int32_t> rows, int64_t count, in
 }
 
 const CudaWeight& of(const Weight& weight) { return static_cast<const CudaWeight&>(weight); }
-const int32_t* integers(const Buffer& buffer) { return static_cast<const int32_t*>(buffer.data()); }
 
 std::string hardware_name(int index) {
   cudaDeviceProp properties{};
@@ -34,7 +33,7 @@ std::string hardware_name(int index) {
 
 }  // namespace
 
-CudaDevice::CudaDevice(int index) : index_(index), name_(hardware_name(index)), stream_(index), weights_(stream_) {}
+CudaDevice::CudaDevice(int index) : index_(index), name_(hardware_name(index)), stream_(index), weights_(stream_), lists_(stream_) {}
 
 Stream& CudaDevice::on() {
   stream_.use();
@@ -54,7 +53,7 @@ MemoryReport CudaDevice::memory() const {
   stream_.use();
   size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  return {stream_.pool()->used(), static_cast<int64_t>(free) + stream_.pool()->idle(), static_cast<int64_t>(total)};
+  return {stream_.pool()->used(), static_cast<int64_t>(free) + stream_.pool()->idle(), static_cast<int64_t>(total), stream_.pool()->peak()};
 }
 
 void CudaDevice::upload(Tensor to, const void* from) { on().upload(to.data, from, to.rows * type_bytes(to.type, to.stride)); }
@@ -76,10 +75,11 @@ std::unique_ptr<Weight> CudaDevice::prepare_conv(const HostTensor& tensor, int64
   return weights_.kernel(tensor, in, size, sampling);
 }
 
-/// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16; and lists.
+/// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16; and lists, as long as they get, with
+/// what decisions and choices take.
 int64_t CudaDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const {
-  constexpr int64_t kLists = 4 << 20;
-  return rows * std::max(4 * std::max(width, hidden), 6 * width) + kLists;
+  constexpr int64_t kLists = 4 * static_cast<int64_t>(Lists::kKept), kDecisions = 64, kRest = 1 << 20;
+  return rows * (std::max(4 * std::max(width, hidden), 6 * width) + kLists + kDecisions) + kRest;
 }
 
 void CudaDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor out) {
@@ -87,8 +87,7 @@ void CudaDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor
   expect(static_cast<int64_t>(ids.size()) >= out.rows, "embed", "ids", out.rows, static_cast<int64_t>(ids.size()));
   for (const int32_t id : ids)
     if (id < 0 || id >= table.rows()) fail(Code::request_invalid, "embed: ids must lie in 0..", table.rows() - 1, ", got ", id);
-  const Buffer list = on().list(ids);
-  cuda::embed(stream_, of(table).matrix(), integers(list), out);
+  cuda::embed(on(), of(table).matrix(), lists_.on_device(ids.first(static_cast<size_t>(out.rows))), out);
 }
 
 void CudaDevice::norm(Tensor x, Tensor weight, float eps, Tensor out) {
@@ -136,11 +135,31 @@ void CudaDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor ou
   silu_times(stream_, out, second);
 }
 
+void CudaDevice::project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
+  const CudaWeight& weight = of(w);
+  if (weight.compute() == Compute::f32 || placements.size() >= Lists::kAtOnce) return Device::project(x, w, turn, placements, out);
+  check_linear("project", x, w, out);
+  on();
+  Turned turned{};
+  if (turn.heads > 0) {
+    expect(turn.table.cols == out.cols / turn.heads, "project", "columns of the table", out.cols / turn.heads, turn.table.cols);
+    check_rows("project", turn.positions, x.rows, turn.table.rows);
+    turned = {lists_.on_device(turn.positions), turn.table.f32(), turn.table.stride, static_cast<int>(turn.table.cols / 2)};
+  }
+  std::vector<PlacedRows> places;
+  for (const Placement& p : placements) {
+    expect(p.out.cols == out.cols, "project", "columns of a place", out.cols, p.out.cols);
+    if (!p.rows.empty()) check_rows("project", p.rows, p.count, p.out.rows);
+    places.push_back({p.first, p.count, p.rows.empty() ? nullptr : lists_.on_device(p.rows), p.out.f32(), p.out.stride});
+  }
+  const Buffer operand = rounded(x);
+  project_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, weight.matrix(), turned, places, out);
+}
+
 void CudaDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   expect(table.cols == x.cols / heads, "rotary", "columns of the table", x.cols / heads, table.cols);
   check_rows("rotary", positions, x.rows, table.rows);
-  const Buffer list = on().list(positions);
-  cuda::rotary(stream_, x, integers(list), table, heads);
+  cuda::rotary(on(), x, lists_.on_device(positions), table, heads);
 }
 
 void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
@@ -155,17 +174,22 @@ void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int h
 
 void CudaDevice::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
   check_rows("gather", rows, out.rows, x.rows);
-  const Buffer list = on().list(rows);
-  cuda::gather(stream_, x, integers(list), out);
+  cuda::gather(on(), x, lists_.on_device(rows), out);
 }
 
 void CudaDevice::scatter(Tensor x, std::span<const int32_t> rows, Tensor out) {
   check_rows("scatter", rows, x.rows, out.rows);
-  const Buffer list = on().list(rows);
-  cuda::scatter(stream_, x, integers(list), out);
+  cuda::scatter(on(), x, lists_.on_device(rows), out);
 }
 
 void CudaDevice::row_max(Tensor x, Tensor out) { cuda::row_max(on(), x, out); }
+
+bool CudaDevice::finite(Tensor x) {
+  if (x.rows > 0) cuda::finite(on(), x);
+  return true;
+}
+
+void CudaDevice::choose(std::span<const ChooseJob> jobs) { cuda::choose(on(), jobs); }
 
 void CudaDevice::unmask(std::span<const UnmaskJob> jobs) { cuda::unmask(on(), jobs); }
 
@@ -181,6 +205,28 @@ void CudaDevice::conv(Image x, const Weight& weight, Tensor bias, Image residual
   expect(kernel.cols() == x.channels() * kernel.taps(), "conv", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
   expect(out.channels() == kernel.rows(), "conv", "channels of out", kernel.rows(), out.channels());
   cuda::conv(on(), x, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual, out);
+}
+
+void CudaDevice::channel_sums(Image x, std::span<double> sums) {
+  expect(static_cast<int64_t>(sums.size()) == 2 * x.channels(), "channel_sums", "sums", 2 * x.channels(),
+         static_cast<int64_t>(sums.size()));
+  const Buffer list = on().list(std::span<const double>(sums));
+  cuda::channel_sums(stream_, x, static_cast<double*>(list.data()));
+  stream_.download(sums.data(), list.data(), static_cast<int64_t>(sums.size_bytes()));
+}
+
+void CudaDevice::conv_scaled(Image x, const ChannelScale& scale, const Weight& weight, Tensor bias, Image residual, Image out) {
+  const CudaWeight& kernel = of(weight);
+  expect(kernel.cols() == x.channels() * kernel.taps(), "conv_scaled", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
+  expect(out.channels() == kernel.rows(), "conv_scaled", "channels of out", kernel.rows(), out.channels());
+  if (scale.scale.empty())
+    return cuda::conv_scaled(on(), x, {nullptr, nullptr, Activation::none}, kernel.matrix(), kernel.taps(), bias, kernel.sampling(),
+                             residual, out);
+  expect(static_cast<int64_t>(scale.scale.size()) == x.channels(), "conv_scaled", "factors", x.channels(),
+         static_cast<int64_t>(scale.scale.size()));
+  const Buffer factors = on().list(scale.scale), shifts = stream_.list(scale.shift);
+  const Scaling scaling{static_cast<const float*>(factors.data()), static_cast<const float*>(shifts.data()), scale.act};
+  cuda::conv_scaled(stream_, x, scaling, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual, out);
 }
 
 void CudaDevice::nearest(Tensor x, const Weight& table, std::span<int32_t> ids) {

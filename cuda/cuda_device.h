@@ -1,9 +1,10 @@
-// One NVIDIA GPU as a device: a stream and its pool, weights as stored, kernels from kernels.h. Ops queue work and return; downloads,
-// unmasking and `nearest` wait for it.
+// One NVIDIA GPU as a device: a stream and its pool, weights as stored, kernels from kernels.h. Ops queue work and return; `settle`,
+// downloads, `channel_sums` and `nearest` wait for it.
 #pragma once
 #include <string>
 #include <vector>
 
+#include "cuda/lists.h"
 #include "cuda/weight.h"
 
 namespace dimoo::cuda {
@@ -18,9 +19,12 @@ class CudaDevice : public Device {
   int threads() const override { return 1; }
 
   MemoryReport memory() const override;
+  Activity activity() const override { return stream_.activity(); }
   Buffer allocate(int64_t bytes) override { return on().scratch(bytes); }
   void upload(Tensor to, const void* from) override;
   void download(void* to, Tensor from) override;
+  void settle() override { on().readbacks().settle(); }
+  void abandon() noexcept override { stream_.readbacks().abandon(); }
   std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
   std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }
@@ -33,15 +37,22 @@ class CudaDevice : public Device {
   void linear(Tensor x, const Weight& w, Tensor out) override;
   void linear_add(Tensor x, const Weight& w, Tensor out) override;
   void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
+  void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
+  bool fuses_projections() const override { return true; }
   void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
   void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
   void gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
   void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
   void row_max(Tensor x, Tensor out) override;
+  bool finite(Tensor x) override;
+  void choose(std::span<const ChooseJob> jobs) override;
   void unmask(std::span<const UnmaskJob> jobs) override;
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
   void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
   void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) override;
+  bool folds_norms() const override { return true; }
+  void channel_sums(Image x, std::span<double> sums) override;
+  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override;
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:
@@ -55,6 +66,7 @@ class CudaDevice : public Device {
   std::string name_;
   Stream stream_;
   WeightStore weights_;
+  Lists lists_;
 };
 
 }  // namespace dimoo::cuda

@@ -70,7 +70,14 @@ DIMOO_HD inline void load_eight(const std::byte* row, int64_t k, int64_t cols, f
     const auto& block = reinterpret_cast<const BlockQ6K*>(row)[k / 256];
     const int at = static_cast<int>(k % 256);
     const float scale = half_value(block.scale) * static_cast<float>(block.scales[at / 16]);
-    for (int i = 0; i < kEight; i++) out[i] = scale * static_cast<float>(block_value(block, at + i));
+    const int half = at / 128, quarter = at % 128 / 32, in = at % 32;
+    const auto* low = reinterpret_cast<const uint16_t*>(block.low + half * 64 + quarter % 2 * 32 + in);
+    const auto* high = reinterpret_cast<const uint16_t*>(block.high + half * 32 + in);
+    for (int i = 0; i < kEight; i += 2) {  // blocks lie at even addresses: bytes come in twos
+      const int nibbles = low[i / 2] >> quarter / 2 * 4, pairs = high[i / 2] >> quarter * 2;
+      out[i] = scale * static_cast<float>(((nibbles & 15) | (pairs & 3) << 4) - 32);
+      out[i + 1] = scale * static_cast<float>(((nibbles >> 8 & 15) | (pairs >> 8 & 3) << 4) - 32);
+    }
   } else {
     using Block = std::conditional_t<kType == DType::q4_k, BlockQ4K, BlockQ5K>;
     const auto& block = reinterpret_cast<const Block*>(row)[k / 256];

@@ -37,6 +37,23 @@ void linear_f32(Stream& stream, Tensor x, const Matrix& w, Epilogue epilogue, Te
 void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, Epilogue epilogue, Tensor out);
 /// out = silu(x gate^T) * (x up^T); both matrices of one stored type.
 void gated_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& gate, const Matrix& up, Tensor out);
+/// Rows of a product that go elsewhere: packed row first + i to row rows[i] (null: i) of `out`.
+struct PlacedRows {
+  int64_t first, count;
+  const int32_t* rows;
+  float* out;
+  int64_t stride;
+};
+/// out = x w^T with rotary on pairs of columns by `positions` (null: none), then rows to their places, of which there is a list on the
+/// device.
+struct Turned {
+  const int32_t* positions;
+  const float* table;
+  int64_t table_stride;
+  int half;  // of a head
+};
+void project_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, const Turned& turned, std::span<const PlacedRows> places,
+                 Tensor out);
 /// Values of a row of x for tensor core products: K rounded up to whole tiles.
 int64_t mma_pitch(int64_t k);
 
@@ -47,7 +64,10 @@ void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> span
 void attention_mma(Stream& stream, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
 bool attention_mma_fits(int64_t head_dim);
 
-// Decisions (wait for their results) ---------------------------------------------------------------------------------------
+// Decisions: results come when the stream's read-backs settle ----------------------------------------------------------------
+void choose(Stream& stream, std::span<const ChooseJob> jobs);
+/// Throws model/corrupt when it settles unless all values are finite.
+void finite(Stream& stream, Tensor x);
 void unmask(Stream& stream, std::span<const UnmaskJob> jobs);
 void unmask_text(Stream& stream, std::span<const TextUnmaskJob> jobs);
 
@@ -55,6 +75,15 @@ void unmask_text(Stream& stream, std::span<const TextUnmaskJob> jobs);
 void group_norm(Stream& stream, Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out);
 /// kernel (out, taps * in) f32, taps outermost.
 void conv(Stream& stream, Image x, const Matrix& kernel, int taps, Tensor bias, Sampling sampling, Image residual, Image out);
+/// sums (2, c) += each channel's sum and sum of squares, one row of pixels after another.
+void channel_sums(Stream& stream, Image x, double* sums);
+/// conv of act(x * scale + shift), on strips; scale (c) null: of x as it is.
+struct Scaling {
+  const float *scale, *shift;
+  Activation act;
+};
+void conv_scaled(Stream& stream, Image x, const Scaling& scaling, const Matrix& kernel, int taps, Tensor bias, Sampling sampling,
+                 Image residual, Image out);
 void nearest(Stream& stream, Tensor x, const Matrix& table, int32_t* ids);
 
 }  // namespace dimoo::cuda

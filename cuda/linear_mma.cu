@@ -24,7 +24,10 @@ struct Shape {
 using ManyRows = Shape<4, 2, 8>;  // 128 x 128
 using FewRows = Shape<2, 1, 4>;   // 32 x 128
 
-enum class Result { store, add, gated };
+enum class Result { store, add, gated, turned };
+/// Whether a thread's two halves of columns belong together: gate and up, or the two of a rotary pair.
+template <Result kResult>
+inline constexpr bool kPaired = kResult == Result::gated || kResult == Result::turned;
 
 struct Operands {
   const uint16_t* x;
@@ -32,6 +35,19 @@ struct Operands {
   Matrix w, up;  // up: for gated only, of the same shape and type
   float* out;
   int64_t out_stride;
+  Turned turned = {};                  // turned only
+  const PlacedRows* places = nullptr;  // store and turned
+  int place_count = 0;
+
+  /// Where row `row` of the result begins.
+  __device__ float* row_of(int64_t row) const {
+    for (int i = 0; i < place_count; i++) {
+      const PlacedRows& p = places[i];
+      const int64_t in = row - p.first;
+      if (in >= 0 && in < p.count) return p.out + (p.rows ? static_cast<int64_t>(p.rows[in]) : in) * p.stride;
+    }
+    return out + row * out_stride;
+  }
 };
 
 /// Tile `k0` of x rows row0.. into shared memory.
@@ -45,14 +61,17 @@ __device__ inline void load_x(const Operands& o, int64_t row0, int64_t k0, uint1
   }
 }
 
-/// Tile `k0` of the block's columns. For gated, half of each warp's columns are gate, half up, so that one thread holds both.
+/// Tile `k0` of the block's columns. Half of each warp's columns are gate, half up, or the two halves of heads, so that one thread holds
+/// both of a pair.
 template <class S, DType kType, Result kResult>
 __device__ inline void load_w(const Operands& o, int64_t col0, int64_t k0, uint16_t* to) {
   for (int i = threadIdx.x; i < S::kCols * Tile::kChunks; i += kThreads) {
     const int column = i / Tile::kChunks, chunk = i % Tile::kChunks;
     const GatedColumn place = gated_column(column, S::kWarpCols);
     const bool is_up = kResult == Result::gated && place.up;
-    const int64_t n = col0 + (kResult == Result::gated ? place.column : column), k = k0 + chunk * 8;
+    int64_t n = col0 + (kPaired<kResult> ? place.column : column);
+    const int64_t k = k0 + chunk * 8;
+    if constexpr (kResult == Result::turned) n = turned_column(n, o.turned.half) + (place.up ? o.turned.half : 0);
     const bool inside = n < o.w.rows && k < o.w.cols;
     const std::byte* row = (is_up ? o.up.data : o.w.data) + (inside ? n * o.w.pitch : 0);
     if constexpr (kType == DType::bf16) {  // rows are padded to 16 bytes with zeros
@@ -91,11 +110,37 @@ __device__ inline void multiply(const uint16_t* x, const uint16_t* w, int row, i
   }
 }
 
+/// Rotary on the way out: columns of pairs, the first `half` of a head in `sum`'s first half.
+template <class S>
+__device__ inline void finish_turned(const Operands& o, int64_t row0, int64_t pair0, const float (&sum)[S::kM][S::kN][4]) {
+  const int lane = threadIdx.x % 32, half = o.turned.half;
+#pragma unroll
+  for (int i = 0; i < S::kM; i++)
+#pragma unroll
+    for (int upper = 0; upper < 2; upper++) {
+      const int64_t row = row0 + i * 16 + sum_row(lane, upper * 2);
+      if (row >= o.rows) continue;
+      float* to = o.row_of(row);
+      const float* angles = o.turned.table + o.turned.positions[row] * o.turned.table_stride;
+#pragma unroll
+      for (int j = 0; j < S::kN / 2; j++)
+#pragma unroll
+        for (int c = 0; c < 2; c++) {
+          const int64_t pair = pair0 + j * 8 + sum_column(lane, c), n = turned_column(pair, half);
+          if (pair * 2 >= o.w.rows) continue;
+          const float a = sum[i][j][upper * 2 + c], b = sum[i][j + S::kN / 2][upper * 2 + c];
+          const float co = angles[pair % half], si = angles[half + pair % half];
+          to[n] = a * co - b * si;
+          to[n + half] = b * co + a * si;
+        }
+    }
+}
+
 /// Accumulators to their rows and columns.
 template <class S, Result kResult>
 __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, const float (&sum)[S::kM][S::kN][4]) {
   const int lane = threadIdx.x % 32;
-  constexpr int kOut = kResult == Result::gated ? S::kN / 2 : S::kN;
+  constexpr int kOut = kPaired<kResult> ? S::kN / 2 : S::kN;
 #pragma unroll
   for (int i = 0; i < S::kM; i++)
 #pragma unroll
@@ -104,7 +149,7 @@ __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, con
       for (int c = 0; c < 4; c++) {
         const int64_t row = row0 + i * 16 + sum_row(lane, c), col = col0 + j * 8 + sum_column(lane, c);
         if (row >= o.rows || col >= o.w.rows) continue;
-        float& to = o.out[row * o.out_stride + col];
+        float& to = (kResult == Result::store ? o.row_of(row) : o.out + row * o.out_stride)[col];
         const float p = sum[i][j][c];
         if constexpr (kResult == Result::store) to = p;
         if constexpr (kResult == Result::add) to += p;
@@ -116,9 +161,10 @@ template <class S, DType kType, Result kResult>
 __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
   auto* stages = ptx::dynamic_shared<uint16_t>();
   constexpr int kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
-  constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
-  constexpr int kWarpOut = kResult == Result::gated ? S::kWarpCols / 2 : S::kWarpCols;
-  const TilePlace place = tile_place(blockIdx.x, (o.rows + S::kRows - 1) / S::kRows, (o.w.rows + kOutCols - 1) / kOutCols);
+  constexpr int kOutCols = kPaired<kResult> ? S::kCols / 2 : S::kCols;
+  constexpr int kWarpOut = kPaired<kResult> ? S::kWarpCols / 2 : S::kWarpCols;
+  const int64_t columns = kResult == Result::turned ? o.w.rows / 2 : o.w.rows;
+  const TilePlace place = tile_place(blockIdx.x, (o.rows + S::kRows - 1) / S::kRows, (columns + kOutCols - 1) / kOutCols);
   const int64_t row0 = place.row * S::kRows, col0 = place.column * kOutCols;
   const int warp = threadIdx.x / 32, down = warp % S::kDown, across = warp / S::kDown;
   const int tiles = static_cast<int>(o.x_pitch / Tile::kDepth);
@@ -139,14 +185,17 @@ __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
     const uint16_t* x = stages + tile % kStages * kSize;
     multiply<S>(x, x + kXSize, down * S::kM * 16, across * S::kWarpCols, sum);
   }
-  finish<S, kResult>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
+  if constexpr (kResult == Result::turned)
+    finish_turned<S>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
+  else
+    finish<S, kResult>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
 }
 
 template <class S, Result kResult>
 void launch_shape(Stream& stream, const char* name, const Operands& o) {
   constexpr int64_t kShared = kStages * (S::kRows + S::kCols) * Tile::kDepth * 2;
-  constexpr int kOutCols = kResult == Result::gated ? S::kCols / 2 : S::kCols;
-  const unsigned grid = blocks(o.rows, S::kRows) * blocks(o.w.rows, kOutCols);
+  constexpr int kOutCols = kPaired<kResult> ? S::kCols / 2 : S::kCols;
+  const unsigned grid = blocks(o.rows, S::kRows) * blocks(kResult == Result::turned ? o.w.rows / 2 : o.w.rows, kOutCols);
   with_type(o.w.type, [&]<DType kType>() {
     if constexpr (kType != DType::f32)  // those compute in f32
       stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, kShared, o);
@@ -168,6 +217,15 @@ void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w
   const Operands o{x, rows, mma_pitch(w.cols), w, {}, out.f32(), out.stride};
   if (epilogue == Epilogue::add) return launch_product<Result::add>(stream, "linear_add mma", o);
   launch_product<Result::store>(stream, "linear mma", o);
+}
+
+void project_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, const Turned& turned, std::span<const PlacedRows> places,
+                 Tensor out) {
+  Operands o{x, rows, mma_pitch(w.cols), w, {}, out.f32(), out.stride, turned};
+  const Buffer list = stream.list(places);
+  o.places = static_cast<const PlacedRows*>(list.data()), o.place_count = static_cast<int>(places.size());
+  if (turned.positions) return launch_product<Result::turned>(stream, "project mma turned", o);
+  launch_product<Result::store>(stream, "project mma", o);
 }
 
 void gated_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& gate, const Matrix& up, Tensor out) {

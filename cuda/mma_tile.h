@@ -51,4 +51,7 @@ DIMOO_HD inline GatedColumn gated_column(int c, int warp_cols) {
   return {in >= half, c / warp_cols * half + in % half};
 }
 
+/// The first column of rotary pair `pair`; the other is `half` further on.
+DIMOO_HD inline int64_t turned_column(int64_t pair, int half) { return pair / half * 2 * half + pair % half; }
+
 }  // namespace dimoo::cuda

@@ -92,7 +92,8 @@ void* Pool::take(int64_t bytes) {
                 static_cast<int64_t>(free));
   }
   check(status, "cudaMallocAsync");
-  used_ += bytes;
+  const int64_t now = used_ += bytes;
+  if (now > peak_) peak_ = now;
   return data;
 }
 
@@ -137,6 +138,9 @@ void Stream::use() const { check(cudaSetDevice(pool_->device()), "cudaSetDevice"
 void Stream::turn() {
   check(cudaEventRecord(free_[half_], pool_->stream()), "cudaEventRecord");
   half_ ^= 1, filled_ = 0;
+  if (cudaEventQuery(free_[half_]) == cudaSuccess) return;
+  cudaGetLastError();
+  activity_.waits++;
   check(cudaEventSynchronize(free_[half_]), "cudaEventSynchronize");
 }
 
@@ -154,6 +158,13 @@ void Stream::upload(void* to, const void* from, int64_t bytes) {
   }
 }
 
+void Stream::wait(const char* what) {
+  activity_.waits++;
+  check(cudaStreamSynchronize(pool_->stream()), what);
+}
+
+void Stream::clear(void* to, int64_t bytes) { check(cudaMemsetAsync(to, 0, static_cast<size_t>(bytes), pool_->stream()), "clear"); }
+
 void Stream::download(void* to, const void* from, int64_t bytes) {
   for (int64_t done = 0; done < bytes;) {
     turn();
@@ -162,7 +173,7 @@ void Stream::download(void* to, const void* from, int64_t bytes) {
     check(cudaMemcpyAsync(at, static_cast<const std::byte*>(from) + done, static_cast<size_t>(piece), cudaMemcpyDeviceToHost,
                           pool_->stream()),
           "download");
-    check(cudaStreamSynchronize(pool_->stream()), "download");
+    wait("download");
     std::memcpy(static_cast<std::byte*>(to) + done, at, static_cast<size_t>(piece));
     done += piece;
   }

@@ -11,6 +11,8 @@
 
 #include "base/cancel.h"
 #include "base/tensor.h"
+#include "cuda/readback.h"
+#include "device/device.h"
 
 namespace dimoo::cuda {
 
@@ -29,6 +31,8 @@ class Pool {
   int device() const { return device_; }
   cudaStream_t stream() const { return stream_; }
   int64_t used() const { return used_; }
+  /// The most that was used at once.
+  int64_t peak() const { return peak_; }
   /// Bytes given back that this process keeps for its next allocation.
   int64_t idle() const;
 
@@ -36,7 +40,7 @@ class Pool {
   int device_;
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
-  std::atomic<int64_t> used_{0};
+  std::atomic<int64_t> used_{0}, peak_{0};
 };
 
 /// A Buffer of this pool.
@@ -60,6 +64,12 @@ class Stream {
   Buffer scratch(int64_t bytes) { return allocate(pool_, bytes); }
   /// Copies into pinned memory and goes on; `from` may change once this returns.
   void upload(void* to, const void* from, int64_t bytes);
+  /// Sets bytes to zero.
+  void clear(void* to, int64_t bytes);
+  Readbacks& readbacks() { return readbacks_; }
+  /// Waits for everything queued; counted.
+  void wait(const char* what);
+  const Activity& activity() const { return activity_; }
   /// Waits for everything before it and for the copy.
   void download(void* to, const void* from, int64_t bytes);
   /// A host list on the device, until the buffer goes.
@@ -80,6 +90,7 @@ class Stream {
                                  static_cast<int>(shared)),
             name);
     const cudaLaunchConfig_t config{grid, dim3(static_cast<unsigned>(threads)), static_cast<size_t>(shared), pool_->stream(), nullptr, 0};
+    activity_.launches++;
     check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), name);
     if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
   }
@@ -97,6 +108,8 @@ class Stream {
   int half_ = 0;
   int64_t filled_ = 0;
   bool wait_each_ = false;
+  Activity activity_;
+  Readbacks readbacks_{*this};
 };
 
 inline unsigned blocks(int64_t work, int64_t each) { return static_cast<unsigned>((work + each - 1) / each); }

@@ -15,6 +15,9 @@ DIMOO_HD inline uint32_t ordered_key(uint32_t bits) {
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
+/// The float of a key.
+DIMOO_HD inline uint32_t ordered_bits(uint32_t key) { return key & 0x80000000u ? key & 0x7fffffffu : ~key; }
+
 /// What is known of the wanted key after some bytes: keys with (key & mask) == prefix hold it, at `rank` among them.
 struct Selection {
   uint32_t prefix, mask;

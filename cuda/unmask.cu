@@ -32,6 +32,7 @@ struct Job {
   uint32_t step;
   int64_t first, count, keep, v;
   const int32_t* cells;
+  float* sure;                            // (count): kept for a cut to come, or to cut by; null: neither
   const float *sample_noise, *cut_noise;  // null: Philox
 };
 
@@ -94,7 +95,9 @@ __device__ void decide_row(const Job& job, int64_t row, Logit logit, Best<float>
   const double total = reduce_block(Sum{sum}, sum_room, AddSums{}).value;
   if (threadIdx.x > 0) return;
   results.codes[job.first + row] = best.index;
-  results.confidence[job.first + row] = expf(logit(best.index) - likely.score) / static_cast<float>(total);
+  const float confidence = expf(logit(best.index) - likely.score) / static_cast<float>(total);
+  results.confidence[job.first + row] = confidence;
+  if (job.sure) job.sure[row] = confidence;
 }
 
 enum class Keep { shared, nowhere };
@@ -134,7 +137,8 @@ __global__ void cut(const Job* jobs, Results results) {
     const float u =
         job.cut_noise ? job.cut_noise[i] : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, dimoo::Stream::cut);
     const float noise = job.temperature > 0 ? job.temperature * gumbel(u) : 0.0f;
-    results.score[job.first + i] = logf(fmaxf(results.confidence[job.first + i], 1e-20f)) + noise;
+    const float confidence = job.branches > 0 ? results.confidence[job.first + i] : job.sure[i];
+    results.score[job.first + i] = logf(fmaxf(confidence, 1e-20f)) + noise;
   }
   if (threadIdx.x == 0) {
     selection = Selection{};
@@ -185,22 +189,24 @@ Job on_device(const UnmaskJob& from, int64_t first, Lists& lists) {
   job.seed = from.seed, job.step = from.step;
   job.first = first, job.count = from.rows, job.keep = from.keep, job.v = from.branches > 0 ? from.logits[0].tensor.cols : 0;
   job.cells = lists.put(from.cells, from.rows);
+  job.sure = from.sure.f32();
   job.sample_noise = lists.put(from.sample_noise, from.rows * job.v);
   job.cut_noise = lists.put(from.cut_noise, from.rows);
   return job;
 }
 
-/// Codes, confidences, stays and the bad row of all rows come back in one copy.
-void read_back(Stream& stream, std::span<const UnmaskJob> jobs, const std::vector<Job>& placed, int64_t rows, const std::byte* data) {
-  std::vector<std::byte> all(static_cast<size_t>(4 + rows * 9));
-  stream.download(all.data(), data, static_cast<int64_t>(all.size()));
+/// What the host asked for: jobs with rows, each with its first row among all.
+struct Asked {
+  UnmaskJob job;
+  int64_t first;
+};
+
+/// Layout: the bad row, codes, confidences, stays.
+void deliver(const std::vector<Asked>& asked, int64_t rows, const std::byte* data) {
   int bad = 0;
-  std::memcpy(&bad, all.data(), 4);
-  const std::byte *codes = all.data() + 4, *confidence = codes + rows * 4, *stays = confidence + rows * 4;
-  for (size_t i = 0, p = 0; i < jobs.size(); i++) {
-    const UnmaskJob& job = jobs[i];
-    if (job.rows == 0) continue;
-    const int64_t first = placed[p++].first;
+  std::memcpy(&bad, data, 4);
+  const std::byte *codes = data + 4, *confidence = codes + rows * 4, *stays = confidence + rows * 4;
+  for (const auto& [job, first] : asked) {
     if (bad >= first && bad < first + job.rows)
       fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[bad - first], " are not finite");
     if (job.branches > 0) {
@@ -216,11 +222,13 @@ void read_back(Stream& stream, std::span<const UnmaskJob> jobs, const std::vecto
 void unmask(Stream& stream, std::span<const UnmaskJob> jobs) {
   Lists lists(stream);
   std::vector<Job> placed;
+  std::vector<Asked> asked;
   std::vector<int32_t> owner;
   int64_t cols = 0;
   for (const UnmaskJob& job : jobs) {
     if (job.rows == 0) continue;
-    placed.push_back(on_device(job, static_cast<int64_t>(owner.size()), lists));
+    asked.push_back({job, static_cast<int64_t>(owner.size())});
+    placed.push_back(on_device(job, asked.back().first, lists));
     owner.insert(owner.end(), static_cast<size_t>(job.rows), static_cast<int32_t>(placed.size() - 1));
     cols = std::max(cols, placed.back().v);
   }
@@ -233,17 +241,12 @@ void unmask(Stream& stream, std::span<const UnmaskJob> jobs) {
   stream.upload(at, &none, 4);
   const Results results{reinterpret_cast<int32_t*>(at + 4), reinterpret_cast<float*>(at + 4 + rows * 4),
                         reinterpret_cast<uint8_t*>(at + 4 + rows * 8), static_cast<float*>(scores.data()), reinterpret_cast<int*>(at)};
-  for (size_t i = 0, p = 0; i < jobs.size(); i++) {
-    if (jobs[i].rows == 0) continue;
-    const int64_t first = placed[p++].first;
-    if (jobs[i].branches == 0) stream.upload(results.confidence + first, jobs[i].confidence, jobs[i].rows * 4);
-  }
   const auto* device_jobs = static_cast<const Job*>(list.data());
   const bool fits = cols <= kCachedCols;
   stream.launch("unmask", fits ? decide<Keep::shared> : decide<Keep::nowhere>, blocks(rows, 1), kThreads, fits ? cols * 4 : 0, device_jobs,
                 static_cast<const int32_t*>(owners.data()), results);
   stream.launch("unmask cut", cut, blocks(static_cast<int64_t>(placed.size()), 1), kThreads, 0, device_jobs, results);
-  read_back(stream, jobs, placed, rows, at);
+  stream.readbacks().add(memory, 4 + rows * 9, [asked, rows](const std::byte* data) { deliver(asked, rows, data); });
 }
 
 }  // namespace dimoo::cuda

@@ -107,19 +107,15 @@ Job on_device(Stream& stream, std::vector<Buffer>& kept, const TextUnmaskJob& fr
 }
 
 /// Layout: confidences (rows, f64), ids (rows), the bad row.
-void read_back(Stream& stream, std::span<const TextUnmaskJob> jobs, int64_t rows, const std::byte* data) {
-  std::vector<std::byte> all(static_cast<size_t>(rows * 12 + 4));
-  stream.download(all.data(), data, static_cast<int64_t>(all.size()));
+void deliver(const std::vector<TextUnmaskJob>& asked, int64_t rows, const std::byte* data) {
   int bad = 0;
-  std::memcpy(&bad, all.data() + rows * 12, 4);
+  std::memcpy(&bad, data + rows * 12, 4);
   int64_t first = 0;
-  for (const TextUnmaskJob& job : jobs) {
+  for (const TextUnmaskJob& job : asked) {
     if (bad >= first && bad < first + job.rows)
       fail(Code::model_corrupt, "unmask_text: logits of token ", job.tokens[bad - first], " are not finite");
-    if (job.rows > 0) {
-      std::memcpy(job.confidence, all.data() + first * 8, static_cast<size_t>(job.rows) * 8);
-      std::memcpy(job.ids, all.data() + rows * 8 + first * 4, static_cast<size_t>(job.rows) * 4);
-    }
+    std::memcpy(job.confidence, data + first * 8, static_cast<size_t>(job.rows) * 8);
+    std::memcpy(job.ids, data + rows * 8 + first * 4, static_cast<size_t>(job.rows) * 4);
     first += job.rows;
   }
 }
@@ -129,9 +125,11 @@ void read_back(Stream& stream, std::span<const TextUnmaskJob> jobs, int64_t rows
 void unmask_text(Stream& stream, std::span<const TextUnmaskJob> jobs) {
   std::vector<Buffer> kept;
   std::vector<Job> placed;
+  std::vector<TextUnmaskJob> asked;
   std::vector<int32_t> owner;
   for (const TextUnmaskJob& job : jobs) {
     if (job.rows == 0) continue;
+    asked.push_back(job);
     placed.push_back(on_device(stream, kept, job, static_cast<int64_t>(owner.size())));
     owner.insert(owner.end(), static_cast<size_t>(job.rows), static_cast<int32_t>(placed.size() - 1));
   }
@@ -145,7 +143,7 @@ void unmask_text(Stream& stream, std::span<const TextUnmaskJob> jobs) {
   const Results results{reinterpret_cast<int32_t*>(at + rows * 8), reinterpret_cast<double*>(at), reinterpret_cast<int*>(at + rows * 12)};
   stream.launch("unmask_text", decide, blocks(rows, 1), kThreads, 0, static_cast<const Job*>(list.data()),
                 static_cast<const int32_t*>(owners.data()), results);
-  read_back(stream, jobs, rows, at);
+  stream.readbacks().add(memory, rows * 12 + 4, [asked, rows](const std::byte* data) { deliver(asked, rows, data); });
 }
 
 }  // namespace dimoo::cuda

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const files = ['csrc', 'cuda', 'test/native', 'test/fuzz', 'bench/native'].flatMap((folder) => {
+const files = ['csrc', 'cuda', 'test/native', 'test/cuda_emulation', 'test/fuzz', 'bench/native'].flatMap((folder) => {
   try {
     return readdirSync(path.join(root, folder), { recursive: true }).map((name) => path.join(root, folder, name))
   } catch {

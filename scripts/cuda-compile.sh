@@ -1,28 +1,48 @@
 #!/usr/bin/env bash
-# Compiles every CUDA file for the given architectures (default: all that we ship) and fails on warnings, and on spills of more than 16
-# bytes in any kernel. Needs nvcc, no GPU. scripts/cuda-compile.sh [ARCH...], e.g. 80 90a
+# Compiles every CUDA file and fails on warnings, on spills (none in the kernels that a step spends its time in, 16 bytes in others), and
+# where all of it takes over 20 MB. Needs nvcc, no GPU; without nvcc it says so and passes.
+#   scripts/cuda-compile.sh [ARCH...]   e.g. 80 90a; default: all that we ship. $DIMOO_CUDA_FILES picks files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if ! command -v nvcc >/dev/null; then
+  echo "skipped: nvcc is not here; the CUDA sources were not compiled for a GPU"
+  exit 0
+fi
 archs=("$@")
 [ ${#archs[@]} -gt 0 ] || archs=(80 86 89 90a 100 120)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0
-for arch in "${archs[@]}"; do
-  for file in cuda/*.cu; do
-    if ! nvcc -std=c++20 "-gencode=arch=compute_$arch,code=sm_$arch" -fmad=false -O3 -I. -Icsrc '-DDIMOO_CUDA_ARCHS="check"' \
-      -Xcompiler -fPIC,-Wall,-Wextra -Xptxas -v -c "$file" -o "$work/object.o" > "$work/log" 2>&1; then
-      cat "$work/log"
-      failed=1
-      continue
-    fi
-    spilled=$(awk '/bytes spill stores/ {for (i = 1; i < NF; i++) if ($(i + 2) == "spill" && $i > most) most = $i} END {print most + 0}' "$work/log")
-    warnings=$(grep -ciE 'warning' "$work/log" || true)
-    if [ "$warnings" -gt 0 ] || [ "$spilled" -gt 16 ]; then
-      grep -iE 'warning' "$work/log" || true
-      failed=1
-    fi
-    echo "sm_$arch $file: $warnings warnings, most bytes spilled by a kernel: $spilled, object $(stat -c %s "$work/object.o") bytes"
-  done
-done
-exit $failed
+flags=()
+for arch in "${archs[@]}"; do flags+=("-gencode=arch=compute_$arch,code=sm_$arch"); done
+export work codes="${flags[*]}"
+
+# One line a file, the largest first; its exit status says whether all is well. ptxas names a kernel, then its architecture, then what it spills.
+compile() {
+  local file=$1 name log
+  name=$(basename "$file" .cu)
+  log=$work/$name.log
+  # shellcheck disable=SC2086
+  if ! nvcc -std=c++20 $codes -fmad=false -O3 -I. -Icsrc '-DDIMOO_CUDA_ARCHS="check"' -Xcompiler -fPIC,-Wall,-Wextra -Xptxas -v \
+    -c "$file" -o "$work/$name.o" > "$log" 2>&1; then
+    cat "$log"
+    return 1
+  fi
+  grep -i warning "$log" && return 1
+  awk -v file="$file" '
+    /Compiling entry function/ { kernel = $0; sub(/.*function ./, "", kernel); sub(/. for .*/, "", kernel); arch = $0; sub(/.*sm_/, "sm_", arch); sub(/[^a-z_0-9].*/, "", arch) }
+    /bytes spill stores/ {
+      kernels++
+      for (i = 1; i < NF; i++) if ($(i + 2) == "spill" && $(i + 3) ~ /^stores/) spilled = $i
+      allowed = kernel ~ /product_mma|attention_mma|product_f32|attention_f32/ ? 0 : 16
+      if (spilled > most) most = spilled
+      if (spilled > allowed) { print file ": " kernel " spills " spilled " bytes on " arch; bad = 1 }
+    }
+    /Used [0-9]+ registers/ { for (i = 1; i < NF; i++) if ($i == "Used" && $(i + 1) > registers) registers = $(i + 1) }
+    END { printf "%s: %d kernels, at most %d registers, %d bytes spilled\n", file, kernels, registers, most; exit bad }' "$log"
+}
+export -f compile
+# shellcheck disable=SC2046,SC2086
+printf '%s\n' ${DIMOO_CUDA_FILES:-$(ls -S cuda/*.cu)} | xargs -P "$(nproc)" -I{} bash -c 'compile {}'
+total=$(cat "$work"/*.o | wc -c)
+echo "objects for ${archs[*]}: $total bytes"
+[ "$total" -le 20000000 ]

@@ -108,7 +108,7 @@ void unmask(Bench& b, int64_t rows, int64_t codes) {
     job.logits[0].tensor = all.slice(0, rows), job.logits[1].tensor = all.slice(rows, rows);
     job.cells = cells.data(), job.codes = chosen.data(), job.confidence = confidence.data(), job.stays = stays.data();
     b.report(text("unmask ", rows, "x", codes, " temperature ", temperature), Kind::f32, 8.0 * static_cast<double>(rows * codes), [&] {
-      b.device->unmask({&job, 1});
+      b.device->unmask({&job, 1}), b.device->settle();
     });
   }
 }

@@ -83,6 +83,7 @@ void decide_row(const UnmaskJob& job, int64_t row, float* guided) {
   if (job.temperature > 0) best = sample(job, guided, v, row, best);
   job.codes[row] = static_cast<int32_t>(best);
   job.confidence[row] = std::exp(guided[best] - top) / exp_sum(guided, v, top);
+  if (job.sure.data) *job.sure.f32_row(row) = job.confidence[row];
 }
 
 /// u + (s + 1) (c - u), in f32 as the original.
@@ -157,7 +158,8 @@ void cut(const UnmaskJob& job) {
   for (int64_t i = 0; i < job.rows; i++) {
     const float u = job.cut_noise ? job.cut_noise[i] : uniform(job.seed, 0, static_cast<uint32_t>(job.cells[i]), job.step, Stream::cut);
     const float noise = job.temperature > 0 ? job.temperature * gumbel(u) : 0.0f;
-    score[static_cast<size_t>(i)] = std::log(std::max(job.confidence[i], 1e-20f)) + noise;
+    const float confidence = job.branches > 0 ? job.confidence[i] : *job.sure.f32_row(i);
+    score[static_cast<size_t>(i)] = std::log(std::max(confidence, 1e-20f)) + noise;
   }
   std::vector<float> sorted = score;
   const int64_t k = std::clamp<int64_t>(job.keep, 0, job.rows - 1);

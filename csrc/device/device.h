@@ -78,11 +78,32 @@ struct LogitRows {
   const float* row(int64_t i) const { return tensor.f32_row(rows ? rows[i] : i); }
 };
 
+/// What rotary does to a product's columns; heads 0: nothing.
+struct Turn {
+  std::span<const int32_t> positions;  // (r)
+  Tensor table;                        // as `rotary` takes it
+  int heads = 0;
+};
+
+/// Rows [first, first + count) of a product go to rows `rows` (distinct; empty: in order) of `out`.
+struct Placement {
+  int64_t first = 0, count = 0;
+  std::span<const int32_t> rows;
+  Tensor out;
+};
+
+/// ML-Cache's choice in one branch: the rows whose largest logit lies at or below the quantile at 1 - ratio (golden README section 6).
+struct ChooseJob {
+  Tensor maxima;  // (n, 1)
+  double ratio = 0;
+  std::vector<int32_t>* rows = nullptr;  // ascending, in host memory
+};
+
 /// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13). A picture may be decided
 /// a few cells at a time, and cut after them.
 struct UnmaskJob {
   int64_t rows = 0;        // cells masked now
-  int branches = 1;        // 1 to 3; 0: confidences are given and only the cut is left
+  int branches = 1;        // 1 to 3; 0: `sure` holds all confidences and only the cut is left
   LogitRows logits[3];     // branch 0 is conditional
   float guidance[2] = {};  // weight of each unconditional branch
   float temperature = 0;
@@ -92,7 +113,8 @@ struct UnmaskJob {
   const int32_t* cells = nullptr;       // (rows) grid index of each row: its position in the random counter
   const float* sample_noise = nullptr;  // (rows, v) recorded uniforms in place of Philox (tests)
   const float* cut_noise = nullptr;     // (rows)
-  // Results, (rows) each, in host memory.
+  Tensor sure;                          // (rows, 1) on the device: confidences kept for a cut to come, or to cut by; without data: neither
+  // Results, (rows) each, in host memory, after `settle`.
   int32_t* codes = nullptr;
   float* confidence = nullptr;  // softmax probability of the code, temperature 1, over the guided logits
   uint8_t* stays = nullptr;     // 1 = masked again; null: no cut yet
@@ -110,7 +132,7 @@ struct TextUnmaskJob {
   uint32_t step = 0;
   const int32_t* tokens = nullptr;  // (rows) index of each candidate in the answer: its position in the random counter
   const double* noise = nullptr;    // (rows, v) recorded uniforms in place of Philox (tests)
-  // Results, (rows) each, in host memory.
+  // Results, (rows) each, in host memory, after `settle`.
   int32_t* ids = nullptr;
   double* confidence = nullptr;  // softmax probability of the id, temperature 1, over the guided logits
 };
@@ -126,6 +148,12 @@ struct MemoryReport {
   int64_t used = 0;  // bytes this device holds: buffers, panels, scratch
   int64_t free = 0;  // bytes it could still take
   int64_t total = 0;
+  int64_t peak = 0;  // the most that was used at once, where a device keeps count
+};
+
+/// What a device was asked to do so far, where it counts: kernels started, and times the host waited for it.
+struct Activity {
+  int64_t launches = 0, waits = 0;
 };
 
 struct DeviceOptions {
@@ -148,10 +176,16 @@ class Device {
 
   // Memory -----------------------------------------------------------------------------------------------------------
   virtual MemoryReport memory() const = 0;
+  virtual Activity activity() const { return {}; }
   /// device/out-of-memory with the bytes needed and the bytes there are. 64-byte aligned, not cleared.
   virtual Buffer allocate(int64_t bytes) = 0;
   virtual void upload(Tensor to, const void* from) = 0;
   virtual void download(void* to, Tensor from) = 0;
+  /// What unmask, unmask_text and choose bring to the host is there once this returns, and what went wrong on the way is thrown: the one
+  /// wait of a step.
+  virtual void settle() {}
+  /// Forgets what has not settled: the memory that it was meant for is about to go.
+  virtual void abandon() noexcept {}
   /// Binds a matrix for `linear`, `gated`, `embed`; cheap, repacking happens at first use within the panel budget.
   virtual std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) = 0;
   /// Binds a convolution kernel: f32 or f16 (out, in, size, size) as PyTorch stores it; size 1 or 3. It is used in this sampling only.
@@ -177,6 +211,10 @@ class Device {
   virtual void linear_add(Tensor x, const Weight& w, Tensor out) = 0;
   /// out (r, m) = silu(x gate^T) * (x up^T).
   virtual void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) = 0;
+  /// out (r, n) = x w^T, turned; then the placements' rows go to their places instead, and theirs of `out` are undefined.
+  virtual void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
+  /// Whether `project` is one op here and not linear, rotary and scatter.
+  virtual bool fuses_projections() const { return false; }
   /// In place on x (r, heads * hd), half-split convention: table row p = cos (hd/2), sin (hd/2) of position p.
   virtual void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) = 0;
   /// out = softmax(q k^T / sqrt(hd)) v per span; query head i uses key/value head i / (heads / kv_heads).
@@ -187,6 +225,10 @@ class Device {
   virtual void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
   /// out (r, 1) = the largest value of each row of x.
   virtual void row_max(Tensor x, Tensor out) = 0;
+  /// Whether all values are finite. A device that queues its work may say yes and throw model/corrupt when it settles.
+  virtual bool finite(Tensor x);
+  /// Every job's rows.
+  virtual void choose(std::span<const ChooseJob> jobs);
   /// Guidance, softmax, Gumbel, arg-max, confidence and the cut, for every job. model/corrupt naming the cell when logits are not
   /// finite.
   virtual void unmask(std::span<const UnmaskJob> jobs) = 0;

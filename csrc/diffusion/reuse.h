@@ -1,9 +1,8 @@
 // Which rows of a sequence are not computed again because their keys, values and logits are kept (design.md, "reuse"):
-// ML-Cache (golden README section 6; arXiv 2510.06308) and prefix reuse for text. Pure logic on steps and on one maximum a row.
+// ML-Cache (golden README section 6; arXiv 2510.06308) and prefix reuse for text. Pure logic on steps; the rows themselves are
+// `Device::choose`'s.
 #pragma once
 #include <cstdint>
-#include <span>
-#include <vector>
 
 namespace dimoo {
 
@@ -27,10 +26,5 @@ struct StepPlan {
   bool keeps = false;    // keys, values and the wanted logits are kept: the next step is not a full one
   bool surveys = false;  // the largest logit of every computed row as well: the next step chooses its rows by them
 };
-
-/// Rows whose largest logit lies at or below the quantile at 1 - ratio, ascending: the least certain ones.
-std::vector<int32_t> least_sure(std::span<const float> maxima, double ratio);
-/// Linear-interpolation quantile at fp32(1 - ratio), in the original's fp32.
-float least_sure_threshold(std::span<const float> maxima, double ratio);
 
 }  // namespace dimoo

@@ -128,10 +128,12 @@ Json bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, int64_t 
   const Measured one = bench.measure(repetitions, [&] {
     backbone.head(backbone.forward(batch), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
+    bench.timed.settle();
   });
   const Measured all = bench.measure(repetitions, [&] {
     backbone.head(backbone.forward(batch, every_row), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
+    bench.timed.settle();
   });
   const auto count = static_cast<double>(rows);
   Json ceilings{Json::Object{}};

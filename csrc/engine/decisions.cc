@@ -20,7 +20,8 @@ int64_t wanted(const Seat& seat) { return static_cast<int64_t>(seat.canvas->want
 
 }  // namespace
 
-Decisions::Decisions(Device& device, std::span<Seat> seats) : device_(device), seats_(seats), confidences_(seats.size()) {
+Decisions::Decisions(Device& device, std::span<Seat> seats)
+    : device_(device), seats_(seats), confidences_(seats.size()), sure_(seats.size()) {
   for (size_t i = 0; i < seats.size(); i++) {
     const size_t rows = seats[i].canvas->wanted().size();
     seats[i].sampled = {std::vector<int32_t>(rows), std::vector<double>(rows), std::vector<uint8_t>(rows)};
@@ -58,7 +59,7 @@ void Decisions::queue(Seat& seat, int64_t first, int64_t count, std::span<const 
     UnmaskJob job = picture_job(seat, first, count);
     std::copy(logits.begin(), logits.end(), job.logits);
     if (seat.sample_noise) job.sample_noise = seat.sample_noise + first * width;
-    if (count < wanted(seat)) job.stays = nullptr;
+    if (count < wanted(seat)) job.stays = nullptr, job.sure = sure(seat).slice(first, count);
     pictures_.push_back(job);
   } else {
     TextUnmaskJob job = answer_job(seat, first, count);
@@ -68,7 +69,14 @@ void Decisions::queue(Seat& seat, int64_t first, int64_t count, std::span<const 
   }
   if (seat.slice == Slice::vocabulary || first + count < wanted(seat) || count == wanted(seat)) return;
   cuts_.push_back(picture_job(seat, 0, wanted(seat)));
-  cuts_.back().branches = 0;
+  cuts_.back().branches = 0, cuts_.back().sure = sure(seat);
+}
+
+/// (wanted, 1)
+Tensor Decisions::sure(const Seat& seat) {
+  Buffer& memory = sure_[static_cast<size_t>(&seat - seats_.data())];
+  if (memory.bytes() == 0) memory = device_.allocate(wanted(seat) * 4);
+  return {static_cast<float*>(memory.data()), wanted(seat), 1};
 }
 
 /// Of the seat's first row.
@@ -87,6 +95,9 @@ void Decisions::flush() {
 void Decisions::finish() {
   flush();
   device_.unmask(cuts_);
+}
+
+void Decisions::deliver() {
   for (size_t i = 0; i < seats_.size(); i++)
     std::copy(confidences_[i].begin(), confidences_[i].end(), seats_[i].sampled.confidence.begin());
 }

@@ -12,17 +12,21 @@ class Decisions {
   void queue(Seat& seat, int64_t first, int64_t count, std::span<const LogitRows> logits);
   /// model/corrupt where logits are not finite.
   void flush();
-  /// Every seat's outcome is complete.
+  /// Nothing is left to ask the device for.
   void finish();
+  /// After the device has settled: every seat's outcome is complete.
+  void deliver();
 
  private:
   UnmaskJob picture_job(Seat& seat, int64_t first, int64_t count);
   TextUnmaskJob answer_job(Seat& seat, int64_t first, int64_t count);
   void probe(Seat& seat, const LogitRows& logits);
+  Tensor sure(const Seat& seat);
 
   Device& device_;
   std::span<Seat> seats_;
   std::vector<std::vector<float>> confidences_;  // of pictures
+  std::vector<Buffer> sure_;                     // the same on the device, of pictures in pieces
   std::vector<UnmaskJob> pictures_, cuts_;
   std::vector<TextUnmaskJob> answers_;
 };

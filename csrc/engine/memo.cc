@@ -11,7 +11,9 @@ Memo::Memo(Device& device, const Hyperparameters& hyper, const Layout& layout) :
 
 int64_t Memo::kv_bytes(const Hyperparameters& hyper, const Layout& layout) { return KvCache::bytes(hyper, layout.all_rows()); }
 
-int64_t Memo::logits_bytes(const Layout& layout, int64_t wanted, int64_t width) { return layout.branches() * wanted * width * 4; }
+int64_t Memo::logits_bytes(const Layout& layout, int64_t wanted, int64_t width) {
+  return layout.branches() * wanted * width * 4 + layout.all_rows() * 4;
+}
 
 void Memo::begin(const Canvas& canvas, int64_t width) {
   const std::vector<int32_t>& wanted = canvas.wanted();
@@ -19,7 +21,9 @@ void Memo::begin(const Canvas& canvas, int64_t width) {
   width_ = width;
   slot_.assign(static_cast<size_t>(canvas.layout().cells()), -1);
   for (size_t i = 0; i < wanted.size(); i++) slot_[static_cast<size_t>(wanted[i])] = static_cast<int32_t>(i);
-  const int64_t bytes = logits_bytes(canvas.layout(), wanted_, width);
+  for (Branch& branch : branches_)
+    if (branch.maxima.bytes() == 0) branch.maxima = device_.allocate(branch.kv.rows() * 4);
+  const int64_t bytes = canvas.layout().branches() * wanted_ * width * 4;
   if (static_cast<int64_t>(logits_.bytes()) >= bytes) return;
   logits_ = Buffer();
   logits_ = device_.allocate(bytes);
@@ -33,17 +37,9 @@ std::vector<int32_t> Memo::slots(const std::vector<int32_t>& cells) const {
 
 Tensor Memo::logits(int64_t branch) const { return {static_cast<float*>(logits_.data()) + branch * wanted_ * width_, wanted_, width_}; }
 
-void Memo::survey(int64_t branch, const std::vector<int32_t>& rows, std::vector<float> maxima) {
-  std::vector<float>& all = branches_[static_cast<size_t>(branch)].maxima;
-  if (rows.empty()) {
-    all = std::move(maxima);
-    return;
-  }
-  for (size_t i = 0; i < rows.size(); i++) all[static_cast<size_t>(rows[i])] = maxima[i];
-}
-
-void Memo::choose(const Canvas& canvas) {
-  for (Branch& branch : branches_) branch.rows = least_sure(branch.maxima, canvas.reuse().ratio);
+Tensor Memo::maxima(int64_t branch) const {
+  const Branch& b = branches_[static_cast<size_t>(branch)];
+  return {static_cast<float*>(b.maxima.data()), b.kv.rows(), 1};
 }
 
 }  // namespace dimoo

@@ -14,26 +14,26 @@ class Memo {
   Memo(Device& device, const Hyperparameters& hyper, const Layout& layout);
 
   static int64_t kv_bytes(const Hyperparameters& hyper, const Layout& layout);
-  /// `wanted` cells of which logits of `width` values are kept, for every branch.
+  /// `wanted` cells of which logits of `width` values are kept, for every branch, and the largest logit of every row.
   static int64_t logits_bytes(const Layout& layout, int64_t wanted, int64_t width);
 
   const KvCache& kv(int64_t branch) const { return branches_[static_cast<size_t>(branch)].kv; }
   /// Rows that the next cached step computes.
   const std::vector<int32_t>& rows(int64_t branch) const { return branches_[static_cast<size_t>(branch)].rows; }
-  /// A full step begins: room for the logits of the cells it wants.
+  /// A full step begins that surveys: room for all maxima and for the logits of the cells it wants.
   void begin(const Canvas& canvas, int64_t width);
   /// Rows of `logits(branch)` that belong to these cells.
   std::vector<int32_t> slots(const std::vector<int32_t>& cells) const;
   Tensor logits(int64_t branch) const;
-  /// The outcome of a survey: the largest logits of these rows (all rows where none are named); seen by the next `choose`.
-  void survey(int64_t branch, const std::vector<int32_t>& rows, std::vector<float> maxima);
-  /// Once the step is done: the rows of the next cached step.
-  void choose(const Canvas& canvas);
+  /// (n, 1): the largest logit of every row as it was last computed, on the device.
+  Tensor maxima(int64_t branch) const;
+  /// The rows of the next cached step, once a survey is done.
+  void choose(int64_t branch, std::vector<int32_t> rows) { branches_[static_cast<size_t>(branch)].rows = std::move(rows); }
 
  private:
   struct Branch {
     KvCache kv;
-    std::vector<float> maxima;
+    Buffer maxima;
     std::vector<int32_t> rows;
   };
   Device& device_;

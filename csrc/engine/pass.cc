@@ -46,12 +46,12 @@ int64_t Pass::piece_rows(int64_t width) { return std::clamp(kPieceBytes / (4 * s
 
 int64_t Pass::logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice) {
   const int64_t width = Backbone::slice_width(hyper, slice), piece = std::min(rows, piece_rows(width));
-  return piece * width * 4 + (rows > piece ? piece * hyper.d_model * 4 : 0);
+  return piece * width * 4 + (rows > piece ? piece * hyper.d_model * 4 + rows * 4 : 0);
 }
 
 int64_t Pass::kept_logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice) {
   const int64_t width = Backbone::slice_width(hyper, slice);
-  return std::min(rows, piece_rows(width)) * (width + std::max(width, hyper.d_model)) * 4;
+  return std::min(rows, piece_rows(width)) * (width + std::max(width, hyper.d_model) + 1) * 4;
 }
 
 struct Pass::Packed {
@@ -64,8 +64,8 @@ struct Pass::Packed {
     int64_t head = 0, heads = 0;  // its part of head_rows
     std::vector<int32_t> wanted;  // of the head rows, those of wanted cells; with `slots` beside it
     std::vector<int32_t> slots;
-    std::vector<float> maxima;
-    std::vector<int32_t> kept;  // where the wanted cells' logits lie in the memo
+    std::vector<int32_t> kept;    // where the wanted cells' logits lie in the memo
+    std::vector<int32_t> chosen;  // rows of the next step, where this one surveys
   };
   std::vector<int32_t> tokens, positions, head_rows;
   std::vector<BranchRows> branches;
@@ -176,7 +176,7 @@ void Pass::decide_piece(const Packed& packed, Tensor hidden, Slice slice, const 
   decisions.flush();
 }
 
-/// ML-Cache: maxima of all rows surveyed, logits of wanted cells into the memo.
+/// ML-Cache: maxima of all rows surveyed and logits of wanted cells into the memo, and the rows that the next step computes.
 void Pass::remember(Packed& packed, Tensor hidden) {
   for (Packed::Part& part : packed.parts) {
     if (direct(part.plan)) continue;
@@ -188,10 +188,10 @@ void Pass::remember(Packed& packed, Tensor hidden) {
       const Tensor logits = scratch(logits_, piece, width).slice(0, count);
       head(hidden.slice(part.head + first, count), part.seat->slice, logits);
       if (part.plan.surveys) {
-        const Tensor maxima = scratch(maxima_, piece, 1).slice(0, count);
-        device_.row_max(logits, maxima);
-        part.maxima.resize(static_cast<size_t>(first + count));
-        device_.download(part.maxima.data() + first, maxima);
+        const Tensor all = part.seat->memo->maxima(part.branch), some = scratch(maxima_, piece, 1).slice(0, count);
+        device_.row_max(logits, part.rows.empty() ? all.slice(first, count) : some);
+        if (!part.rows.empty())
+          device_.scatter(some, std::span(part.rows).subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all);
       }
       std::vector<int32_t> from;
       const size_t begin = next;
@@ -204,6 +204,10 @@ void Pass::remember(Packed& packed, Tensor hidden) {
     }
     part.kept = part.seat->memo->slots(part.seat->canvas->wanted());
   }
+  std::vector<ChooseJob> choices;
+  for (Packed::Part& part : packed.parts)
+    if (part.plan.surveys) choices.push_back({part.seat->memo->maxima(part.branch), part.seat->canvas->reuse().ratio, &part.chosen});
+  device_.choose(choices);
 }
 
 void Pass::decide_kept(const Packed& packed, Decisions& decisions) {
@@ -218,26 +222,48 @@ void Pass::decide_kept(const Packed& packed, Decisions& decisions) {
   }
 }
 
+/// A device that queues its work does it while we wait, and only then notices values that are not finite.
+void Pass::settle(const Batch& batch) {
+  const auto start = Clock::now();
+  try {
+    device_.settle();
+  } catch (const Error& error) {
+    if (error.code() != Code::model_corrupt) throw;
+    device_.abandon();
+    backbone_.find_bad_layer(batch);
+    throw;
+  }
+  forward_ms_ += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
 void Pass::run(std::span<Seat> seats) {
   const auto rank = [](const Seat& seat) { return direct(seat.canvas->plan()) ? int{seat.slice == Slice::vocabulary} : 2; };
   Packed packed;
   for (int now = 0; now < 3; now++)
     for (Seat& seat : seats)
       if (rank(seat) == now) pack(seat, packed);
+  struct Abandoned {
+    Device& device;
+    ~Abandoned() { device.abandon(); }
+  } const abandoned{device_};  // on every way out
+  compute(seats, packed);
+  for (Packed::Part& part : packed.parts)
+    if (part.plan.surveys) part.seat->memo->choose(part.branch, std::move(part.chosen));
+  for (Seat& seat : seats) seat.fixed = seat.canvas->apply(seat.sampled);
+}
+
+void Pass::compute(std::span<Seat> seats, Packed& packed) {
+  const Batch batch{packed.tokens, packed.positions, packed.branches, packed.head_rows};
   const auto start = Clock::now();
-  const Tensor hidden = backbone_.forward({packed.tokens, packed.positions, packed.branches, packed.head_rows});
+  const Tensor hidden = backbone_.forward(batch);
   forward_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   Decisions decisions(device_, seats);
   for (const Slice slice : {Slice::codes, Slice::vocabulary}) decide_direct(packed, hidden, slice, decisions);
   remember(packed, hidden);
   decide_kept(packed, decisions);
   decisions.finish();
-  for (Packed::Part& part : packed.parts)
-    if (part.plan.surveys) part.seat->memo->survey(part.branch, part.rows, std::move(part.maxima));
-  for (Seat& seat : seats) {
-    seat.fixed = seat.canvas->apply(seat.sampled);
-    if (!seat.canvas->done() && seat.canvas->plan().pass == PassKind::cached) seat.memo->choose(*seat.canvas);
-  }
+  settle(batch);
+  decisions.deliver();
 }
 
 }  // namespace dimoo

@@ -21,7 +21,7 @@ class Pass {
 
   /// Rows whose logits over `width` values are computed at a time.
   static int64_t piece_rows(int64_t width);
-  /// Bytes for the logits of a pass that reads this many rows of a slice.
+  /// Bytes for the logits of a pass that reads this many rows of a slice, and for what is kept of one piece until the last.
   static int64_t logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice);
   /// The same for rows of which reuse keeps the logits.
   static int64_t kept_logits_bytes(const Hyperparameters& hyper, int64_t rows, Slice slice);
@@ -31,12 +31,14 @@ class Pass {
  private:
   struct Packed;
   struct Piece;
+  void compute(std::span<Seat> seats, Packed& packed);
   void pack(Seat& seat, Packed& packed);
   void head(Tensor rows, Slice slice, Tensor logits);
   void decide_direct(Packed& packed, Tensor hidden, Slice slice, Decisions& decisions);
   void decide_piece(const Packed& packed, Tensor hidden, Slice slice, const Piece& piece, Decisions& decisions);
   void remember(Packed& packed, Tensor hidden);
   void decide_kept(const Packed& packed, Decisions& decisions);
+  void settle(const Batch& batch);
   Tensor scratch(Buffer& buffer, int64_t rows, int64_t cols);
 
   Device& device_;

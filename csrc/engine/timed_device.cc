@@ -68,6 +68,13 @@ void TimedDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor o
   count_product(x, up);
 }
 
+/// Rotary and scatter are parts of the product where the device makes them so, and then no phase of their own.
+void TimedDevice::project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
+  if (!inner_.fuses_projections()) return Device::project(x, w, turn, placements, out);
+  timed("products", [&] { inner_.project(x, w, turn, placements, out); });
+  count_product(x, w);
+}
+
 void TimedDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   timed("rotary", [&] { inner_.rotary(x, positions, table, heads); });
 }
@@ -90,6 +97,20 @@ void TimedDevice::scatter(Tensor x, std::span<const int32_t> rows, Tensor out) {
 
 void TimedDevice::row_max(Tensor x, Tensor out) {
   timed("unmask", [&] { inner_.row_max(x, out); });
+}
+
+bool TimedDevice::finite(Tensor x) {
+  bool all = true;
+  timed("copies", [&] { all = inner_.finite(x); });
+  return all;
+}
+
+void TimedDevice::choose(std::span<const ChooseJob> jobs) {
+  timed("unmask", [&] { inner_.choose(jobs); });
+}
+
+void TimedDevice::settle() {
+  timed("unmask", [&] { inner_.settle(); });
 }
 
 void TimedDevice::unmask(std::span<const UnmaskJob> jobs) {

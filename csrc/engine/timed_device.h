@@ -33,9 +33,12 @@ class TimedDevice : public Device {
   void set_threads(int threads) override { inner_.set_threads(threads); }
   double peak(Arithmetic arithmetic) override { return inner_.peak(arithmetic); }
   MemoryReport memory() const override { return inner_.memory(); }
+  Activity activity() const override { return inner_.activity(); }
   Buffer allocate(int64_t bytes) override { return inner_.allocate(bytes); }
   void upload(Tensor to, const void* from) override;
   void download(void* to, Tensor from) override;
+  void settle() override;
+  void abandon() noexcept override { inner_.abandon(); }
   std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
   std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor& tensor, Precision precision) const override { return inner_.panel_bytes(tensor, precision); }
@@ -49,11 +52,15 @@ class TimedDevice : public Device {
   void linear(Tensor x, const Weight& w, Tensor out) override;
   void linear_add(Tensor x, const Weight& w, Tensor out) override;
   void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
+  bool fuses_projections() const override { return inner_.fuses_projections(); }
+  void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
   void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
   void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
   void gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
   void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
   void row_max(Tensor x, Tensor out) override;
+  bool finite(Tensor x) override;
+  void choose(std::span<const ChooseJob> jobs) override;
   void unmask(std::span<const UnmaskJob> jobs) override;
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
   void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;

@@ -101,14 +101,17 @@ void Backbone::reserve_positions(int64_t positions) {
   rotary_positions_ = count;
 }
 
-/// Where a branch has a cache, the rows' keys and values go there.
-void Backbone::keep(const Batch& batch, int64_t layer, const Workspace& w) {
+/// Keys, turned, and values of all packed rows; where a branch has a cache, they go there.
+void Backbone::keys_and_values(const Batch& batch, int64_t layer, const Workspace& w, Tensor rotary) {
+  const Block& block = blocks_[static_cast<size_t>(layer)];
+  std::vector<Placement> keys, values;
   for (const BranchRows& b : batch.branches) {
     if (!b.cache) continue;
     const auto rows = batch.positions.subspan(static_cast<size_t>(b.first), static_cast<size_t>(b.count));
-    device_.scatter(w.k.slice(b.first, b.count), rows, b.cache->keys(layer));
-    device_.scatter(w.v.slice(b.first, b.count), rows, b.cache->values(layer));
+    keys.push_back({b.first, b.count, rows, b.cache->keys(layer)}), values.push_back({b.first, b.count, rows, b.cache->values(layer)});
   }
+  device_.project(w.h, *block.k, {batch.positions, rotary, static_cast<int>(hyper_.kv_heads)}, keys, w.k);
+  device_.project(w.h, *block.v, {}, values, w.v);
 }
 
 /// All packed rows of each branch as queries.
@@ -129,12 +132,8 @@ void Backbone::run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const
   for (int64_t i = 0; i < whole; i++) {
     const Block& block = blocks_[static_cast<size_t>(i)];
     device_.norm(w.x, block.attn_norm, eps, w.h);
-    device_.linear(w.h, *block.q, w.q);
-    device_.linear(w.h, *block.k, w.k);
-    device_.linear(w.h, *block.v, w.v);
-    device_.rotary(w.q, batch.positions, rotary, heads);
-    device_.rotary(w.k, batch.positions, rotary, kv_heads);
-    keep(batch, i, w);
+    device_.project(w.h, *block.q, {batch.positions, rotary, heads}, {}, w.q);
+    keys_and_values(batch, i, w, rotary);
     device_.attention(w.q, spans(batch, i, w), heads, kv_heads, w.a);
     device_.linear_add(w.a, *block.o, w.x);
     device_.norm(w.x, block.ffn_norm, eps, w.h);
@@ -151,10 +150,7 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
   const auto o = static_cast<int64_t>(batch.head_rows.size());
   const Tensor q = w.q.slice(0, o), a = w.a.slice(0, o), s = w.s.slice(0, o), h = w.h.slice(0, o), m = w.m.slice(0, o);
   device_.norm(w.x, block.attn_norm, eps, w.h);
-  device_.linear(w.h, *block.k, w.k);
-  device_.linear(w.h, *block.v, w.v);
-  device_.rotary(w.k, batch.positions, rotary, kv_heads);
-  keep(batch, hyper_.layers - 1, w);
+  keys_and_values(batch, hyper_.layers - 1, w, rotary);
   if (o == 0) return;
   std::vector<int32_t> positions;
   for (const int32_t row : batch.head_rows) positions.push_back(batch.positions[static_cast<size_t>(row)]);
@@ -166,8 +162,7 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
   }
   std::erase_if(read, [](const AttentionSpan& span) { return span.count == 0; });
   device_.gather(w.h, batch.head_rows, a);
-  device_.linear(a, *block.q, q);
-  device_.rotary(q, positions, rotary, heads);
+  device_.project(a, *block.q, {positions, rotary, heads}, {}, q);
   device_.attention(q, read, heads, kv_heads, a);
   device_.gather(w.x, batch.head_rows, s);
   device_.linear_add(a, *block.o, s);
@@ -193,7 +188,10 @@ Tensor Backbone::forward(const Batch& batch, const Observer& observer) {
     return w.a.slice(0, o);
   }
   run_last_block(batch, w, rotary);
-  if (!all_finite(w.h.slice(0, o))) name_first_bad_layer(batch);
+  if (!device_.finite(w.h.slice(0, o))) {
+    find_bad_layer(batch);
+    fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");
+  }
   return w.h.slice(0, o);
 }
 
@@ -201,18 +199,17 @@ void Backbone::head(Tensor rows, Slice slice, Tensor logits) {
   device_.linear(rows, slice == Slice::codes ? *head_codes_ : *head_, logits);
 }
 
-bool Backbone::all_finite(Tensor x) {
-  if (x.rows == 0) return true;
-  std::vector<float> values(static_cast<size_t>(x.rows * x.cols));
-  device_.download(values.data(), x);
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-}
-
-void Backbone::name_first_bad_layer(const Batch& batch) {
+void Backbone::find_bad_layer(const Batch& batch) {
   forward(batch, [this](std::string_view name, Tensor value) {
-    if (!all_finite(value)) fail(Code::model_corrupt, name, ": values are not finite (damaged weights?)");
+    const auto bad = [&] { fail(Code::model_corrupt, name, ": values are not finite (damaged weights?)"); };
+    try {
+      if (!device_.finite(value)) bad();
+      device_.settle();
+    } catch (const Error& error) {
+      if (error.code() != Code::model_corrupt) throw;
+      bad();
+    }
   });
-  fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");
 }
 
 void rotary_table(int64_t positions, int64_t head_dim, float theta, float* out) {

@@ -41,6 +41,9 @@ class Backbone {
   /// The rows `head_rows` (o, d) after the final norm, valid until the next call. With an observer every layer computes all rows.
   /// Throws model/corrupt naming the layer where values stop being finite.
   Tensor forward(const Batch& batch, const Observer& observer = {});
+  /// Throws model/corrupt naming the first layer of this batch whose values are not finite, where there is one: for devices that notice
+  /// only when they settle.
+  void find_bad_layer(const Batch& batch);
   /// logits (r, v) of the slice from rows that `forward` returned.
   void head(Tensor rows, Slice slice, Tensor logits);
   static int64_t slice_width(const Hyperparameters& hyper, Slice slice) {
@@ -62,10 +65,8 @@ class Backbone {
   struct Workspace;
   void run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer);
   void run_last_block(const Batch& batch, Workspace& w, Tensor rotary);
-  void keep(const Batch& batch, int64_t layer, const Workspace& w);
+  void keys_and_values(const Batch& batch, int64_t layer, const Workspace& w, Tensor rotary);
   std::vector<AttentionSpan> spans(const Batch& batch, int64_t layer, const Workspace& w) const;
-  bool all_finite(Tensor x);
-  [[noreturn]] void name_first_bad_layer(const Batch& batch);
   void reserve(int64_t rows);
   void reserve_positions(int64_t positions);
 

@@ -45,7 +45,7 @@ struct __align__(8) float2 {
 #define __shfl_xor_sync(mask, value, step) emulation::shuffle(mask, value, emulation::lane() ^ (step), __FILE__, __LINE__)
 #define __shfl_up_sync(mask, value, step) \
   emulation::shuffle(mask, value, emulation::lane() < (step) ? emulation::lane() : emulation::lane() - (step), __FILE__, __LINE__)
-#define __shfl_sync(mask, value, from) emulation::shuffle(mask, value, (from) & 31, __FILE__, __LINE__)
+#define __shfl_sync(mask, value, from) emulation::shuffle(mask, value, (from)&31, __FILE__, __LINE__)
 #define __ballot_sync(mask, predicate) emulation::ballot(mask, predicate, __FILE__, __LINE__)
 
 template <class T>
@@ -161,6 +161,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
@@ -176,17 +177,11 @@ namespace emulation {
 cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::function<void()> thread);
 /// The next call that launches or waits reports this and, where CUDA's errors stay, every later one too.
 void inject(cudaError_t error);
-/// Kernels launched and times the host waited for a stream, so far.
-struct Counts {
-  int64_t launches, waits;
-};
-Counts counts();
 }  // namespace emulation
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments&&... arguments) {
-  return emulation::launch(reinterpret_cast<const void*>(kernel), *config,
-                           [kernel, values = std::tuple<std::decay_t<Parameters>...>(std::forward<Arguments>(arguments)...)] {
-                             std::apply(kernel, values);
-                           });
+  return emulation::launch(
+      reinterpret_cast<const void*>(kernel), *config,
+      [kernel, values = std::tuple<std::decay_t<Parameters>...>(std::forward<Arguments>(arguments)...)] { std::apply(kernel, values); });
 }

@@ -161,8 +161,8 @@ void open_warp(unsigned warp) {
   for (unsigned i = warp * kWarp; i < (warp + 1) * kWarp; i++) {
     Fiber& fiber = *g_block.fibers[i];
     if (fiber.file != first.file || fiber.line != first.line)
-      g_block.error = "threads of a warp wait at different places: " + std::string(first.file) + ":" + std::to_string(first.line) + " and " +
-                      fiber.file + ":" + std::to_string(fiber.line);
+      g_block.error = "threads of a warp wait at different places: " + std::string(first.file) + ":" + std::to_string(first.line) +
+                      " and " + fiber.file + ":" + std::to_string(fiber.line);
     fiber.state = State::ready;
   }
   barrier.arrived = 0;
@@ -196,8 +196,7 @@ void entry() {
   Fiber& self = *g_block.running;
   acquire(&g_block.order_all);
   (*g_block.body)();
-  copy_wait(0);
-  release(&g_block.order_all);
+  release(&g_block.order_all);  // copies that nobody waited for stay away: no thread may count on them
   self.state = State::done;
   g_block.all.done++;
   g_block.warp[self.index.x / kWarp].done++;
@@ -301,7 +300,7 @@ void run_grid(Index blocks, unsigned threads, size_t shared_bytes, const std::fu
     if (shared_bytes > 0) std::memset(shared, 0xff, shared_bytes);
     g_dynamic_shared = shared, blockDim = {threads, 1, 1}, gridDim = blocks;
     blockIdx = {static_cast<unsigned>(at % blocks.x), static_cast<unsigned>(at / blocks.x % blocks.y),
-                     static_cast<unsigned>(at / blocks.x / blocks.y)};
+                static_cast<unsigned>(at / blocks.x / blocks.y)};
     run_block();
     std::free(shared);
   }

@@ -1,6 +1,6 @@
 // The threads of one block as fibers of one host thread. A fiber runs until it waits for its warp or its block; barriers that not all
-// threads reach, or reach at different lines, are errors (what compute-sanitizer's synccheck finds). Under ThreadSanitizer each fiber counts
-// as a thread that only barriers order (racecheck).
+// threads reach, or reach at different lines, are errors (what compute-sanitizer's synccheck finds). Under ThreadSanitizer each fiber
+// counts as a thread that only barriers order (racecheck).
 #pragma once
 #include <cstdint>
 #include <cstring>

@@ -65,7 +65,8 @@ class Memory {
     std::memset(data, 0xee, bytes);
     free_[data] = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     const auto merged = free_.find(data);
-    if (const auto next = std::next(merged); next != free_.end() && end(merged) == next->first) merged->second += next->second, free_.erase(next);
+    if (const auto next = std::next(merged); next != free_.end() && end(merged) == next->first)
+      merged->second += next->second, free_.erase(next);
     if (merged != free_.begin())
       if (const auto before = std::prev(merged); end(before) == merged->first) before->second += merged->second, free_.erase(merged);
 #endif
@@ -114,7 +115,6 @@ struct State {
   std::map<void*, size_t> pinned;
   std::map<const void*, int> shared_limit;  // per kernel
   cudaError_t last = cudaSuccess, injected = cudaSuccess, sticky = cudaSuccess;
-  emulation::Counts counts{};
   bool running = false;
 };
 State& state() {
@@ -138,8 +138,12 @@ cudaError_t trouble() {
 
 /// Stream work up to number `until`.
 void run(CUstream_st& stream, uint64_t until) {
-  State& s = state();
   if (stream.done >= until) return;
+  if (state().sticky != cudaSuccess) {  // a lost device does nothing more
+    stream.work.clear();
+    stream.done = stream.queued;
+    return;
+  }
   struct Opened {
     Opened() { state().memory.open(true), state().running = true; }
     ~Opened() { state().memory.open(false), state().running = false; }
@@ -150,7 +154,6 @@ void run(CUstream_st& stream, uint64_t until) {
     stream.done++;
     work();
   }
-  (void)s;
 }
 
 void enqueue(CUstream_st& stream, std::function<void()> work) {
@@ -180,7 +183,6 @@ cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::fu
   if (config.dynamicSmemBytes > shared || grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z != 1 || block.y != 1 || block.z != 1 ||
       block.x > 1024 || grid.x > 0x7fffffffu)
     return fail(cudaErrorInvalidConfiguration);
-  state().counts.launches++;
   enqueue(*config.stream, [grid, block, bytes = config.dynamicSmemBytes, thread = std::move(thread)] {
     run_grid({grid.x, grid.y, grid.z}, block.x, bytes, thread);
   });
@@ -188,7 +190,6 @@ cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::fu
 }
 
 void inject(cudaError_t error) { state().injected = error, state().sticky = cudaSuccess; }
-Counts counts() { return state().counts; }
 
 }  // namespace emulation
 
@@ -247,10 +248,12 @@ cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   const Lock lock(state().mutex);
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;
-  if (kind == cudaMemcpyHostToDevice && !is_pinned(from, bytes)) throw std::runtime_error("emulation: a copy from memory that is not pinned");
+  if (kind == cudaMemcpyHostToDevice && !is_pinned(from, bytes))
+    throw std::runtime_error("emulation: a copy from memory that is not pinned");
   if (kind == cudaMemcpyDeviceToHost && !is_pinned(to, bytes)) throw std::runtime_error("emulation: a copy to memory that is not pinned");
   enqueue(*stream, [=] {
-    if (kind != cudaMemcpyDeviceToHost && !state().memory.holds(to, bytes)) throw std::runtime_error("emulation: a copy outside of device memory");
+    if (kind != cudaMemcpyDeviceToHost && !state().memory.holds(to, bytes))
+      throw std::runtime_error("emulation: a copy outside of device memory");
     if (kind != cudaMemcpyHostToDevice && !state().memory.holds(from, bytes))
       throw std::runtime_error("emulation: a copy from outside of device memory");
     std::memcpy(to, from, bytes);
@@ -276,7 +279,6 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Lock lock(state().mutex);
   if (stream->capture) return fail(cudaErrorStreamCaptureUnsupported);
-  state().counts.waits++;
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;
   return run(*stream, stream->queued), cudaSuccess;
 }
@@ -288,11 +290,14 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (stream->capture) return fail(cudaErrorStreamCaptureUnsupported);
   return event->stream = stream, event->at = stream->queued, cudaSuccess;
 }
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const Lock lock(state().mutex);
+  return !event->stream || event->stream->done >= event->at ? cudaSuccess : fail(cudaErrorNotReady);
+}
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(state().mutex);
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;
   if (!event->stream) return cudaSuccess;
-  if (event->stream->done < event->at) state().counts.waits++;
   return run(*event->stream, event->at), cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) { return *milliseconds = 1, cudaSuccess; }
@@ -321,7 +326,6 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph, cudaGra
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const Lock lock(state().mutex);
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;
-  state().counts.launches++;
   enqueue(*stream, [nodes = exec->nodes] {
     for (const auto& node : nodes) node();
   });

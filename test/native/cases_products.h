@@ -120,6 +120,71 @@ inline Case gated_case(int64_t rows, int64_t n, int64_t k, DType type, DType up_
   return c;
 }
 
+/// q or k of `heads` heads, turned; the last `placed` rows go to every second row of another tensor, from its end on.
+inline Case project_case(int64_t rows, int heads, int64_t hd, int64_t k, DType type, Precision precision, int64_t placed, bool turns) {
+  struct Data {
+    std::vector<float> x, table;
+    Matrix w;
+  };
+  constexpr int64_t kTable = 9;
+  const int64_t n = heads * hd, kept = rows - placed;
+  const auto data = std::make_shared<Data>(Data{random_values(rows * k, 60), random_values(kTable * hd, 61), Matrix(type, n, k, 62)});
+  const auto position = [](int64_t row) { return static_cast<int32_t>((row * 5 + 2) % kTable); };
+  Case c;
+  c.name = text("project ", type_info(type).name, " ", precision_name(precision), " ", rows, " rows, ", heads, " heads of ", hd, ", K ", k,
+                ", ", placed, " placed", turns ? ", turned" : "");
+  c.type = type, c.precision = precision;
+  c.bind = [=](Device& device) -> Bound {
+    const auto x = std::make_shared<Guarded>(device, rows, k, 3, data->x),
+               table = std::make_shared<Guarded>(device, kTable, hd, 1, data->table);
+    const auto out = std::make_shared<Guarded>(device, rows, n, 5), there = std::make_shared<Guarded>(device, 2 * placed + 1, n, 2);
+    const std::shared_ptr<Weight> w = device.prepare(data->w.host(), precision);
+    return {[=, &device] {
+              std::vector<int32_t> positions, places;
+              for (int64_t r = 0; r < rows; r++) positions.push_back(position(r));
+              for (int64_t r = 0; r < placed; r++) places.push_back(static_cast<int32_t>(2 * (placed - r)));
+              const Placement placement{kept, placed, places, there->tensor()};
+              device.project(x->tensor(), *w, turns ? Turn{positions, table->tensor(), heads} : Turn{},
+                             std::span(&placement, placed > 0 ? 1 : 0), out->tensor());
+            },
+            [=] {
+              std::vector<float> all = out->read(), elsewhere = there->read();
+              for (int64_t r = 0; r < placed; r++) std::copy_n(elsewhere.begin() + 2 * (placed - r) * n, n, all.begin() + (kept + r) * n);
+              return all;
+            }};
+  };
+  c.expected = [=](Compute compute) {
+    const Product product = multiply(data->x, rows, data->w, compute);
+    Expected expected;
+    for (int64_t r = 0; r < rows; r++)
+      for (int64_t i = 0; i < n; i++) {
+        const auto at = static_cast<size_t>(r * n + i);
+        const int64_t half = hd / 2, in = i % hd, j = in % half;
+        const auto other = static_cast<size_t>(r * n + i + (in < half ? half : -half));
+        const double co = turns ? data->table[static_cast<size_t>(position(r) * hd + j)] : 1,
+                     si = turns ? data->table[static_cast<size_t>(position(r) * hd + half + j)] : 0;
+        const double value = product.value[at] * co + (in < half ? -1 : 1) * (turns ? product.value[other] * si : 0);
+        const double magnitude = product.magnitude[at] * std::fabs(co) + (turns ? product.magnitude[other] * std::fabs(si) : 0);
+        expected.push(value, (sum_error(k) + 4 * kUnit) * magnitude);
+      }
+    return expected;
+  };
+  return c;
+}
+
+inline std::vector<Case> project_cases() {
+  std::vector<Case> all;
+  for (const auto& [type, precision] :
+       {std::pair{DType::f32, Precision::f32}, {DType::bf16, Precision::fast}, {DType::q8_0, Precision::fast}}) {
+    all.push_back(project_case(1, 1, 2, 32, type, precision, 0, true));
+    all.push_back(project_case(5, 3, 6, 64, type, precision, 2, true));
+    all.push_back(project_case(70, 2, 80, 96, type, precision, 33, true));
+    all.push_back(project_case(130, 3, 128, 32, type, precision, 1, true));
+    all.push_back(project_case(9, 2, 64, 64, type, precision, 9, false));
+  }
+  return all;
+}
+
 inline std::vector<Case> product_cases() {
   std::vector<Case> all;
   struct Shape {

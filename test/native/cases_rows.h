@@ -1,5 +1,6 @@
 // Cases of the transformer's other ops: norm, rotary, attention, gather, scatter, row_max, embed.
 #pragma once
+#include <algorithm>
 #include <numeric>
 
 #include "test/native/cases.h"
@@ -204,6 +205,55 @@ inline Case row_max_case(int64_t rows, int64_t cols) {
     return expected;
   };
   return c;
+}
+
+/// Rows at or below the quantile; `levels` different values, so that ties are many or few.
+inline Case choose_case(int64_t rows, double ratio, int64_t levels) {
+  auto values = random_values(rows, 43, 5);
+  for (float& v : values) v = levels > 0 ? std::floor(v * static_cast<float>(levels) / 10) : v;
+  if (rows > 2) values[1] = -0.0f, values[2] = 0.0f;
+  const auto x = std::make_shared<std::vector<float>>(std::move(values));
+  Case c;
+  c.name = text("choose of ", rows, " rows, ratio ", ratio, ", levels ", levels);
+  c.bind = [=](Device& device) -> Bound {
+    const auto in = std::make_shared<Guarded>(device, rows, 1, 2, *x), again = std::make_shared<Guarded>(device, rows, 1, 0, *x);
+    const auto chosen = std::make_shared<std::vector<int32_t>>(), second = std::make_shared<std::vector<int32_t>>();
+    return {[=, &device] {
+              const ChooseJob jobs[] = {{in->tensor(), ratio, chosen.get()}, {again->tensor(), 0.5, second.get()}};
+              device.choose(jobs);
+              device.settle();
+            },
+            [=] {
+              std::vector<float> flags(static_cast<size_t>(rows));
+              for (const int32_t row : *chosen) flags[static_cast<size_t>(row)]++;
+              if (!std::is_sorted(chosen->begin(), chosen->end())) flags.push_back(1);
+              flags.push_back(static_cast<float>(second->size()));
+              return flags;
+            }};
+  };
+  c.expected = [=](Compute) {
+    std::vector<float> sorted = *x;
+    std::sort(sorted.begin(), sorted.end());
+    const auto threshold = [&](double kept) {
+      const auto q = static_cast<float>(1 - kept);
+      const float rank = q * static_cast<float>(rows - 1), w = rank - std::floor(rank);
+      const float low = sorted[static_cast<size_t>(std::floor(rank))], high = sorted[static_cast<size_t>(std::ceil(rank))];
+      return w < 0.5f ? low + w * (high - low) : high - (high - low) * (1 - w);
+    };
+    Expected expected;
+    for (const float v : *x) expected.push(v <= threshold(ratio) ? 1 : 0, 0);
+    expected.push(static_cast<double>(std::count_if(x->begin(), x->end(), [&](float v) { return v <= threshold(0.5); })), 0);
+    return expected;
+  };
+  return c;
+}
+
+inline std::vector<Case> choose_cases() {
+  std::vector<Case> all;
+  for (const int64_t rows : {1, 2, 11, 33, 512, 1301})
+    for (const int64_t levels : {0, 3, 40})
+      for (const double ratio : {0.0, 0.6, 0.9, 1.0}) all.push_back(choose_case(rows, ratio, levels));
+  return all;
 }
 
 inline Case embed_case(DType type) {

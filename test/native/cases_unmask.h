@@ -69,6 +69,7 @@ inline Case text_case(const TextShape& s) {
               job.logits[0] = {a->tensor(), rows[0].data()}, job.logits[1] = {b->tensor(), rows[1].data()};
               job.ids = ids->data(), job.confidence = confidence->data();
               device.unmask_text({&job, 1});
+              device.settle();
             },
             [=] {
               std::vector<float> out(ids->begin(), ids->end());

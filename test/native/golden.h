@@ -113,6 +113,7 @@ struct Bound {
     const Tensor all(static_cast<float*>(memory.data()), n, hyper.vocab);
     backbone->head(backbone->forward({ids, positions, {&branch, 1}, positions}, observer), Slice::vocabulary, all);
     device->download(out.data(), all);
+    device->settle();
     return out;
   }
 };

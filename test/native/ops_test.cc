@@ -32,6 +32,8 @@ TEST(oracle_products) { check_oracle(product_cases()); }
 TEST(oracle_rows) { check_oracle(row_cases()); }
 TEST(oracle_vq) { check_oracle(vq_cases()); }
 TEST(oracle_folded_norms) { check_oracle(fold_cases()); }
+TEST(oracle_projections) { check_oracle(project_cases()); }
+TEST(oracle_choices) { check_oracle(choose_cases()); }
 TEST(oracle_unmask) { check_oracle(unmask_cases()); }
 
 TEST(the_cases_notice_a_wrong_value_and_a_write_outside) {

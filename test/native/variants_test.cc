@@ -61,6 +61,7 @@ TEST(variants_products) { check_variants(product_cases()); }
 TEST(variants_rows) { check_variants(row_cases()); }
 TEST(variants_vq) { check_variants(vq_cases()); }
 TEST(variants_folded_norms) { check_variants(fold_cases()); }
+TEST(variants_projections) { check_variants(project_cases()); }
 TEST(variants_unmask) { check_variants(unmask_cases()); }
 
 TEST(the_list_is_ordered_and_ends_with_portable) {

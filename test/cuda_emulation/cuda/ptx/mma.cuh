@@ -21,7 +21,8 @@ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_
     const int row = group + i / 2 * 8, column = in * 2 + i % 2;
     double sum = c[i];
     for (int k = 0; k < 16; k++) {
-      // A (16 x 16): register row / 8 + k / 8 * 2 of lane (row % 8) * 4 + k % 8 / 2. B (16 x 8): register k / 8 of lane column * 4 + k % 8 / 2.
+      // A (16 x 16): register row / 8 + k / 8 * 2 of lane (row % 8) * 4 + k % 8 / 2. B (16 x 8): register k / 8 of lane column * 4 + k % 8
+      // / 2.
       const auto* left = static_cast<const MmaOperands*>(emulation::shown(row % 8 * 4 + k % 8 / 2));
       const auto* right = static_cast<const MmaOperands*>(emulation::shown(column * 4 + k % 8 / 2));
       sum += static_cast<double>(widened(left->a[row / 8 + k / 8 * 2], k % 2)) * widened(right->b[k / 8], k % 2);

@@ -1,0 +1,134 @@
+// What the emulation must notice, shown on kernels with planted faults; and what only it can show without a GPU: how often a step waits,
+// and that a lost device is told as such.
+#include <cuda_runtime.h>
+
+#include "cuda/ptx/cp_async.cuh"
+#include "cuda/ptx/shared.cuh"
+#include "cuda/runtime.h"
+#include "test/native/traces.h"
+
+using namespace dimoo;
+
+namespace {
+
+constexpr int kThreads = 64;
+
+template <bool kWaits>
+__global__ void reversed(const float* from, float* to) {
+  __shared__ float room[kThreads];
+  room[threadIdx.x] = from[threadIdx.x];
+  if (kWaits) __syncthreads();
+  to[threadIdx.x] = room[kThreads - 1 - threadIdx.x];
+}
+
+template <int kPending>
+__global__ void copied(const float* from, float* to) {
+  auto* room = cuda::ptx::dynamic_shared<float>();
+  if (threadIdx.x < kThreads / 4) cuda::ptx::cp_async(room + threadIdx.x * 4, from + threadIdx.x * 4, 16);
+  cuda::ptx::cp_async_commit();
+  cuda::ptx::cp_async_wait<kPending>();
+  __syncthreads();
+  to[threadIdx.x] = room[threadIdx.x];
+}
+
+__global__ void half_waits(const float*, float*) {
+  if (threadIdx.x < kThreads / 2) __syncthreads();
+}
+
+__global__ void two_places(const float*, float*) {
+  if (threadIdx.x < kThreads / 2)
+    __syncthreads();
+  else
+    __syncthreads();
+}
+
+std::vector<float> run(void (*kernel)(const float*, float*)) {
+  cuda::Stream stream(0);
+  std::vector<float> values(kThreads);
+  for (size_t i = 0; i < values.size(); i++) values[i] = static_cast<float>(i);
+  const Buffer in = stream.list(std::span<const float>(values)), out = stream.scratch(kThreads * 4);
+  stream.launch("test", kernel, 1, kThreads, kThreads * 4, static_cast<const float*>(in.data()), static_cast<float*>(out.data()));
+  stream.download(values.data(), out.data(), kThreads * 4);
+  return values;
+}
+
+std::string error_of(void (*kernel)(const float*, float*)) {
+  try {
+    run(kernel);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool holds(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST(a_missing_barrier_shows) {
+  std::vector<float> expected;
+  for (int i = kThreads; i-- > 0;) expected.push_back(static_cast<float>(i));
+  CHECK(run(reversed<true>) == expected);
+  if (!emulation::order().eager) CHECK(run(reversed<false>) != expected);  // eager leaves what the block before wrote
+}
+
+TEST(a_missing_wait_for_copies_shows) {
+  CHECK_EQ(run(copied<0>)[5], 5.0f);
+  if (!emulation::order().eager) CHECK(run(copied<1>)[5] != 5.0f);
+}
+
+TEST(barriers_that_not_all_threads_reach_are_errors) {
+  CHECK(holds(error_of(half_waits), "ended while others wait"));
+  CHECK(holds(error_of(two_places), "wait at different places"));
+}
+
+TEST(a_copy_must_stay_inside_of_device_memory) {
+  cuda::Stream stream(0);
+  const Buffer small = stream.scratch(8);
+  float values[4] = {};
+  bool thrown = false;
+  try {
+    stream.upload(small.data(), values, 16);
+    stream.download(values, small.data(), 8);
+  } catch (const std::runtime_error& error) {
+    thrown = holds(error.what(), "outside of device memory");
+  }
+  CHECK(thrown);
+}
+
+/// With ML-Cache too, whose choice needs no wait of its own, and with logits in pieces, which are cut after the last.
+TEST(a_step_waits_for_the_gpu_once) {
+  const auto source = Source::open(golden::path("checkpoint"));
+  for (const auto& [name, steps, piece] : {std::tuple{"t2i_cfg4_mlcache_b", 5, INT64_MAX}, {"t2i_cfg1p5_two_steps", 2, int64_t{7}}}) {
+    golden::Bound bound(*source, "", 1, Precision::fast, "cuda:0");
+    const traces::PictureTrace trace(name, bound.hyper);
+    Pass pass(*bound.device, *bound.backbone);
+    pass.set_most_piece_rows(piece);
+    traces::Desk desk = trace.desk();
+    bool cached = false;
+    for (int step = 0; step < steps; step++) {
+      Seat seat = trace.seat(*bound.device, bound.hyper, desk);
+      const int64_t before = bound.device->activity().waits;
+      pass.run({&seat, 1});
+      if (step > 0) CHECK_EQ(bound.device->activity().waits - before, int64_t{1});  // the first one also makes room
+      cached = cached || seat.pass == PassKind::cached;
+    }
+    CHECK_EQ(cached, trace.reuse.kind == ReusePolicy::Kind::ml_cache);
+  }
+}
+
+TEST(a_lost_device_is_told_as_such_and_let_go) {
+  const auto source = Source::open(golden::path("checkpoint"));
+  {
+    golden::Bound bound(*source, "", 1, Precision::f32, "cuda:1");
+    const traces::PictureTrace trace("t2i_one_step", bound.hyper);
+    Pass pass(*bound.device, *bound.backbone);
+    traces::Desk desk = trace.desk();
+    Seat seat = trace.seat(*bound.device, bound.hyper, desk);
+    emulation::inject(cudaErrorIllegalAddress);
+    CHECK_THROWS(pass.run({&seat, 1}), Code::device_lost, "an illegal memory access");
+    CHECK_THROWS(pass.run({&seat, 1}), Code::device_lost, "an illegal memory access");
+    CHECK(!desk.canvas->done());
+  }
+  emulation::inject(cudaSuccess);
+}

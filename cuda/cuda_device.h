@@ -25,6 +25,7 @@ class CudaDevice : public Device {
   void download(void* to, Tensor from) override;
   void settle() override { on().readbacks().settle(); }
   void abandon() noexcept override { stream_.readbacks().abandon(); }
+  bool copies_weights() const override { return true; }
   std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
   std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }

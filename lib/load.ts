@@ -53,6 +53,7 @@ export interface LoadOptions {
   /** 'sizes' (default) reads headers only; 'full' reads every weight once and refuses non-finite ones. */
   readonly verify?: 'sizes' | 'full'
   readonly signal?: AbortSignal
+  /** Phases: 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done. */
   readonly onProgress?: (progress: Progress) => void
   readonly logger?: Logger
 }

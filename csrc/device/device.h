@@ -186,7 +186,9 @@ class Device {
   virtual void settle() {}
   /// Forgets what has not settled: the memory that it was meant for is about to go.
   virtual void abandon() noexcept {}
-  /// Binds a matrix for `linear`, `gated`, `embed`; cheap, repacking happens at first use within the panel budget.
+  /// Whether `prepare` copies: binding then takes as long as moving the weights.
+  virtual bool copies_weights() const { return false; }
+  /// Binds a matrix for `linear`, `gated`, `embed`; repacking happens at first use within the panel budget.
   virtual std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) = 0;
   /// Binds a convolution kernel: f32 or f16 (out, in, size, size) as PyTorch stores it; size 1 or 3. It is used in this sampling only.
   virtual std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) = 0;

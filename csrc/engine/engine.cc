@@ -62,7 +62,7 @@ Engine::~Engine() {
   thread_.join();
 }
 
-std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelToken* cancel) {
+std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const Progress& progress, const CancelToken* cancel) {
   auto source = Source::open(options.source);
   std::unique_lock binding(bind_mutex_, std::defer_lock);
   while (!binding.try_lock()) {
@@ -86,7 +86,13 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const CancelTo
   perform(
       options.threads,
       [&](Device& device) {
-        weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision);
+        const int64_t total = Backbone::matrix_bytes(weights->hyper, *weights->source);
+        const auto bound = [&, done = int64_t{0}](int64_t bytes) mutable {
+          if (cancel) cancel->check();
+          done += bytes;
+          if (progress && device.copies_weights()) progress("upload", done, total);
+        };
+        weights->backbone = std::make_unique<Backbone>(device, weights->hyper, *weights->source, options.precision, bound);
         if (weights->hyper.has_images()) weights->vq = std::make_unique<Vq>(device, weights->hyper.vq, *weights->source);
         weights->pass = std::make_unique<Pass>(device, *weights->backbone);
       },

@@ -90,8 +90,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   explicit Engine(const LoadOptions& options);
   ~Engine();
 
-  /// Binds a checkpoint, or finds it bound. Reads headers only.
-  std::shared_ptr<Weights> bind(const LoadOptions& options, const CancelToken* cancel = nullptr);
+  /// Binds a checkpoint, or finds it bound. Reads headers only, but for a device that copies weights: then `progress` tells of "upload".
+  std::shared_ptr<Weights> bind(const LoadOptions& options, const Progress& progress = {}, const CancelToken* cancel = nullptr);
   /// Runs a task on the engine's thread, in turn; waits for it and rethrows what it throws. Cancelled while it waits, it never runs.
   void perform(int threads, FunctionRef<void(Device&)> task, const CancelToken* cancel = nullptr);
   /// Starts a run in its turn; `panels` is what its plan leaves for packed weights.

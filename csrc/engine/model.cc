@@ -100,7 +100,7 @@ LoadOptions resolved(LoadOptions options) {
 }  // namespace
 
 Model::Model(const LoadOptions& options, const Progress& progress, const CancelToken* cancel)
-    : options_(resolved(options)), engine_(Engine::acquire(options_)), weights_(engine_->bind(options_, cancel)) {
+    : options_(resolved(options)), engine_(Engine::acquire(options_)), weights_(engine_->bind(options_, progress, cancel)) {
   if (options.verify_weights) refuse_non_finite(*weights_->source, progress, cancel);
 }
 

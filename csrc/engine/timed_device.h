@@ -39,6 +39,7 @@ class TimedDevice : public Device {
   void download(void* to, Tensor from) override;
   void settle() override;
   void abandon() noexcept override { inner_.abandon(); }
+  bool copies_weights() const override { return inner_.copies_weights(); }
   std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
   std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor& tensor, Precision precision) const override { return inner_.panel_bytes(tensor, precision); }

@@ -42,13 +42,18 @@ struct Backbone::Workspace {
   }
 };
 
-Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision)
+Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const Bound& bound)
     : device_(device), hyper_(hyper) {
-  const auto matrix = [&](const std::string& name) { return device.prepare(host(source, name), precision); };
+  const auto bind = [&](const HostTensor& tensor) {
+    std::unique_ptr<Weight> weight = device.prepare(tensor, precision);
+    if (bound) bound(tensor.bytes());
+    return weight;
+  };
+  const auto matrix = [&](const std::string& name) { return bind(host(source, name)); };
   const auto rotated = [&](const std::string& name) {
     HostTensor tensor = host(source, name);
     if (hyper.rotary_rows == RotaryRows::neighbours) tensor.data = half_split_.emplace_back(half_split_rows(tensor, hyper.head_dim)).data();
-    return device.prepare(tensor, precision);
+    return bind(tensor);
   };
   const auto vector = [&](const std::string& name) {
     const std::vector<float> values = host_vector(source, name);
@@ -62,7 +67,7 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
   embedding_ = matrix("token_embd.weight");
   out_norm_ = vector("output_norm.weight");
   const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
-  head_ = device.prepare(output, precision);
+  head_ = hyper.tied ? device.prepare(output, precision) : bind(output);
   if (hyper.has_images()) head_codes_ = device.prepare(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
   for (int64_t i = 0; i < hyper.layers; i++) {
     const std::string name = "blk." + std::to_string(i) + ".";
@@ -70,6 +75,13 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
                        rotated(name + "attn_k.weight"), matrix(name + "attn_v.weight"), matrix(name + "attn_output.weight"),
                        matrix(name + "ffn_gate.weight"), matrix(name + "ffn_up.weight"), matrix(name + "ffn_down.weight")});
   }
+}
+
+int64_t Backbone::matrix_bytes(const Hyperparameters& hyper, const Source& source) {
+  int64_t bytes = 0;
+  for (const ExpectedTensor& expected : expected_tensors(hyper))
+    if (expected.matrix) bytes += host(source, expected.name).bytes();
+  return bytes;
 }
 
 int64_t Backbone::activation_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * (5 * hyper.d_model + hyper.mlp) * 4; }

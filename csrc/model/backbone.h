@@ -35,8 +35,12 @@ using Observer = std::function<void(std::string_view name, Tensor value)>;
 
 class Backbone {
  public:
+  /// Called with the bytes of a matrix once it is bound. What it throws ends the binding.
+  using Bound = std::function<void(int64_t bytes)>;
   /// Binds every tensor; `source` must outlive this.
-  Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
+  Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const Bound& bound = {});
+  /// What `bound` is told in all.
+  static int64_t matrix_bytes(const Hyperparameters& hyper, const Source& source);
 
   /// The rows `head_rows` (o, d) after the final norm, valid until the next call. With an observer every layer computes all rows.
   /// Throws model/corrupt naming the layer where values stop being finite.

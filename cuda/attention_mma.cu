@@ -1,7 +1,7 @@
 // out (r, heads * hd) = softmax(q k^T / sqrt(hd)) v on bf16 tensor cores, f32 scores, softmax and accumulation, after FlashAttention-2
-// (Dao 2023). Queries, keys and values are rounded to bf16 first. A block takes 128 queries of one head, its keys go by in tiles of 64 from
-// the first on through two stages of shared memory and are combined in order, so a query's result does not depend on its tile.
-// 4 r n hd operations a head; keys and values are read r / 128 times.
+// (Dao 2023). Queries, and keys and values that are f32, are rounded to bf16 first. A block takes 128 queries of one head, its keys go by
+// in tiles of 64 from the first on through two stages of shared memory and are combined in order, so a query's result does not depend on
+// its tile. 4 r n hd operations a head; keys and values are read r / 128 times.
 #include <cmath>
 #include <vector>
 
@@ -191,18 +191,21 @@ void attention_mma(Stream& stream, Tensor q, std::span<const AttentionSpan> span
   const int64_t hd = q.cols / heads, width = kv_heads * hd;
   const Buffer queries = stream.scratch(q.rows * q.cols * 2);
   round_rows(stream, q, static_cast<uint16_t*>(queries.data()), q.cols);
-  std::vector<Buffer> rounded;  // keys and values of each span
-  for (const AttentionSpan& span : spans)
-    for (const Tensor& from : {span.k, span.v}) {
-      rounded.push_back(stream.scratch(from.rows * width * 2));
-      round_rows(stream, from, static_cast<uint16_t*>(rounded.back().data()), width);
-    }
+  std::vector<Buffer> rounded;  // what the tensors below lie in, where it is not the caller's
+  const auto halves = [&](const Tensor& from) {
+    if (from.type == DType::bf16) return from;
+    rounded.push_back(stream.scratch(from.rows * width * 2));
+    const Tensor to(rounded.back().data(), DType::bf16, from.rows, width);
+    round_rows(stream, from, static_cast<uint16_t*>(to.data), width);
+    return to;
+  };
   struct Keys {
     const uint16_t *k, *v;
     int64_t k_stride, v_stride;
   };
   const auto tiles = query_tiles<uint16_t>(spans, kQueries, [&](size_t i) {
-    return Keys{static_cast<const uint16_t*>(rounded[2 * i].data()), static_cast<const uint16_t*>(rounded[2 * i + 1].data()), width, width};
+    const Tensor k = halves(spans[i].k), v = halves(spans[i].v);
+    return Keys{static_cast<const uint16_t*>(k.data), static_cast<const uint16_t*>(v.data), k.stride, v.stride};
   });
   const Heads layout{heads / kv_heads, 1.4426950408889634f / std::sqrt(static_cast<float>(hd)), q.cols, out.stride};
   const auto* operand = static_cast<const uint16_t*>(queries.data());

@@ -135,9 +135,21 @@ void CudaDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor ou
   silu_times(stream_, out, second);
 }
 
+DType CudaDevice::kv_type(Precision precision, int64_t head_dim) const {
+  return precision == Precision::fast && attention_mma_fits(head_dim) ? DType::bf16 : DType::f32;
+}
+
+void CudaDevice::project_in_steps(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
+  if (out.type == DType::f32) return Device::project(x, w, turn, placements, out);
+  const Buffer wide = on().scratch(out.rows * out.cols * 4);
+  const Tensor exact(static_cast<float*>(wide.data()), out.rows, out.cols);
+  Device::project(x, w, turn, placements, exact);
+  round_rows(stream_, exact, static_cast<uint16_t*>(out.data), out.stride);
+}
+
 void CudaDevice::project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
   const CudaWeight& weight = of(w);
-  if (weight.compute() == Compute::f32 || placements.size() >= Lists::kAtOnce) return Device::project(x, w, turn, placements, out);
+  if (weight.compute() == Compute::f32 || placements.size() >= Lists::kAtOnce) return project_in_steps(x, w, turn, placements, out);
   check_linear("project", x, w, out);
   on();
   Turned turned{};
@@ -150,7 +162,9 @@ void CudaDevice::project(Tensor x, const Weight& w, const Turn& turn, std::span<
   for (const Placement& p : placements) {
     expect(p.out.cols == out.cols, "project", "columns of a place", out.cols, p.out.cols);
     if (!p.rows.empty()) check_rows("project", p.rows, p.count, p.out.rows);
-    places.push_back({p.first, p.count, p.rows.empty() ? nullptr : lists_.on_device(p.rows), p.out.f32(), p.out.stride});
+    if (p.out.type != out.type)
+      fail(Code::internal, "project: expected places of ", type_info(out.type).name, ", got ", type_info(p.out.type).name);
+    places.push_back({p.first, p.count, p.rows.empty() ? nullptr : lists_.on_device(p.rows), p.out.data, p.out.stride});
   }
   const Buffer operand = rounded(x);
   project_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, weight.matrix(), turned, places, out);
@@ -169,6 +183,9 @@ void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int h
   const bool fast = std::all_of(spans.begin(), spans.end(), [](const AttentionSpan& span) { return span.precision == Precision::fast; });
   if (fast && attention_mma_fits(hd)) return attention_mma(stream_, q, spans, heads, kv_heads, out);
   if (hd > kMostHeadDim) fail(Code::model_unsupported, "attention: head dimension must be at most ", kMostHeadDim, ", got ", hd);
+  for (const AttentionSpan& span : spans)
+    if (span.k.type != DType::f32 || span.v.type != DType::f32)
+      fail(Code::internal, "attention: exact attention expects f32 keys and values");
   attention_f32(stream_, q, spans, heads, kv_heads, out);
 }
 

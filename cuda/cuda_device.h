@@ -39,6 +39,7 @@ class CudaDevice : public Device {
   void linear_add(Tensor x, const Weight& w, Tensor out) override;
   void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
   void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
+  DType kv_type(Precision precision, int64_t head_dim) const override;
   bool fuses_projections() const override { return true; }
   void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
   void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
@@ -60,6 +61,8 @@ class CudaDevice : public Device {
   /// The stream, with this thread speaking to its GPU.
   Stream& on();
   void product(Tensor x, const CudaWeight& w, Epilogue epilogue, Tensor out);
+  /// `project` as the ops it is made of.
+  void project_in_steps(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
   /// x (r, k) as operand of tensor core products.
   Buffer rounded(Tensor x);
 

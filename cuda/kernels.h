@@ -23,6 +23,7 @@ void embed(Stream& stream, const Matrix& table, const int32_t* ids, Tensor out);
 void norm(Stream& stream, Tensor x, Tensor weight, float eps, Tensor out);
 void rotary(Stream& stream, Tensor x, const int32_t* positions, Tensor table, int heads);
 void gather(Stream& stream, Tensor x, const int32_t* rows, Tensor out);
+/// `out` f32 or bf16.
 void scatter(Stream& stream, Tensor x, const int32_t* rows, Tensor out);
 void row_max(Stream& stream, Tensor x, Tensor out);
 /// x = silu(x) * y.
@@ -37,15 +38,15 @@ void linear_f32(Stream& stream, Tensor x, const Matrix& w, Epilogue epilogue, Te
 void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, Epilogue epilogue, Tensor out);
 /// out = silu(x gate^T) * (x up^T); both matrices of one stored type.
 void gated_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& gate, const Matrix& up, Tensor out);
-/// Rows of a product that go elsewhere: packed row first + i to row rows[i] (null: i) of `out`.
+/// Rows of a product that go elsewhere: packed row first + i to row rows[i] (null: i) of `out`, which is of the product's type.
 struct PlacedRows {
   int64_t first, count;
   const int32_t* rows;
-  float* out;
+  void* out;
   int64_t stride;
 };
-/// out = x w^T with rotary on pairs of columns by `positions` (null: none), then rows to their places, of which there is a list on the
-/// device.
+/// out (f32 or bf16) = x w^T with rotary on pairs of columns by `positions` (null: none), then rows to their places, of which there is a
+/// list on the device.
 struct Turned {
   const int32_t* positions;
   const float* table;
@@ -60,7 +61,7 @@ int64_t mma_pitch(int64_t k);
 // Attention --------------------------------------------------------------------------------------------------------------
 inline constexpr int64_t kMostHeadDim = 256;
 void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
-/// bf16 tensor cores; head dimension 32, 64, 96 or 128.
+/// bf16 tensor cores; head dimension 32, 64, 96 or 128; keys and values f32 or bf16.
 void attention_mma(Stream& stream, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
 bool attention_mma_fits(int64_t head_dim);
 

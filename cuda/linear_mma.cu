@@ -33,20 +33,34 @@ struct Operands {
   const uint16_t* x;
   int64_t rows, x_pitch;
   Matrix w, up;  // up: for gated only, of the same shape and type
-  float* out;
+  void* out;
   int64_t out_stride;
+  bool narrow = false;                 // store and turned: out and places are bf16
   Turned turned = {};                  // turned only
   const PlacedRows* places = nullptr;  // store and turned
   int place_count = 0;
+};
 
-  /// Where row `row` of the result begins.
-  __device__ float* row_of(int64_t row) const {
-    for (int i = 0; i < place_count; i++) {
-      const PlacedRows& p = places[i];
+/// One row of a result that may be f32 or bf16.
+struct ResultRow {
+  std::byte* data;
+  bool narrow;
+
+  __device__ ResultRow(const Operands& o, int64_t row) : narrow(o.narrow) {
+    const int64_t size = narrow ? 2 : 4;
+    data = static_cast<std::byte*>(o.out) + row * o.out_stride * size;
+    for (int i = 0; i < o.place_count; i++) {
+      const PlacedRows& p = o.places[i];
       const int64_t in = row - p.first;
-      if (in >= 0 && in < p.count) return p.out + (p.rows ? static_cast<int64_t>(p.rows[in]) : in) * p.stride;
+      if (in >= 0 && in < p.count)
+        data = static_cast<std::byte*>(p.out) + (p.rows ? static_cast<int64_t>(p.rows[in]) : in) * p.stride * size;
     }
-    return out + row * out_stride;
+  }
+  __device__ void put(int64_t column, float value) const {
+    if (narrow)
+      reinterpret_cast<uint16_t*>(data)[column] = bf16_bits(value);
+    else
+      reinterpret_cast<float*>(data)[column] = value;
   }
 };
 
@@ -120,7 +134,7 @@ __device__ inline void finish_turned(const Operands& o, int64_t row0, int64_t pa
     for (int upper = 0; upper < 2; upper++) {
       const int64_t row = row0 + i * 16 + sum_row(lane, upper * 2);
       if (row >= o.rows) continue;
-      float* to = o.row_of(row);
+      const ResultRow to(o, row);
       const float* angles = o.turned.table + o.turned.positions[row] * o.turned.table_stride;
 #pragma unroll
       for (int j = 0; j < S::kN / 2; j++)
@@ -130,8 +144,8 @@ __device__ inline void finish_turned(const Operands& o, int64_t row0, int64_t pa
           if (pair * 2 >= o.w.rows) continue;
           const float a = sum[i][j][upper * 2 + c], b = sum[i][j + S::kN / 2][upper * 2 + c];
           const float co = angles[pair % half], si = angles[half + pair % half];
-          to[n] = a * co - b * si;
-          to[n + half] = b * co + a * si;
+          to.put(n, a * co - b * si);
+          to.put(n + half, b * co + a * si);
         }
     }
 }
@@ -144,17 +158,23 @@ __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, con
 #pragma unroll
   for (int i = 0; i < S::kM; i++)
 #pragma unroll
-    for (int j = 0; j < kOut; j++)
+    for (int upper = 0; upper < 2; upper++) {
+      const int64_t row = row0 + i * 16 + sum_row(lane, upper * 2);
+      if (row >= o.rows) continue;
+      const ResultRow to(o, row);
+      float* wide = reinterpret_cast<float*>(to.data);
 #pragma unroll
-      for (int c = 0; c < 4; c++) {
-        const int64_t row = row0 + i * 16 + sum_row(lane, c), col = col0 + j * 8 + sum_column(lane, c);
-        if (row >= o.rows || col >= o.w.rows) continue;
-        float& to = (kResult == Result::store ? o.row_of(row) : o.out + row * o.out_stride)[col];
-        const float p = sum[i][j][c];
-        if constexpr (kResult == Result::store) to = p;
-        if constexpr (kResult == Result::add) to += p;
-        if constexpr (kResult == Result::gated) to = p / (1.0f + expf(-p)) * sum[i][j + kOut][c];
-      }
+      for (int j = 0; j < kOut; j++)
+#pragma unroll
+        for (int c = upper * 2; c < upper * 2 + 2; c++) {
+          const int64_t col = col0 + j * 8 + sum_column(lane, c);
+          if (col >= o.w.rows) continue;
+          const float p = sum[i][j][c];
+          if constexpr (kResult == Result::store) to.put(col, p);
+          if constexpr (kResult == Result::add) wide[col] += p;
+          if constexpr (kResult == Result::gated) wide[col] = p / (1.0f + expf(-p)) * sum[i][j + kOut][c];
+        }
+    }
 }
 
 template <class S, DType kType, Result kResult>
@@ -221,7 +241,7 @@ void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w
 
 void project_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, const Turned& turned, std::span<const PlacedRows> places,
                  Tensor out) {
-  Operands o{x, rows, mma_pitch(w.cols), w, {}, out.f32(), out.stride, turned};
+  Operands o{x, rows, mma_pitch(w.cols), w, {}, out.data, out.stride, out.type == DType::bf16, turned};
   const Buffer list = stream.list(places);
   o.places = static_cast<const PlacedRows*>(list.data()), o.place_count = static_cast<int>(places.size());
   if (turned.positions) return launch_product<Result::turned>(stream, "project mma turned", o);

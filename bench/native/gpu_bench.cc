@@ -166,7 +166,8 @@ Json picture(Device& device, Backbone& backbone, Vq& vq, const Hyperparameters& 
   PictureRequest request;
   request.cells.assign(static_cast<size_t>(layout->cells()), -1), request.steps = steps;
   Picture canvas(layout, request, reuse, 1);
-  std::unique_ptr<Memo> memo = reuse.kind == ReusePolicy::Kind::none ? nullptr : std::make_unique<Memo>(device, hyper, *layout);
+  std::unique_ptr<Memo> memo =
+      reuse.kind == ReusePolicy::Kind::none ? nullptr : std::make_unique<Memo>(device, hyper, backbone.kv_type(), *layout);
   Pass pass(device, backbone);
   const float guidance[] = {4};
   std::map<std::string, std::vector<double>> times;

@@ -67,7 +67,7 @@ struct ChannelScale {
 struct AttentionSpan {
   int64_t first = 0;                     // first query row in q and out
   int64_t count = 0;                     // query rows
-  Tensor k, v;                           // (n, kv_heads * head_dim), keys after rotary
+  Tensor k, v;                           // (n, kv_heads * head_dim), keys after rotary; f32, or of the device's kv_type()
   Precision precision = Precision::f32;  // fast: products of queries, keys, weights and values in bf16 where the device has them
 };
 
@@ -89,7 +89,7 @@ struct Turn {
 struct Placement {
   int64_t first = 0, count = 0;
   std::span<const int32_t> rows;
-  Tensor out;
+  Tensor out;  // of the type that the product's own has
 };
 
 /// ML-Cache's choice in one branch: the rows whose largest logit lies at or below the quantile at 1 - ratio (golden README section 6).
@@ -213,7 +213,10 @@ class Device {
   virtual void linear_add(Tensor x, const Weight& w, Tensor out) = 0;
   /// out (r, m) = silu(x gate^T) * (x up^T).
   virtual void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) = 0;
-  /// out (r, n) = x w^T, turned; then the placements' rows go to their places instead, and theirs of `out` are undefined.
+  /// The type in which keys and values for attention of this precision are kept: one that changes no result. f32, or what attention
+  /// would round them to.
+  virtual DType kv_type(Precision, int64_t /*head_dim*/) const { return DType::f32; }
+  /// out (r, n) = x w^T, turned; then the placements' rows go to their places instead, and theirs of `out` are undefined. f32 or kv_type().
   virtual void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
   /// Whether `project` is one op here and not linear, rotary and scatter.
   virtual bool fuses_projections() const { return false; }
@@ -223,7 +226,7 @@ class Device {
   virtual void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) = 0;
   /// out row i = x row rows[i].
   virtual void gather(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
-  /// out row rows[i] = x row i; the rows are distinct.
+  /// out row rows[i] = x row i; the rows are distinct. `out` may be of kv_type().
   virtual void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
   /// out (r, 1) = the largest value of each row of x.
   virtual void row_max(Tensor x, Tensor out) = 0;

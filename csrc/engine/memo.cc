@@ -4,12 +4,14 @@
 
 namespace dimoo {
 
-Memo::Memo(Device& device, const Hyperparameters& hyper, const Layout& layout) : device_(device) {
+Memo::Memo(Device& device, const Hyperparameters& hyper, DType kv_type, const Layout& layout) : device_(device) {
   for (int64_t branch = 0; branch < layout.branches(); branch++)
-    branches_.push_back({KvCache(device, hyper, layout.sequence(branch)), {}, {}});
+    branches_.push_back({KvCache(device, hyper, kv_type, layout.sequence(branch)), {}, {}});
 }
 
-int64_t Memo::kv_bytes(const Hyperparameters& hyper, const Layout& layout) { return KvCache::bytes(hyper, layout.all_rows()); }
+int64_t Memo::kv_bytes(const Hyperparameters& hyper, DType kv_type, const Layout& layout) {
+  return KvCache::bytes(hyper, kv_type, layout.all_rows());
+}
 
 int64_t Memo::logits_bytes(const Layout& layout, int64_t wanted, int64_t width) {
   return layout.branches() * wanted * width * 4 + layout.all_rows() * 4;

@@ -11,9 +11,9 @@ namespace dimoo {
 class Memo {
  public:
   /// Memory for the keys and values of every branch.
-  Memo(Device& device, const Hyperparameters& hyper, const Layout& layout);
+  Memo(Device& device, const Hyperparameters& hyper, DType kv_type, const Layout& layout);
 
-  static int64_t kv_bytes(const Hyperparameters& hyper, const Layout& layout);
+  static int64_t kv_bytes(const Hyperparameters& hyper, DType kv_type, const Layout& layout);
   /// `wanted` cells of which logits of `width` values are kept, for every branch, and the largest logit of every row.
   static int64_t logits_bytes(const Layout& layout, int64_t wanted, int64_t width);
 

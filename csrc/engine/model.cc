@@ -113,7 +113,7 @@ MemoryPlan Model::plan(const RunShape& shape, int64_t available) const {
 
 MemoryPlan Model::admit(const RunRequest& request, Entry& entry) const {
   const auto images = static_cast<int64_t>(request.seeds.size());
-  const RunShape one = canvas_shape(weights_->hyper, request);
+  const RunShape one = canvas_shape(weights_->hyper, weights_->backbone->kv_type(), request);
   const int64_t available = available_bytes(engine_->device(), options_.max_host_bytes);  // asks the system: once is enough
   entry.budget = options_.max_rows_per_pass;
   // Mates fill a pass to its budget; where memory is short, fewer do.

@@ -17,14 +17,14 @@ int64_t weight_bytes(const Source& source) {
 
 int64_t default_panel_budget(const Source& source) { return std::max<int64_t>(weight_bytes(source), int64_t{64} << 20); }
 
-RunShape canvas_shape(const Hyperparameters& hyper, const RunRequest& request) {
+RunShape canvas_shape(const Hyperparameters& hyper, DType kv_type, const RunRequest& request) {
   const Layout& layout = *request.layout;
   const bool picture = request.picture() != nullptr, ml_cache = request.reuse.kind == ReusePolicy::Kind::ml_cache;
   const int64_t wanted = picture ? layout.cells() : request.answer()->block;
   RunShape shape;
   shape.pass_rows = layout.all_rows();
   (picture ? shape.code_rows : shape.text_rows) = layout.branches() * wanted;
-  if (request.reuse.kind != ReusePolicy::Kind::none) shape.held_kv = Memo::kv_bytes(hyper, layout);
+  if (request.reuse.kind != ReusePolicy::Kind::none) shape.held_kv = Memo::kv_bytes(hyper, kv_type, layout);
   if (ml_cache) shape.held_logits = Memo::logits_bytes(layout, wanted, picture ? hyper.vq.codebook_size : hyper.vocab);
   if (picture) shape.grid_rows = layout.rows, shape.grid_columns = layout.columns;
   return shape;
@@ -73,7 +73,7 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
   plan.weights = weight_bytes(source) + half_split_bytes(hyper, source);
-  plan.kv = Backbone::kv_bytes(hyper, shape.pass_rows) + shape.held_kv;
+  plan.kv = Backbone::kv_bytes(hyper, Backbone::kv_type(device, hyper, source, precision), shape.pass_rows) + shape.held_kv;
   plan.logits = shape.held_logits;
   if (shape.held_logits > 0)
     plan.logits += Pass::kept_logits_bytes(hyper, shape.pass_rows, shape.text_rows > 0 ? Slice::vocabulary : Slice::codes);

@@ -26,8 +26,8 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available);
 
-/// One canvas of a request.
-RunShape canvas_shape(const Hyperparameters& hyper, const RunRequest& request);
+/// One canvas of a request, keys and values kept in this type.
+RunShape canvas_shape(const Hyperparameters& hyper, DType kv_type, const RunRequest& request);
 /// `images` of them: as many at once as the budget of a pass holds, at least one; what reuse keeps is kept for all.
 RunShape times(const RunShape& one, int64_t images, int64_t budget);
 /// Both at once: they share passes up to the budget.

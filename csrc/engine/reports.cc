@@ -146,7 +146,8 @@ Json plan_report(const Json& options) {
     if (text_tokens) request.target = AnswerRequest{text_tokens, text_tokens, text_tokens, {}, {}, {}, {}};
     request.layout = layout;
     if (run.bool_or("cache", false)) request.reuse.kind = ReusePolicy::Kind::ml_cache;
-    shape = together(shape, times(canvas_shape(hyper, request), run.int_or("images", 1), load.max_rows_per_pass), load.max_rows_per_pass);
+    const RunShape one = canvas_shape(hyper, Backbone::kv_type(*device, hyper, *source, load.precision), request);
+    shape = together(shape, times(one, run.int_or("images", 1), load.max_rows_per_pass), load.max_rows_per_pass);
   }
   const int64_t panels = load.panel_bytes >= 0 ? load.panel_bytes : default_panel_budget(*source);
   return plan_json(plan_memory(*device, hyper, *source, load.precision, shape, panels, available_bytes(*device, load.max_host_bytes)));

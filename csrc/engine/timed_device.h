@@ -53,6 +53,7 @@ class TimedDevice : public Device {
   void linear(Tensor x, const Weight& w, Tensor out) override;
   void linear_add(Tensor x, const Weight& w, Tensor out) override;
   void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
+  DType kv_type(Precision precision, int64_t head_dim) const override { return inner_.kv_type(precision, head_dim); }
   bool fuses_projections() const override { return inner_.fuses_projections(); }
   void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
   void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;

@@ -155,7 +155,8 @@ void Engine::fly_pass(Seating& s, std::span<const std::shared_ptr<Run>> runs) {
   const auto start = Clock::now();
   for (size_t i = 0; i < s.seats.size(); i++) {
     Run::Desk& desk = s.parts[i].entry.run->desks()[s.parts[i].image];
-    if (!desk.memo && desk.canvas->plan().keeps) desk.memo = std::make_unique<Memo>(*device_, s.weights->hyper, desk.canvas->layout());
+    if (!desk.memo && desk.canvas->plan().keeps)
+      desk.memo = std::make_unique<Memo>(*device_, s.weights->hyper, s.weights->backbone->kv_type(), desk.canvas->layout());
     s.seats[i].memo = desk.memo.get();
   }
   s.weights->pass->run(s.seats);

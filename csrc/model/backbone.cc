@@ -16,6 +16,11 @@ HostTensor host(const Source& source, const std::string& name) {
   return {name, tensor.type, rows, tensor.values() / rows, tensor.data};
 }
 
+/// F32 weights keep f32 activations (design.md, contract 4).
+Precision attention_precision(const Source& source, Precision precision) {
+  return source.find("blk.0.attn_q.weight")->type == DType::f32 ? Precision::f32 : precision;
+}
+
 }  // namespace
 
 std::vector<float> host_vector(const Source& source, const std::string& name) {
@@ -25,25 +30,29 @@ std::vector<float> host_vector(const Source& source, const std::string& name) {
   return values;
 }
 
-/// Views of the workspace for r rows: residual stream, normalised rows, queries, attention, MLP, keys, values, and the rows of the
-/// last block that the head reads.
+/// Views of the workspace for r rows: keys and values, residual stream, normalised rows, queries, attention, the rows of the last block
+/// that the head reads, MLP.
 struct Backbone::Workspace {
-  Tensor x, h, q, a, s, m, k, v;
+  Tensor k, v, x, h, q, a, s, m;
 
-  Workspace(void* data, const Hyperparameters& hyper, int64_t r) {
-    float* at = static_cast<float*>(data);
-    const auto take = [&](int64_t cols) {
-      const Tensor tensor(at, r, cols);
-      at += r * cols;
+  Workspace(void* data, const Hyperparameters& hyper, DType kv_type, int64_t r) {
+    auto* at = static_cast<std::byte*>(data);
+    const auto take = [&](int64_t cols, DType type = DType::f32) {
+      const Tensor tensor(at, type, r, cols);
+      at += r * type_bytes(type, cols);
       return tensor;
     };
     const int64_t d = hyper.d_model, kv = hyper.kv_heads * hyper.head_dim;
-    x = take(d), h = take(d), q = take(d), a = take(d), s = take(d), m = take(hyper.mlp), k = take(kv), v = take(kv);
+    k = take(kv, kv_type), v = take(kv, kv_type);
+    x = take(d), h = take(d), q = take(d), a = take(d), s = take(d), m = take(hyper.mlp);
   }
 };
 
 Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const Bound& bound)
-    : device_(device), hyper_(hyper) {
+    : device_(device),
+      hyper_(hyper),
+      attention_(attention_precision(source, precision)),
+      kv_type_(kv_type(device, hyper, source, precision)) {
   const auto bind = [&](const HostTensor& tensor) {
     std::unique_ptr<Weight> weight = device.prepare(tensor, precision);
     if (bound) bound(tensor.bytes());
@@ -62,8 +71,6 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
     device.upload(tensor, values.data());
     return tensor;
   };
-  // F32 weights keep f32 activations (design.md, contract 4).
-  if (host(source, "blk.0.attn_q.weight").type != DType::f32) attention_ = precision;
   embedding_ = matrix("token_embd.weight");
   out_norm_ = vector("output_norm.weight");
   const HostTensor output = host(source, hyper.tied ? "token_embd.weight" : "output.weight");
@@ -86,7 +93,13 @@ int64_t Backbone::matrix_bytes(const Hyperparameters& hyper, const Source& sourc
 
 int64_t Backbone::activation_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * (5 * hyper.d_model + hyper.mlp) * 4; }
 
-int64_t Backbone::kv_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * 2 * hyper.kv_heads * hyper.head_dim * 4; }
+int64_t Backbone::kv_bytes(const Hyperparameters& hyper, DType kv_type, int64_t rows) {
+  return rows * 2 * type_bytes(kv_type, hyper.kv_heads * hyper.head_dim);
+}
+
+DType Backbone::kv_type(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) {
+  return device.kv_type(attention_precision(source, precision), hyper.head_dim);
+}
 
 int64_t Backbone::panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) {
   int64_t bytes = 0;
@@ -99,7 +112,7 @@ int64_t Backbone::panel_bytes(const Device& device, const Hyperparameters& hyper
 void Backbone::reserve(int64_t rows) {
   if (rows <= workspace_rows_) return;
   workspace_ = Buffer();
-  workspace_ = device_.allocate(activation_bytes(hyper_, rows) + kv_bytes(hyper_, rows));
+  workspace_ = device_.allocate(activation_bytes(hyper_, rows) + kv_bytes(hyper_, kv_type_, rows));
   workspace_rows_ = rows;
 }
 
@@ -188,7 +201,7 @@ Tensor Backbone::forward(const Batch& batch, const Observer& observer) {
   const auto r = static_cast<int64_t>(batch.tokens.size()), o = static_cast<int64_t>(batch.head_rows.size());
   reserve(r);
   reserve_positions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
-  Workspace w(workspace_.data(), hyper_, r);
+  Workspace w(workspace_.data(), hyper_, kv_type_, r);
   const Tensor rotary(static_cast<float*>(rotary_.data()), rotary_positions_, hyper_.head_dim);
   device_.embed(*embedding_, batch.tokens, w.x);
   if (observer) observer("embed", w.x);

@@ -57,7 +57,10 @@ class Backbone {
 
   /// Device bytes of one pass: activations and one layer of K/V for `rows` rows.
   static int64_t activation_bytes(const Hyperparameters& hyper, int64_t rows);
-  static int64_t kv_bytes(const Hyperparameters& hyper, int64_t rows);
+  static int64_t kv_bytes(const Hyperparameters& hyper, DType kv_type, int64_t rows);
+  /// How keys and values of this checkpoint are kept on this device.
+  static DType kv_type(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
+  DType kv_type() const { return kv_type_; }
   /// Bytes of panels that all weights of a picture pass take once packed.
   static int64_t panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
 
@@ -81,7 +84,8 @@ class Backbone {
   std::unique_ptr<Weight> embedding_, head_codes_, head_;
   Tensor out_norm_;
   std::vector<Block> blocks_;
-  Precision attention_ = Precision::f32;
+  Precision attention_;
+  DType kv_type_;
   Buffer workspace_, rotary_;
   int64_t workspace_rows_ = 0, rotary_positions_ = 0;
 };

@@ -107,7 +107,7 @@ TEST(a_step_waits_for_the_gpu_once) {
     traces::Desk desk = trace.desk();
     bool cached = false;
     for (int step = 0; step < steps; step++) {
-      Seat seat = trace.seat(*bound.device, bound.hyper, desk);
+      Seat seat = trace.seat(bound, desk);
       const int64_t before = bound.device->activity().waits;
       pass.run({&seat, 1});
       if (step > 0) CHECK_EQ(bound.device->activity().waits - before, int64_t{1});  // the first one also makes room
@@ -124,7 +124,7 @@ TEST(a_lost_device_is_told_as_such_and_let_go) {
     const traces::PictureTrace trace("t2i_one_step", bound.hyper);
     Pass pass(*bound.device, *bound.backbone);
     traces::Desk desk = trace.desk();
-    Seat seat = trace.seat(*bound.device, bound.hyper, desk);
+    Seat seat = trace.seat(bound, desk);
     emulation::inject(cudaErrorIllegalAddress);
     CHECK_THROWS(pass.run({&seat, 1}), Code::device_lost, "an illegal memory access");
     CHECK_THROWS(pass.run({&seat, 1}), Code::device_lost, "an illegal memory access");

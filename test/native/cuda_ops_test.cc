@@ -126,6 +126,78 @@ TEST(cuda_fast_attention_is_near_and_depends_on_no_tile) {
   }
 }
 
+/// Keys and values kept in bf16 are those kept in f32, rounded: attention gives the same bits.
+TEST(cuda_attends_to_kept_bf16_as_to_f32) {
+  const auto device = gpu();
+  if (!device) return;
+  constexpr int64_t kHd = 64, kHeads = 2, kKeys = 200, kQueries = 40, kWidth = kHeads * kHd;
+  CHECK(device->kv_type(Precision::f32, kHd) == DType::f32);
+  CHECK(device->kv_type(Precision::fast, 80) == DType::f32);  // no tensor cores for this head
+  CHECK(device->kv_type(Precision::fast, kHd) == DType::bf16);
+  const auto q = random_values(kQueries * kWidth, 61, 2), k = random_values(kKeys * kWidth, 62), v = random_values(kKeys * kWidth, 63);
+  const OnDevice queries(*device, kQueries, kWidth, q.data()), keys(*device, kKeys, kWidth, k.data()),
+      values(*device, kKeys, kWidth, v.data());
+  std::vector<int32_t> order(kKeys);
+  for (int32_t i = 0; i < kKeys; i++) order[static_cast<size_t>(i)] = i * 37 % kKeys;  // scattered there, read in another order
+  const auto kept = [&](DType type, const OnDevice& from, Buffer& memory) {
+    memory = device->allocate(kKeys * kWidth * type_info(type).bytes);
+    const Tensor to(memory.data(), type, kKeys, kWidth);
+    device->scatter(from.tensor, order, to);
+    return to;
+  };
+  const auto attend = [&](DType type) {
+    Buffer memory[2];
+    const Tensor to_k = kept(type, keys, memory[0]), to_v = kept(type, values, memory[1]);
+    const OnDevice out(*device, kQueries, kWidth);
+    const AttentionSpan span{0, kQueries, to_k, to_v, Precision::fast};
+    device->attention(queries.tensor, {&span, 1}, kHeads, kHeads, out.tensor);
+    return out.read(*device);
+  };
+  CHECK(attend(DType::f32) == attend(DType::bf16));
+  const AttentionSpan exact{0, kQueries, Tensor(keys.tensor.data, DType::bf16, kKeys, kWidth), values.tensor, Precision::f32};
+  const OnDevice out(*device, kQueries, kWidth);
+  CHECK_THROWS(device->attention(queries.tensor, {&exact, 1}, kHeads, kHeads, out.tensor), Code::internal, "expects f32 keys");
+}
+
+/// A projection written as bf16 is the one written as f32, rounded, wherever its rows go and whatever it is made of.
+TEST(cuda_projects_into_bf16) {
+  const auto device = gpu();
+  if (!device) return;
+  constexpr int64_t kRows = 37, kK = 256, kHeads = 2, kHd = 32, kN = kHeads * kHd;
+  const auto x = random_values(kRows * kK, 64), angles = random_values(kRows * kHd, 65);
+  const OnDevice in(*device, kRows, kK, x.data()), table(*device, kRows, kHd, angles.data());
+  std::vector<int32_t> positions(kRows), places;
+  for (int32_t i = 0; i < kRows; i++) positions[static_cast<size_t>(i)] = kRows - 1 - i;
+  for (int32_t i = 0; i < 11; i++) places.push_back(i * 3 % 20);
+  for (const DType type : {DType::bf16, DType::q8_0, DType::f32})
+    for (const int heads : {0, int{kHeads}}) {
+      const Matrix w(type, kN, kK, 66);
+      const auto weight = device->prepare(w.host(), Precision::fast);
+      // The product's own rows and, behind them, the 20 rows of a cache to which rows 5 to 15 go.
+      const auto projected = [&](DType to) {
+        const int64_t size = type_info(to).bytes;
+        const Buffer memory = device->allocate((kRows + 20) * kN * size);
+        const std::vector<std::byte> zeros(static_cast<size_t>((kRows + 20) * kN * size));
+        const Tensor all(memory.data(), to, kRows + 20, kN);
+        device->upload(all, zeros.data());
+        const Placement placement{5, static_cast<int64_t>(places.size()), places, all.slice(kRows, 20)};
+        device->project(in.tensor, *weight, {positions, table.tensor, heads}, {&placement, 1}, all.slice(0, kRows));
+        std::vector<std::byte> bytes(zeros.size());
+        device->download(bytes.data(), all);
+        return bytes;
+      };
+      const std::vector<std::byte> wide = projected(DType::f32), narrow = projected(DType::bf16);
+      for (int64_t i = 0; i < (kRows + 20) * kN; i++) {
+        if (i / kN >= 5 && i / kN < 16) continue;  // went elsewhere
+        float value;
+        uint16_t bits;
+        std::memcpy(&value, wide.data() + i * 4, 4), std::memcpy(&bits, narrow.data() + i * 2, 2);
+        if (bits != f32_to_bf16(value))
+          check::failed(__FILE__, __LINE__, type_info(type).name, " heads ", heads, ": value ", i, " differs");
+      }
+    }
+}
+
 /// Strips of a map, in order, give the same sums as the whole, bit for bit.
 TEST(cuda_sums_of_strips_are_those_of_the_whole) {
   const auto device = gpu();

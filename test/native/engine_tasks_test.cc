@@ -453,7 +453,7 @@ TEST(what_reuse_keeps_is_admitted_by_memory) {
   LoadOptions options = options_for();
   const Model probe(options);
   const RunRequest request = cached(request_for(probe, 1, 6));
-  const RunShape shape = canvas_shape(probe.weights().hyper, request);
+  const RunShape shape = canvas_shape(probe.weights().hyper, probe.weights().backbone->kv_type(), request);
   CHECK(shape.held_kv > 0 && shape.held_logits > 0);
   const Weights& weights = probe.weights();
   const MemoryPlan plan = plan_memory(probe.device(), weights.hyper, *weights.source, Precision::f32, shape, 0, INT64_MAX);

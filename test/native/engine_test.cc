@@ -188,7 +188,7 @@ TEST(short_memory_gives_smaller_passes) {
   LoadOptions options = options_for();
   options.panel_bytes = 0;
   const Model probe(options);
-  const RunShape picture = canvas_shape(probe.weights().hyper, request_for(probe, 1));
+  const RunShape picture = canvas_shape(probe.weights().hyper, probe.weights().backbone->kv_type(), request_for(probe, 1));
   const Weights& weights = probe.weights();
   options.max_host_bytes = plan_memory(probe.device(), weights.hyper, *weights.source, Precision::f32, picture, 0, INT64_MAX).needed();
   Model tight(options);

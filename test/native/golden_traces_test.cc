@@ -51,7 +51,7 @@ Result decode(Bound& bound, const std::vector<const PictureTrace*>& pictures, co
       auto& [trace, desk] = desks[i];
       if (desk.canvas->done()) continue;
       if (i == mine) at = seats.size();
-      seats.push_back(trace->seat(*bound.device, bound.hyper, desk));
+      seats.push_back(trace->seat(bound, desk));
       seats.back().temperature = 0.7f;
     }
     pass.run(seats);

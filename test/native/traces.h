@@ -42,8 +42,9 @@ struct Trace {
     std::snprintf(key, sizeof key, "step%02d", static_cast<int>(step));
     return key;
   }
-  Seat seat(Device& device, const Hyperparameters& hyper, Desk& desk) const {
-    if (!desk.memo && desk.canvas->plan().keeps) desk.memo = std::make_unique<Memo>(device, hyper, *layout);
+  Seat seat(const golden::Bound& bound, Desk& desk) const {
+    if (!desk.memo && desk.canvas->plan().keeps)
+      desk.memo = std::make_unique<Memo>(*bound.device, bound.hyper, bound.backbone->kv_type(), *layout);
     Seat seat;
     seat.canvas = desk.canvas.get(), seat.memo = desk.memo.get(), seat.slice = slice, seat.guidance = guidance,
     seat.temperature = temperature;
@@ -154,7 +155,7 @@ inline void follow_picture(Bound& bound, const std::string& name, int64_t piece_
     CHECK(!canvas.done());
     CHECK_EQ(std::clamp<int64_t>(canvas.keep(), 0, static_cast<int64_t>(canvas.masked().size()) - 1), step.int_or("k", -1));
     check_rows(step, "recompute_cond", desk, 0), check_rows(step, "recompute_uncond", desk, 1);
-    Seat seat = trace.seat(*bound.device, bound.hyper, desk);
+    Seat seat = trace.seat(bound, desk);
     std::vector<float> sample, cut;
     if (trace.noise) {
       const std::string key = trace.step_key(static_cast<size_t>(step.int_or("step", 0)));
@@ -182,7 +183,7 @@ inline void follow_answer(Bound& bound, const std::string& name, int64_t piece_r
   for (const Json& step : trace.steps()) {
     CHECK(!answer.done());
     CHECK_EQ(answer.block(), step.int_or("block", -1));
-    Seat seat = trace.seat(*bound.device, bound.hyper, desk);
+    Seat seat = trace.seat(bound, desk);
     std::vector<double> noise;
     if (trace.noise)
       noise = values<double>(trace.noise->at(trace.step_key(static_cast<size_t>(answer.step())) + ".uniform")),

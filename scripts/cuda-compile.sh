@@ -22,7 +22,7 @@ compile() {
   name=$(basename "$file" .cu)
   log=$work/$name.log
   # shellcheck disable=SC2086
-  if ! nvcc -std=c++20 $codes -fmad=false -O3 -I. -Icsrc '-DDIMOO_CUDA_ARCHS="check"' -Xcompiler -fPIC,-Wall,-Wextra -Xptxas -v \
+  if ! nvcc -std=c++20 $codes -fmad=false -O3 -Xfatbin=-compress-all -I. -Icsrc '-DDIMOO_CUDA_ARCHS="check"' -Xcompiler -fPIC,-Wall,-Wextra -Xptxas -v \
     -c "$file" -o "$work/$name.o" > "$log" 2>&1; then
     cat "$log"
     return 1

@@ -11,6 +11,7 @@
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if defined(DIMOO_EMULATION_TSAN)
@@ -215,6 +216,9 @@ void prepare(Fiber& fiber, unsigned index) {
     fiber.tsan = __tsan_create_fiber(0);
 #endif
   }
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(fiber.stack, kStack);  // frames of the last thread that never returned
+#endif
   auto* top = reinterpret_cast<void**>(fiber.stack + kStack) - 2;  // keeps calls aligned to 16 bytes
   *top = reinterpret_cast<void*>(&entry);
   for (int i = 1; i <= 6; i++) top[-i] = nullptr;

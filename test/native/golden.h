@@ -125,4 +125,10 @@ inline double largest_difference(const std::vector<float>& a, const std::vector<
   return most;
 }
 
+inline double rms_error(const std::vector<float>& actual, const std::vector<float>& expected) {
+  double square = 0;
+  for (size_t i = 0; i < actual.size(); i++) square += (double{actual[i]} - expected[i]) * (double{actual[i]} - expected[i]);
+  return std::sqrt(square / static_cast<double>(actual.size()));
+}
+
 }  // namespace golden

@@ -34,12 +34,6 @@ std::unique_ptr<Source> converted(const TemporaryFolder& folder, const char* typ
   return Source::open(output);
 }
 
-double rms_error(const std::vector<float>& actual, const std::vector<float>& expected) {
-  double square = 0;
-  for (size_t i = 0; i < actual.size(); i++) square += (double{actual[i]} - expected[i]) * (double{actual[i]} - expected[i]);
-  return std::sqrt(square / static_cast<double>(actual.size()));
-}
-
 }  // namespace
 
 TEST(forward_logits_on_every_variant) {

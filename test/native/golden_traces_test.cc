@@ -28,40 +28,6 @@ std::vector<cpu::Variant> variants_to_follow() {
   return all;
 }
 
-struct Result {
-  std::vector<int32_t> cells;
-  std::vector<double> confidence;
-  bool operator==(const Result&) const = default;
-};
-
-/// Decodes the first of these traces while the others travel along, and keeps what it did.
-Result decode(Bound& bound, const std::vector<const PictureTrace*>& pictures, const std::vector<const AnswerTrace*>& answers,
-              bool answer_first, int64_t piece_rows = INT64_MAX) {
-  std::vector<std::pair<const Trace*, Desk>> desks;
-  for (size_t i = 0; i < pictures.size(); i++) desks.emplace_back(pictures[i], pictures[i]->desk(77 + i));
-  for (size_t i = 0; i < answers.size(); i++) desks.emplace_back(answers[i], answers[i]->desk(99 + i));
-  const size_t mine = answer_first ? pictures.size() : 0;
-  Pass pass(*bound.device, *bound.backbone);
-  pass.set_most_piece_rows(piece_rows);
-  Result result;
-  while (!desks[mine].second.canvas->done()) {
-    std::vector<Seat> seats;
-    size_t at = 0;
-    for (size_t i = desks.size(); i-- > 0;) {
-      auto& [trace, desk] = desks[i];
-      if (desk.canvas->done()) continue;
-      if (i == mine) at = seats.size();
-      seats.push_back(trace->seat(bound, desk));
-      seats.back().temperature = 0.7f;
-    }
-    pass.run(seats);
-    const auto& confidence = seats[at].sampled.confidence;
-    result.confidence.insert(result.confidence.end(), confidence.begin(), confidence.end());
-  }
-  result.cells = desks[mine].second.canvas->cells();
-  return result;
-}
-
 }  // namespace
 
 TEST(traces_on_every_variant) {

@@ -22,6 +22,8 @@ export const types: readonly WeightType[] = ['f32', 'f16', 'bf16', 'q8_0', 'q6_k
 
 export const axes = {
   plain: [{ settings: plain }],
+  /** The columns of the tables in models/README.md. */
+  columns: vary([{}, { cache: cacheDefaults }, { reuse: 'prefix' }, { threshold: 0.9 }]),
   steps: vary([4, 8, 16, 24, 32, 48, 64].map((steps) => ({ steps }))),
   guidance: vary([0, 0.5, 1, 1.5, 2, 3, 4].map((guidance) => ({ guidance }))),
   guidanceImage: vary([0, 0.5, 1, 1.5, 2, 3, 4].map((guidanceImage) => ({ guidanceImage }))),
@@ -41,8 +43,8 @@ export type Axis = keyof typeof axes
 
 const given: readonly Task[] = ['edit', 'control', 'predict', 'subject', 'style', 'view']
 
-/** Whether a task knows what an axis varies. */
-export function concerns(axis: Axis, task: Task): boolean {
-  if (axis === 'reuse' || axis === 'threshold') return isAnswer(task)
-  return axis === 'guidanceImage' ? given.includes(task) : true
+/** Whether a task knows what a setting says. */
+export function concerns({ reuse, threshold, guidanceImage }: Settings, task: Task): boolean {
+  if (reuse !== undefined || threshold !== undefined) return isAnswer(task)
+  return guidanceImage === undefined || given.includes(task)
 }

@@ -75,7 +75,7 @@ async function sweepFile(
   let now: Results = { ...results, files: [...results.files.filter((file) => file.weights !== about.weights), facts(about)] }
   for (const { point, axis } of points)
     for (const file of files) {
-      if (!wanted.wants(file) || !concerns(axis, file.task)) continue
+      if (!wanted.wants(file) || !concerns(point.settings, file.task)) continue
       const cases = Math.min(wanted.cases, file.cases.length)
       const known = findRow(now.rows, {
         task: file.task,

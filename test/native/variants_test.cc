@@ -53,7 +53,7 @@ void check_variants(const std::vector<Case>& list) {
   }
 }
 
-constexpr DType kTypes[] = {DType::f32, DType::bf16, DType::q8_0, DType::q6_k, DType::q4_k};
+constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q4_k, DType::q4_0};
 
 }  // namespace
 

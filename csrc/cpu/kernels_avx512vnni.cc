@@ -1,6 +1,5 @@
 // Int8 products for AVX512_VNNI: dpbusd adds four u8 x s8 products per lane. Activations are stored as q + 128; the sums start
-// at -128 times the weights' sum of the group, so every dot product is exact. Tiles of 3 rows x 4 vectors; a panel goes in pieces of K
-// that stay in L1 while all rows pass by.
+// at -128 times the weights' sum of the group, so every dot product is exact. Tiles of 3 rows x 4 vectors.
 #include <immintrin.h>
 
 #include "cpu/kernels.h"
@@ -9,7 +8,6 @@ namespace dimoo::cpu {
 namespace {
 
 constexpr int kTile = 3;
-constexpr int64_t kDeep = 256;  // values of K whose weights, scales and offsets (20 KiB, 24 in groups of 16) fit in L1
 
 template <int M, int N, int Quads>
 inline void tile_body(int64_t first, int tail, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
@@ -88,34 +86,13 @@ inline void tile_columns(int64_t first, int m, int columns, const Int8Rows& a, c
   }
 }
 
-/// The part of a panel that begins at group `g`, and of the rows that meet it.
-Int8Panel part_of(const Int8Panel& b, int64_t g, int64_t groups) {
-  Int8Panel part = b;
-  part.q += g * b.group * kPanel, part.scale += g * kPanel, part.offset += g * kPanel, part.groups = groups;
-  if (b.minimum) part.minimum += g * kPanel;
-  return part;
-}
-Int8Rows part_of(const Int8Rows& a, int64_t k) {
-  Int8Rows part = a;
-  part.u += k, part.scale += k / kGroup, part.sum += k / kGroup;
-  return part;
-}
-
-void tile_part(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
+void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
   for (int64_t i = 0; i < m; i += kTile, c += kTile * stride) {
     const int rows = m - i < kTile ? static_cast<int>(m - i) : kTile;
     if (b.group == kGroup)
       tile_columns<kGroup / 4>(first + i, rows, columns, a, b, c, stride, add);
     else
       tile_columns<4>(first + i, rows, columns, a, b, c, stride, add);  // Q6_K: groups of 16
-  }
-}
-
-void tile_int8(int64_t first, int64_t m, int columns, const Int8Rows& a, const Int8Panel& b, float* c, int64_t stride, bool add) {
-  const int64_t step = kDeep / b.group;
-  for (int64_t g = 0; g < b.groups; g += step) {
-    const int64_t groups = b.groups - g < step ? b.groups - g : step;
-    tile_part(first, m, columns, part_of(a, g * b.group), part_of(b, g, groups), c, stride, add || g > 0);
   }
 }
 

@@ -35,12 +35,14 @@ struct Room {
   static_assert(kQueries * kPitch <= 4 * kTile);
 };
 
-/// `rows` rows of a head from `from` on (those past `inside` are zeros) into shared memory.
-template <int kDim>
-__device__ inline void load_rows(const uint16_t* from, int64_t stride, int rows, int inside, uint16_t* to) {
+/// kRows rows of a head from `from` on (those past `inside` are zeros) into shared memory.
+template <int kDim, int kRows>
+__device__ inline void load_rows(const uint16_t* from, int64_t stride, int inside, uint16_t* to) {
   constexpr int kChunks = kDim / 8;
-  for (int i = threadIdx.x; i < rows * kChunks; i += kThreads) {
-    const int row = i / kChunks, chunk = i % kChunks;
+  static_assert(kRows * kChunks % kThreads == 0);
+#pragma unroll
+  for (int j = 0; j < kRows * kChunks / kThreads; j++) {
+    const int i = j * kThreads + static_cast<int>(threadIdx.x), row = i / kChunks, chunk = i % kChunks;
     const bool there = row < inside;
     ptx::cp_async(to + row * Room<kDim>::kPitch + chunk * 8, from + (there ? row * stride + chunk * 8 : 0), there ? 16 : 0);
   }
@@ -131,7 +133,7 @@ __global__ void __launch_bounds__(kThreads, 1) attention_mma_kernel(const Tile* 
   const Tile tile = tiles[blockIdx.x];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t column = static_cast<int64_t>(blockIdx.y) * kDim, key_column = static_cast<int64_t>(blockIdx.y / heads.group) * kDim;
-  load_rows<kDim>(q + tile.first * heads.q_stride + column, heads.q_stride, kQueries, tile.count, room);
+  load_rows<kDim, kQueries>(q + tile.first * heads.q_stride + column, heads.q_stride, tile.count, room);
   ptx::cp_async_commit();
   ptx::cp_async_wait<0>();
   __syncthreads();
@@ -144,8 +146,8 @@ __global__ void __launch_bounds__(kThreads, 1) attention_mma_kernel(const Tile* 
     if (first < tile.keys) {
       uint16_t* to = room + stage * 2 * kTile;
       const int inside = min(kKeys, tile.keys - first);
-      load_rows<kDim>(tile.k + first * tile.k_stride + key_column, tile.k_stride, kKeys, inside, to);
-      load_rows<kDim>(tile.v + first * tile.v_stride + key_column, tile.v_stride, kKeys, inside, to + kTile);
+      load_rows<kDim, kKeys>(tile.k + first * tile.k_stride + key_column, tile.k_stride, inside, to);
+      load_rows<kDim, kKeys>(tile.v + first * tile.v_stride + key_column, tile.v_stride, inside, to + kTile);
     }
     ptx::cp_async_commit();
   };

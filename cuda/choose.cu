@@ -112,6 +112,7 @@ void choose(Stream& stream, std::span<const ChooseJob> jobs) {
     placed.push_back(
         {maxima.f32(), maxima.stride, maxima.rows, quantile(maxima.rows, jobs[i].ratio), static_cast<int32_t*>(results.data()) + first[i]});
   }
+  stream.clear(results.data(), values * 4);  // all of it is read back, rows that were not chosen too
   const Buffer list = stream.list(std::span<const Job>(placed));
   stream.launch("choose", choose_kernel, blocks(static_cast<int64_t>(jobs.size()), 1), kThreads, 0, static_cast<const Job*>(list.data()));
   stream.readbacks().add(results, values * 4, [first, asked = std::vector(jobs.begin(), jobs.end())](const std::byte* data) {

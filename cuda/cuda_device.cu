@@ -87,7 +87,8 @@ void CudaDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor
   expect(static_cast<int64_t>(ids.size()) >= out.rows, "embed", "ids", out.rows, static_cast<int64_t>(ids.size()));
   for (const int32_t id : ids)
     if (id < 0 || id >= table.rows()) fail(Code::request_invalid, "embed: ids must lie in 0..", table.rows() - 1, ", got ", id);
-  cuda::embed(on(), of(table).matrix(), lists_.on_device(ids.first(static_cast<size_t>(out.rows))), out);
+  on();
+  cuda::embed(stream_, of(table).matrix(), lists_.on_device(ids.first(static_cast<size_t>(out.rows))), out);
 }
 
 void CudaDevice::norm(Tensor x, Tensor weight, float eps, Tensor out) {
@@ -173,7 +174,8 @@ void CudaDevice::project(Tensor x, const Weight& w, const Turn& turn, std::span<
 void CudaDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   expect(table.cols == x.cols / heads, "rotary", "columns of the table", x.cols / heads, table.cols);
   check_rows("rotary", positions, x.rows, table.rows);
-  cuda::rotary(on(), x, lists_.on_device(positions), table, heads);
+  on();
+  cuda::rotary(stream_, x, lists_.on_device(positions), table, heads);
 }
 
 void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
@@ -191,12 +193,14 @@ void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int h
 
 void CudaDevice::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
   check_rows("gather", rows, out.rows, x.rows);
-  cuda::gather(on(), x, lists_.on_device(rows), out);
+  on();
+  cuda::gather(stream_, x, lists_.on_device(rows), out);
 }
 
 void CudaDevice::scatter(Tensor x, std::span<const int32_t> rows, Tensor out) {
   check_rows("scatter", rows, x.rows, out.rows);
-  cuda::scatter(on(), x, lists_.on_device(rows), out);
+  on();
+  cuda::scatter(stream_, x, lists_.on_device(rows), out);
 }
 
 void CudaDevice::row_max(Tensor x, Tensor out) { cuda::row_max(on(), x, out); }

@@ -22,6 +22,7 @@ enum class Epilogue { store, add };
 void embed(Stream& stream, const Matrix& table, const int32_t* ids, Tensor out);
 void norm(Stream& stream, Tensor x, Tensor weight, float eps, Tensor out);
 void rotary(Stream& stream, Tensor x, const int32_t* positions, Tensor table, int heads);
+/// `rows` null: in order.
 void gather(Stream& stream, Tensor x, const int32_t* rows, Tensor out);
 /// `out` f32 or bf16.
 void scatter(Stream& stream, Tensor x, const int32_t* rows, Tensor out);

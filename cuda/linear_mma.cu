@@ -64,41 +64,65 @@ struct ResultRow {
   }
 };
 
+/// body(j, i) for each i of this thread's share of kCount, its j-th; the compiler knows how many those are.
+template <int kCount, class Body>
+__device__ inline void share_of_block(Body body) {
+#pragma unroll
+  for (int j = 0; j < (kCount + kThreads - 1) / kThreads; j++) {
+    const int i = j * kThreads + static_cast<int>(threadIdx.x);
+    if (kCount % kThreads == 0 || i < kCount) body(j, i);
+  }
+}
+
 /// Tile `k0` of x rows row0.. into shared memory.
 template <class S>
 __device__ inline void load_x(const Operands& o, int64_t row0, int64_t k0, uint16_t* to) {
-  for (int i = threadIdx.x; i < S::kRows * Tile::kChunks; i += kThreads) {
+  share_of_block<S::kRows * Tile::kChunks>([&](int, int i) {
     const int row = i / Tile::kChunks, chunk = i % Tile::kChunks;
     const bool inside = row0 + row < o.rows;
     const uint16_t* from = o.x + (inside ? (row0 + row) * o.x_pitch + k0 + chunk * 8 : 0);
     ptx::cp_async(to + Tile::at(row, chunk), from, inside ? 16 : 0);
-  }
+  });
 }
 
-/// Tile `k0` of the block's columns. Half of each warp's columns are gate, half up, or the two halves of heads, so that one thread holds
-/// both of a pair.
-template <class S, DType kType, Result kResult>
-__device__ inline void load_w(const Operands& o, int64_t col0, int64_t k0, uint16_t* to) {
-  for (int i = threadIdx.x; i < S::kCols * Tile::kChunks; i += kThreads) {
+/// Where the rows of weights begin of which a thread loads chunks, the same in every tile of K; null: there is none. Half of each warp's
+/// columns are gate, half up, or the two halves of heads, so that one thread holds both of a pair.
+template <class S, Result kResult>
+struct WeightRows {
+  static constexpr int kChunks = S::kCols * Tile::kChunks;
+  const std::byte* row[kChunks / kThreads];
+  static_assert(kChunks % kThreads == 0);
+
+  __device__ WeightRows(const Operands& o, int64_t col0) {
+    share_of_block<kChunks>([&](int j, int i) {
+      const int column = i / Tile::kChunks;
+      const GatedColumn place = gated_column(column, S::kWarpCols);
+      int64_t n = col0 + (kPaired<kResult> ? place.column : column);
+      if constexpr (kResult == Result::turned) n = turned_column(n, o.turned.half) + (place.up ? o.turned.half : 0);
+      const std::byte* matrix = kResult == Result::gated && place.up ? o.up.data : o.w.data;
+      row[j] = n < o.w.rows ? matrix + n * o.w.pitch : nullptr;
+    });
+  }
+};
+
+/// Tile `k0` of the block's columns.
+template <DType kType, class Rows>
+__device__ inline void load_w(const Operands& o, const Rows& rows, int64_t k0, uint16_t* to) {
+  share_of_block<Rows::kChunks>([&](int j, int i) {
     const int column = i / Tile::kChunks, chunk = i % Tile::kChunks;
-    const GatedColumn place = gated_column(column, S::kWarpCols);
-    const bool is_up = kResult == Result::gated && place.up;
-    int64_t n = col0 + (kPaired<kResult> ? place.column : column);
     const int64_t k = k0 + chunk * 8;
-    if constexpr (kResult == Result::turned) n = turned_column(n, o.turned.half) + (place.up ? o.turned.half : 0);
-    const bool inside = n < o.w.rows && k < o.w.cols;
-    const std::byte* row = (is_up ? o.up.data : o.w.data) + (inside ? n * o.w.pitch : 0);
+    const bool inside = rows.row[j] && k < o.w.cols;
     if constexpr (kType == DType::bf16) {  // rows are padded to 16 bytes with zeros
-      ptx::cp_async(to + Tile::at(column, chunk), row + (inside ? k * 2 : 0), inside ? 16 : 0);
+      ptx::cp_async(to + Tile::at(column, chunk), inside ? rows.row[j] + k * 2 : o.w.data, inside ? 16 : 0);
     } else {
       float values[kEight] = {};
-      if (inside) load_eight<kType>(row, k, o.w.cols, values);
+      if (inside) load_eight<kType>(rows.row[j], k, o.w.cols, values);
       uint4 packed;
       packed.x = ptx::pack_bf16(values[0], values[1]), packed.y = ptx::pack_bf16(values[2], values[3]);
       packed.z = ptx::pack_bf16(values[4], values[5]), packed.w = ptx::pack_bf16(values[6], values[7]);
       *reinterpret_cast<uint4*>(to + Tile::at(column, chunk)) = packed;
     }
-  }
+  });
 }
 
 /// Adds one K tile of the warp at (row, column) of the block.
@@ -188,11 +212,12 @@ __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
   const int64_t row0 = place.row * S::kRows, col0 = place.column * kOutCols;
   const int warp = threadIdx.x / 32, down = warp % S::kDown, across = warp / S::kDown;
   const int tiles = static_cast<int>(o.x_pitch / Tile::kDepth);
+  const WeightRows<S, kResult> weights(o, col0);
   const auto load = [&](int tile) {
     if (tile < tiles) {
       uint16_t* to = stages + tile % kStages * kSize;
       load_x<S>(o, row0, int64_t{tile} * Tile::kDepth, to);
-      load_w<S, kType, kResult>(o, col0, int64_t{tile} * Tile::kDepth, to + kXSize);
+      load_w<kType>(o, weights, int64_t{tile} * Tile::kDepth, to + kXSize);
     }
     ptx::cp_async_commit();  // an empty group where there is no tile, so that the count below holds
   };

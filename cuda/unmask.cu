@@ -238,6 +238,7 @@ void unmask(Stream& stream, std::span<const UnmaskJob> jobs) {
   const Buffer memory = stream.scratch(4 + rows * 9), scores = stream.scratch(rows * 4);
   auto* at = static_cast<std::byte*>(memory.data());
   const int none = INT32_MAX;
+  stream.clear(at, 4 + rows * 9);  // all of it is read back, what a job does not ask for too
   stream.upload(at, &none, 4);
   const Results results{reinterpret_cast<int32_t*>(at + 4), reinterpret_cast<float*>(at + 4 + rows * 4),
                         reinterpret_cast<uint8_t*>(at + 4 + rows * 8), static_cast<float*>(scores.data()), reinterpret_cast<int*>(at)};

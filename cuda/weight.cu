@@ -51,10 +51,8 @@ std::unique_ptr<Weight> WeightStore::matrix(const HostTensor& tensor, Precision 
     const Uploaded& near = (--at)->second;
     const int64_t before = tensor.data - near.host.data;
     const bool same = near.host.type == tensor.type && near.host.cols == tensor.cols && before % type_bytes(tensor.type, tensor.cols) == 0;
-    if (same && before + tensor.bytes() <= near.host.bytes()) {
-      memory = near.memory.lock();
+    if (same && before + tensor.bytes() <= near.host.bytes() && (memory = near.memory.lock()))
       first_row = before / type_bytes(tensor.type, tensor.cols);
-    }
   }
   if (!memory) {
     memory = upload(tensor, pitch);

@@ -55,6 +55,14 @@ int64_t available_bytes(const Device& device, int64_t limit) {
 
 namespace {
 
+/// Convolution kernels are f32 there, the rest is as stored.
+int64_t copied_bytes(const Device& device, const Source& source) {
+  int64_t bytes = 0;
+  if (!device.copies_weights()) return bytes;
+  for (const SourceTensor& tensor : source.tensors()) bytes += tensor.name.starts_with("vq.") ? tensor.values() * 4 : tensor.bytes;
+  return bytes;
+}
+
 /// A picture's maps at once where there is room for them, in strips otherwise.
 void plan_vq(const Device& device, const Hyperparameters& hyper, const Source& source, const RunShape& shape, bool packs,
              MemoryPlan& plan) {
@@ -73,6 +81,7 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
   plan.weights = weight_bytes(source) + half_split_bytes(hyper, source);
+  plan.copied = copied_bytes(device, source);
   plan.kv = Backbone::kv_bytes(hyper, Backbone::kv_type(device, hyper, source, precision), shape.pass_rows) + shape.held_kv;
   plan.logits = shape.held_logits;
   if (shape.held_logits > 0)

@@ -14,11 +14,12 @@ struct RunShape {
 
 struct MemoryPlan {
   int64_t weights = 0, panels = 0, kv = 0, logits = 0, activations = 0, vq = 0;
+  int64_t copied = 0;  // of the weights, on a device that holds its own; they are mapped then too, but need not stay
   int64_t available = 0;
   int64_t vq_maps = -1;  // bytes that the image tokenizer's maps may take at once; -1: all of a picture's, no strips
-  /// What must be there besides the mapped weights.
-  int64_t needed() const { return panels + kv + logits + activations + vq; }
-  int64_t total() const { return weights + needed(); }
+  /// What must be there besides mapped weights.
+  int64_t needed() const { return copied + panels + kv + logits + activations + vq; }
+  int64_t total() const { return (copied > 0 ? 0 : weights) + needed(); }
   bool fits() const { return needed() <= available; }
 };
 

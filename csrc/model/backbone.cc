@@ -112,6 +112,7 @@ int64_t Backbone::panel_bytes(const Device& device, const Hyperparameters& hyper
 void Backbone::reserve(int64_t rows) {
   if (rows <= workspace_rows_) return;
   workspace_ = Buffer();
+  workspace_rows_ = 0;  // should there be no memory
   workspace_ = device_.allocate(activation_bytes(hyper_, rows) + kv_bytes(hyper_, kv_type_, rows));
   workspace_rows_ = rows;
 }

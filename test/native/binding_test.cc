@@ -1,6 +1,7 @@
 // Binding a checkpoint: what it tells of its progress, and that it can be stopped on the way with nothing left behind.
 #include "device/registry.h"
 #include "engine/engine.h"
+#include "engine/plan.h"
 #include "engine/synth.h"
 #include "test/native/check.h"
 #include "test/native/engine_fixture.h"
@@ -67,5 +68,25 @@ TEST(a_model_tells_of_its_upload) {
     CHECK(seen.front() > 0);
     CHECK_EQ(seen.back(), total);
     CHECK_EQ(total, Backbone::matrix_bytes(model.weights().hyper, *model.weights().source));
+  }
+}
+
+/// Where weights are copied, what a run needs includes the copies: `available` counts what the device holds already.
+TEST(a_plan_counts_the_copies_of_weights) {
+  const auto source = Source::open(golden::path("checkpoint"));
+  const Hyperparameters hyper = read_hyperparameters(*source);
+  for (const DeviceReport& report : inspect_devices()) {
+    if (!report.usable) continue;
+    const auto device = create_device(report.id, {});
+    RunShape shape;
+    shape.pass_rows = shape.code_rows = 10;
+    const MemoryPlan plan = plan_memory(*device, hyper, *source, Precision::f32, shape, 0, INT64_MAX);
+    CHECK_EQ(plan.copied > 0, device->copies_weights());
+    if (plan.copied == 0) continue;
+    CHECK(plan.copied >= weight_bytes(*source));
+    CHECK_EQ(plan.total(), plan.needed());
+    const auto bound = golden::Bound(*source, "", 1, Precision::f32, report.id);
+    CHECK(bound.device->memory().used <= plan.copied + plan.copied / 8);  // rows are padded
+    CHECK(bound.device->memory().used >= Backbone::matrix_bytes(hyper, *source));
   }
 }

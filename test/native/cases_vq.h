@@ -252,6 +252,7 @@ inline std::vector<Case> fold_cases() {
   all.push_back(scaled_conv_case({4, 19, 21, 2, 1, same, DType::f32}, 0, 4));
   all.push_back(shortcut_case(11, 40, 20));
   all.push_back(shortcut_case(9, 6, 3));
+  all.push_back(shortcut_case(9, 200, 130));  // more channels than a tile has columns
   return all;
 }
 

@@ -12,7 +12,7 @@ const TYPES: readonly WeightType[] = ['bf16', 'f16', 'f32', 'q8_0', 'q6_k', 'q5_
 export interface ConvertOptions {
   /** Type of the blocks' matrices; norms stay f32. Default 'bf16'. */
   readonly type?: WeightType
-  /** Type of the image tokenizer's weights. Default 'f32', with quantised types 'f16'. */
+  /** Type of the image tokenizer's weights. Default 'f32'; with quantised types 'f16' for its decoder, 'f32' for its encoder and codebook. */
   readonly vqType?: 'f32' | 'f16'
   /** Default: as many as this process may use. */
   readonly threads?: number
@@ -23,7 +23,7 @@ export interface ConvertOptions {
 export const CONVERT_FIELDS = {
   type: validate.oneOf(TYPES, { help: 'type of the matrices (default: bf16)' }),
   vqType: validate.oneOf(['f32', 'f16'], {
-    help: 'type of the image tokenizer (default: f32; with quantised types f16)',
+    help: 'type of the image tokenizer (default: f32; with quantised types f16 for its decoder)',
   }),
   threads: validate.integer(1, 1024, { help: 'CPU threads (default: all that this process may use)' }),
   signal: validate.signal(),

@@ -1,11 +1,14 @@
 // What the scoreboard shows is what it measured: options, the results file, curves, plots.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { curves, speeds } from '../bench/quality/curves.js'
 import { drawPlot } from '../bench/quality/plot.js'
-import { findRow } from '../bench/quality/results.js'
+import { findRow, resultsFile } from '../bench/quality/results.js'
 import type { Results, Row } from '../bench/quality/results.js'
 import { parseOptions } from '../bench/quality/settings.js'
 import type { Settings } from '../bench/quality/settings.js'
+import { show } from '../bench/quality/show.js'
 import { axes, plain, types } from '../bench/quality/sweep-points.js'
 
 function row(kind: string, right: number, settings: Settings = plain, more: Partial<Row> = {}): Row {
@@ -92,4 +95,11 @@ test('devices are compared over the kinds that both have', () => {
   ]
   expect(speeds(resultsOf(rows), 'bf16')).toContain('| drawing | 1.0 | 0.10 |')
   expect(speeds(resultsOf(rows.slice(0, 2)), 'bf16')).toBe('')
+})
+
+test('the plots and tables in the docs are those of the results file', () => {
+  expect(() => show(true)).not.toThrow()
+  const { rows } = JSON.parse(readFileSync(resultsFile, 'utf8')) as Results
+  expect(rows.length).toBeGreaterThan(20)
+  expect(readFileSync(path.resolve(import.meta.dirname, '../models/README.md'), 'utf8')).toContain('| text-to-image: colors |')
 })

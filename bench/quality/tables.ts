@@ -6,17 +6,6 @@ import { cacheDefaults } from './settings.js'
 import { isAnswer, plain, types } from './sweep-points.js'
 import { mean, standardError } from './statistics.js'
 
-// What its makers measured with a plain PyTorch decoder, 25 cases a figure.
-const makers: Readonly<Record<string, number>> = {
-  'text-to-image colors': 0.96,
-  'text-to-image background': 0.92,
-  'text-to-image two': 0.2,
-  'text-to-image position': 0.2,
-  'text-to-image counting': 0.16,
-  'understand mixed': 0.68,
-  'edit all kinds': 0.28,
-}
-
 const two = (share: number | undefined): string => (share === undefined || Number.isNaN(share) ? '' : share.toFixed(2))
 const percent = (share: number | undefined): string => (share === undefined ? '' : `${Math.round(share * 100)} %`)
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
@@ -39,7 +28,6 @@ function pictureLine(row: Row, find: Find): string[] {
     percent(cache && cache.rows / row.rows),
     two(chance),
     two(ceiling),
-    two(makers[`${task} ${kind}`]),
   ]
 }
 
@@ -58,11 +46,10 @@ function answerLine(row: Row, find: Find): string[] {
     two(threshold?.marks.right),
     percent(threshold && 1 - threshold.steps / row.steps),
     two(chance),
-    two(makers[`${task} ${kind}`]),
   ]
 }
 
-/** All edits as one line, as the makers counted them. */
+/** All edits as one line. */
 function together(rows: readonly Row[]): Row[] {
   const edits = rows.filter(({ task }) => task === 'edit')
   if (edits.length === 0) return []
@@ -80,17 +67,7 @@ function together(rows: readonly Row[]): Row[] {
   ]
 }
 
-const pictureHead = [
-  'pictures',
-  'right',
-  'cases',
-  'overlap',
-  'with ML-Cache (cases)',
-  'rows it computes',
-  'by chance',
-  'tokenizer alone',
-  'makers',
-]
+const pictureHead = ['pictures', 'right', 'cases', 'overlap', 'with ML-Cache (cases)', 'rows it computes', 'by chance', 'tokenizer alone']
 const answerHead = [
   'answers',
   'right',
@@ -101,7 +78,6 @@ const answerHead = [
   'with `threshold: 0.9`',
   'steps it saves',
   'by chance',
-  'makers',
 ]
 const choiceHead = [
   'best of 8',

@@ -50,7 +50,10 @@ std::string model_name(const Source& source) {
 
 Json plan_json(const MemoryPlan& plan) {
   Json json(Json::Object{});
-  json.set("weightsBytes", plan.copied > 0 ? plan.copied : plan.weights).set("panelBytes", plan.panels).set("kvBytes", plan.kv).set("logitsBytes", plan.logits);
+  json.set("weightsBytes", plan.copied > 0 ? plan.copied : plan.weights)
+      .set("panelBytes", plan.panels)
+      .set("kvBytes", plan.kv)
+      .set("logitsBytes", plan.logits);
   json.set("activationsBytes", plan.activations).set("vqBytes", plan.vq).set("totalBytes", plan.total());
   return json.set("fits", plan.fits()).set("availableBytes", plan.available);
 }

@@ -10,7 +10,8 @@ constexpr DType kWeightTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8
 
 DType wanted_type(const ExpectedTensor& tensor, const TypeRules& rules) {
   if (tensor.shape.size() < 2) return DType::f32;
-  if (tensor.name.starts_with("vq.")) return rules.vq;
+  if (tensor.name.starts_with("vq.decoder.") || tensor.name.starts_with("vq.post_quant_conv.")) return rules.decoder;
+  if (tensor.name.starts_with("vq.")) return rules.encoder;
   if (!tensor.matrix) return DType::f32;
   const bool outer = tensor.name == "token_embd.weight" || tensor.name == "output.weight";
   return outer && is_quantized(rules.matrices) && rules.matrices != DType::q8_0 ? DType::q6_k : rules.matrices;
@@ -30,9 +31,9 @@ DType weight_type(std::string_view option, std::string_view name) {
 TypeRules TypeRules::make(std::string_view type, std::string_view vq) {
   TypeRules rules;
   rules.matrices = weight_type("type", type);
-  rules.vq = is_quantized(rules.matrices) ? DType::f16 : DType::f32;
-  if (!vq.empty()) rules.vq = weight_type("vqType", vq);
-  if (is_quantized(rules.vq)) fail(Code::request_invalid, "vqType: expected f32, f16 or bf16, got '", vq, "'");
+  if (is_quantized(rules.matrices)) rules.decoder = DType::f16;
+  if (!vq.empty()) rules.decoder = rules.encoder = weight_type("vqType", vq);
+  if (is_quantized(rules.decoder)) fail(Code::request_invalid, "vqType: expected f32, f16 or bf16, got '", vq, "'");
   return rules;
 }
 

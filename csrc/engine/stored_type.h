@@ -14,9 +14,10 @@ DType weight_type(std::string_view option, std::string_view name);
 
 struct TypeRules {
   DType matrices = DType::bf16;
-  DType vq = DType::f32;  // of the image tokenizer's matrices
+  DType decoder = DType::f32, encoder = DType::f32;  // of the image tokenizer's matrices; the codebook is the encoder's
 
-  /// `vq` empty: F32, or F16 with quantised types.
+  /// `vq` names both; empty: F32, with quantised types F16 for the decoder. What is encoded becomes codes, and a rounded encoder may give
+  /// others.
   static TypeRules make(std::string_view type, std::string_view vq);
 };
 

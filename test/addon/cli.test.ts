@@ -18,9 +18,9 @@ const pixels = (name: string): Promise<Buffer> => sharp(name).raw().toBuffer()
 
 beforeAll(async () => {
   process.chdir(folder)
-  // A red circle in the middle of white.
+  // A red circle in the middle of white, as the miniature's world draws them.
   const circle =
-    '<svg width="64" height="64"><rect width="64" height="64" fill="white"/><circle cx="32" cy="32" r="16" fill="#e62020"/></svg>'
+    '<svg width="64" height="64"><rect width="64" height="64" fill="#fafafa"/><circle cx="32" cy="32" r="14" fill="#e21e26"/></svg>'
   await sharp(Buffer.from(circle)).removeAlpha().png().toFile('in.png')
 })
 afterAll(() => {

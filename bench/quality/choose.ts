@@ -4,7 +4,7 @@ import { commit, open, today } from './open.js'
 import { readResults, resultsFile, writeResults } from './results.js'
 
 export const choiceKinds = ['colors', 'background', 'two', 'position', 'counting'] as const
-const [prompts, candidates, seed] = [40, 8, 100]
+const [prompts, candidates, seed] = [60, 8, 100]
 
 export async function choose(kinds: readonly string[]): Promise<void> {
   const { model, files, about, close } = await open({ device: 'cpu', precision: 'fast' })

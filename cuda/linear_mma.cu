@@ -148,30 +148,36 @@ __device__ inline void multiply(const uint16_t* x, const uint16_t* w, int row, i
   }
 }
 
-/// Rotary on the way out: columns of pairs, the first `half` of a head in `sum`'s first half.
-template <class S>
-__device__ inline void finish_turned(const Operands& o, int64_t row0, int64_t pair0, const float (&sum)[S::kM][S::kN][4]) {
-  const int lane = threadIdx.x % 32, half = o.turned.half;
+/// body(i, upper, row, to) for each row of the result of which this thread holds sums: those of `sum[i]` at 2 * upper and behind it.
+template <class S, class Body>
+__device__ inline void each_row(const Operands& o, int64_t row0, Body body) {
 #pragma unroll
   for (int i = 0; i < S::kM; i++)
 #pragma unroll
     for (int upper = 0; upper < 2; upper++) {
-      const int64_t row = row0 + i * 16 + sum_row(lane, upper * 2);
-      if (row >= o.rows) continue;
-      const ResultRow to(o, row);
-      const float* angles = o.turned.table + o.turned.positions[row] * o.turned.table_stride;
-#pragma unroll
-      for (int j = 0; j < S::kN / 2; j++)
-#pragma unroll
-        for (int c = 0; c < 2; c++) {
-          const int64_t pair = pair0 + j * 8 + sum_column(lane, c), n = turned_column(pair, half);
-          if (pair * 2 >= o.w.rows) continue;
-          const float a = sum[i][j][upper * 2 + c], b = sum[i][j + S::kN / 2][upper * 2 + c];
-          const float co = angles[pair % half], si = angles[half + pair % half];
-          to.put(n, a * co - b * si);
-          to.put(n + half, b * co + a * si);
-        }
+      const int64_t row = row0 + i * 16 + sum_row(threadIdx.x % 32, upper * 2);
+      if (row < o.rows) body(i, upper, row, ResultRow(o, row));
     }
+}
+
+/// Rotary on the way out: columns of pairs, the first `half` of a head in `sum`'s first half.
+template <class S>
+__device__ inline void finish_turned(const Operands& o, int64_t row0, int64_t pair0, const float (&sum)[S::kM][S::kN][4]) {
+  const int lane = threadIdx.x % 32, half = o.turned.half;
+  each_row<S>(o, row0, [&](int i, int upper, int64_t row, const ResultRow& to) {
+    const float* angles = o.turned.table + o.turned.positions[row] * o.turned.table_stride;
+#pragma unroll
+    for (int j = 0; j < S::kN / 2; j++)
+#pragma unroll
+      for (int c = 0; c < 2; c++) {
+        const int64_t pair = pair0 + j * 8 + sum_column(lane, c), n = turned_column(pair, half);
+        if (pair * 2 >= o.w.rows) continue;
+        const float a = sum[i][j][upper * 2 + c], b = sum[i][j + S::kN / 2][upper * 2 + c];
+        const float co = angles[pair % half], si = angles[half + pair % half];
+        to.put(n, a * co - b * si);
+        to.put(n + half, b * co + a * si);
+      }
+  });
 }
 
 /// Accumulators to their rows and columns.
@@ -179,26 +185,20 @@ template <class S, Result kResult>
 __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, const float (&sum)[S::kM][S::kN][4]) {
   const int lane = threadIdx.x % 32;
   constexpr int kOut = kPaired<kResult> ? S::kN / 2 : S::kN;
+  each_row<S>(o, row0, [&](int i, int upper, int64_t, const ResultRow& to) {
+    auto* wide = reinterpret_cast<float*>(to.data);
 #pragma unroll
-  for (int i = 0; i < S::kM; i++)
+    for (int j = 0; j < kOut; j++)
 #pragma unroll
-    for (int upper = 0; upper < 2; upper++) {
-      const int64_t row = row0 + i * 16 + sum_row(lane, upper * 2);
-      if (row >= o.rows) continue;
-      const ResultRow to(o, row);
-      float* wide = reinterpret_cast<float*>(to.data);
-#pragma unroll
-      for (int j = 0; j < kOut; j++)
-#pragma unroll
-        for (int c = upper * 2; c < upper * 2 + 2; c++) {
-          const int64_t col = col0 + j * 8 + sum_column(lane, c);
-          if (col >= o.w.rows) continue;
-          const float p = sum[i][j][c];
-          if constexpr (kResult == Result::store) to.put(col, p);
-          if constexpr (kResult == Result::add) wide[col] += p;
-          if constexpr (kResult == Result::gated) wide[col] = p / (1.0f + expf(-p)) * sum[i][j + kOut][c];
-        }
-    }
+      for (int c = 0; c < 2; c++) {
+        const int64_t col = col0 + j * 8 + sum_column(lane, c);
+        if (col >= o.w.rows) continue;
+        const float p = sum[i][j][upper * 2 + c];
+        if constexpr (kResult == Result::store) to.put(col, p);
+        if constexpr (kResult == Result::add) wide[col] += p;
+        if constexpr (kResult == Result::gated) wide[col] = p / (1.0f + expf(-p)) * sum[i][j + kOut][upper * 2 + c];
+      }
+  });
 }
 
 template <class S, DType kType, Result kResult>

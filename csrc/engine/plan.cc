@@ -55,7 +55,7 @@ int64_t available_bytes(const Device& device, int64_t limit) {
 
 namespace {
 
-/// Convolution kernels are f32 there, the rest is as stored.
+/// The image tokenizer is f32 there, the rest is as stored.
 int64_t copied_bytes(const Device& device, const Source& source) {
   int64_t bytes = 0;
   if (!device.copies_weights()) return bytes;

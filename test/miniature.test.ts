@@ -1,6 +1,7 @@
 // What a newcomer sees: the embedded model's answers to held-out cases, judged from pixels or exactly, against a larger measurement
 // (bench/results/quality.json), less the sampling error of both.
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bestOf } from '../bench/quality/best-of.js'
@@ -14,8 +15,10 @@ import { cacheDefaults } from '../bench/quality/settings.js'
 import type { Settings } from '../bench/quality/settings.js'
 import { fewest } from '../bench/quality/statistics.js'
 import { plain } from '../bench/quality/sweep-points.js'
-import { loadModel } from '../lib/index.js'
+import { draw } from '../bench/quality/world/draw.js'
+import { convert, loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
+import { embeddedModel } from '../lib/source.js'
 
 const bench = path.resolve(import.meta.dirname, '../bench')
 const results = JSON.parse(readFileSync(path.join(bench, 'results/quality.json'), 'utf8')) as Results
@@ -65,6 +68,52 @@ test('the results are of the model that is shipped', () => {
   expect(results.model).toBe(model.info.sha256)
 })
 
+describe('codes of pictures', () => {
+  test('its own pictures, encoded again, give back nearly all of their codes', async () => {
+    const drawn = fileOf('text-to-image', 'background').cases.slice(0, 12)
+    const runs = drawn.map(({ prompt }, i) => model.generate({ prompt, seed: seed + i }, { delivery: 'none' }).result())
+    let same = 0
+    let all = 0
+    for (const { images } of await Promise.all(runs))
+      for (const { image, tokens } of images) {
+        const again = await model.encodeVq({ ...image, channels: 3 })
+        same += again.tokens.filter((code, i) => code === tokens[i]).length
+        all += tokens.length
+      }
+    console.log(`miniature: ${same} of ${all} codes come back`)
+    expect(same / all).toBeGreaterThan(0.95)
+  })
+
+  test('a quantised copy reads pictures as the same codes', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'dimoo-miniature-'))
+    try {
+      const file = path.join(folder, 'q8_0.gguf')
+      await convert(embeddedModel, file, { type: 'q8_0' })
+      const copy = await loadModel(file)
+      for (const { scene } of fileOf('understand', 'background').cases.slice(0, 12))
+        expect(await copy.encodeVq(draw(scene))).toEqual(await model.encodeVq(draw(scene)))
+      await copy.close()
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+// A newcomer's model must not fall behind what the first one's makers measured, 25 cases a figure.
+describe('at least the scores of the first miniature', () => {
+  test.each([
+    ['text-to-image', ['colors'], 12, 0.96],
+    ['text-to-image', ['background'], 12, 0.92],
+    ['understand', ['mixed'], 32, 0.68],
+  ] as const)(
+    '%s: %s',
+    async (task, kinds, cases, share) => {
+      expect(rightOf(await scores(task, kinds, cases))).toBeGreaterThanOrEqual(least({ share, judged: 25 }, cases))
+    },
+    patience,
+  )
+})
+
 describe('scores', () => {
   test.each([
     ['text-to-image', ['two', 'position', 'counting', 'single'], 12],
@@ -105,7 +154,7 @@ describe('scores', () => {
   test(
     'the best of eight: right as often as measured, and ranked better than scores could that say nothing',
     async () => {
-      const prompts = 16
+      const prompts = 30
       const choice = await bestOf(model, fileOf('text-to-image', 'two'), prompts, 8, seed)
       console.log(`miniature best of eight: ${JSON.stringify(choice)}`)
       const { chosen, prompts: judged } = results.best.find(({ kind }) => kind === 'two')!

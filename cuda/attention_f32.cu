@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kValues; i++)
       if (warp * kEach + e < tile.count && lane + i * kWarp < hd)
-        out[(tile.first + warp * kEach + e) * out_stride + column + lane + i * kWarp] = result[e][i] / sum[e];
+        out[(tile.first + warp * kEach + e) * out_stride + column + lane + i * kWarp] = tile.keys > 0 ? result[e][i] / sum[e] : 0.0f;
 }
 
 /// Calls `body` with ceil(hd / 32), rounded up to what is compiled.
@@ -98,7 +98,7 @@ void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> span
     int64_t k_stride, v_stride;
   };
   const int64_t hd = q.cols / heads;
-  const auto tiles = query_tiles<float>(spans, kQueries, [&](size_t i) {
+  const auto tiles = query_tiles<float>(q.rows, spans, kQueries, [&](size_t i) {
     return Keys{spans[i].k.f32(), spans[i].v.f32(), spans[i].k.stride, spans[i].v.stride};
   });
   const Buffer list = stream.list(std::span(tiles));

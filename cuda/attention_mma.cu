@@ -1,7 +1,9 @@
 // out (r, heads * hd) = softmax(q k^T / sqrt(hd)) v on bf16 tensor cores, f32 scores, softmax and accumulation, after FlashAttention-2
-// (Dao 2023). Queries, and keys and values that are f32, are rounded to bf16 first. A block takes 128 queries of one head, its keys go by
-// in tiles of 64 from the first on through two stages of shared memory and are combined in order, so a query's result does not depend on
-// its tile. 4 r n hd operations a head; keys and values are read r / 128 times.
+// (Dao 2023). Queries, and keys and values that are f32, are rounded to bf16 first. A warp takes 16 queries of one head, a block's keys go
+// by in tiles of 64 through two stages of shared memory. Each chunk of 512 keys is a softmax of its own, and the chunks are combined in
+// order (contract 2): by the block that walks all of them or, where there are too few queries to fill the GPU, one block a chunk and a
+// kernel that combines. 4 r n hd operations a head; keys and values are read once a block of queries.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -16,8 +18,9 @@ namespace dimoo::cuda {
 namespace {
 
 using Tile = QueryTile<uint16_t>;
-constexpr int kQueries = 128, kKeys = 64, kThreads = 256;  // eight warps of 16 queries
+constexpr int kKeys = 64, kChunk = 512;
 constexpr int kKeyTiles = kKeys / 8;
+constexpr int kManyWarps = 8, kFewWarps = 2;  // of 16 queries each
 constexpr unsigned kAll = 0xffffffffu;
 
 struct Heads {
@@ -27,31 +30,68 @@ struct Heads {
   int64_t out_stride;
 };
 
-/// Rows of shared memory are 16 bytes longer than a head, so that eight rows' equal chunks lie in different banks.
-template <int kDim>
+/// Rows of shared memory are 16 bytes longer than a head, so that eight rows' equal chunks lie in different banks. Two stages of keys and
+/// values, where at first the queries lie; behind them what does not fit into a thread's registers of its results so far.
+template <int kDim, int kThreads>
 struct Room {
   static constexpr int kPitch = kDim + 8, kTile = kKeys * kPitch;
-  static constexpr int64_t kBytes = 4 * kTile * 2;  // two stages of keys and values; at first the queries lie there
-  static_assert(kQueries * kPitch <= 4 * kTile);
+  static constexpr int kParked = kDim == 128 ? 7 : 0;  // of kDim / 8 times four values
+  static constexpr int64_t kBytes = 4 * kTile * 2 + kParked * 4 * kThreads * 4;
+  static_assert(kManyWarps * 16 * kPitch <= 4 * kTile);
+};
+
+/// Sums of values over the chunks so far: a thread's four of each eight channels.
+template <int kDim, int kThreads>
+struct Results {
+  static constexpr int kParked = Room<kDim, kThreads>::kParked;
+  float* parked;  // this thread's first
+  float held[kDim / 8 - kParked][4] = {};
+
+  __device__ explicit Results(uint16_t* room) : parked(reinterpret_cast<float*>(room + 4 * Room<kDim, kThreads>::kTile) + threadIdx.x) {
+    for (int i = 0; i < kParked * 4; i++) parked[i * kThreads] = 0;
+  }
+  __device__ float& at(int i, int c) {
+    if (i < kParked) return parked[(i * 4 + c) * kThreads];
+    return held[i - kParked][c];
+  }
 };
 
 /// kRows rows of a head from `from` on (those past `inside` are zeros) into shared memory.
-template <int kDim, int kRows>
+template <int kDim, int kRows, int kThreads>
 __device__ inline void load_rows(const uint16_t* from, int64_t stride, int inside, uint16_t* to) {
-  constexpr int kChunks = kDim / 8;
+  constexpr int kChunks = kDim / 8, kPitch = Room<kDim, kThreads>::kPitch;
   static_assert(kRows * kChunks % kThreads == 0);
-#pragma unroll
-  for (int j = 0; j < kRows * kChunks / kThreads; j++) {
-    const int i = j * kThreads + static_cast<int>(threadIdx.x), row = i / kChunks, chunk = i % kChunks;
-    const bool there = row < inside;
-    ptx::cp_async(to + row * Room<kDim>::kPitch + chunk * 8, from + (there ? row * stride + chunk * 8 : 0), there ? 16 : 0);
+  if constexpr (kThreads % kChunks == 0) {  // a thread's chunks lie below one another
+    constexpr int kStep = kThreads / kChunks;
+    const int first = static_cast<int>(threadIdx.x) / kChunks, column = static_cast<int>(threadIdx.x) % kChunks * 8;
+    const uint16_t* at = from + first * stride + column;
+#pragma unroll 4
+    for (int row = first; row < kRows; row += kStep, at += kStep * stride)
+      ptx::cp_async(to + row * kPitch + column, row < inside ? at : from, row < inside ? 16 : 0);
+  } else {
+#pragma unroll 4
+    for (int j = 0; j < kRows * kChunks / kThreads; j++) {
+      const int i = j * kThreads + static_cast<int>(threadIdx.x), row = i / kChunks, chunk = i % kChunks;
+      const bool there = row < inside;
+      ptx::cp_async(to + row * kPitch + chunk * 8, from + (there ? row * stride + chunk * 8 : 0), there ? 16 : 0);
+    }
   }
 }
 
-/// Of the two rows that a thread holds of its warp's 16.
+/// Softmax so far: of the two rows that a thread holds of its warp's 16, or of one.
+template <int kRows>
 struct Running {
-  float top[2], sum[2];
+  float top[kRows], sum[kRows];
 };
+
+/// By how much what was summed under maxima `top` and `other` counts once both are put together.
+struct Shares {
+  float top, mine, others;
+};
+__device__ inline Shares put_together(float top, float other, float scale) {
+  const float highest = fmaxf(top, other);
+  return {highest, exp2f((top - highest) * scale), exp2f((other - highest) * scale)};
+}
 
 /// score (16, 64) = q k^T.
 template <int kDim>
@@ -64,7 +104,7 @@ __device__ inline void score_tile(const uint32_t (&q)[kDim / 16][4], const uint1
 #pragma unroll
     for (int step = 0; step < kDim / 16; step++) {
       uint32_t b[4];
-      ptx::ldmatrix(b, keys + (j * 8 + at.row) * Room<kDim>::kPitch + (step * 2 + at.chunk) * 8);
+      ptx::ldmatrix(b, keys + (j * 8 + at.row) * (kDim + 8) + (step * 2 + at.chunk) * 8);
       ptx::mma_bf16(score[j], q[step], b[0], b[1]);
       ptx::mma_bf16(score[j + 1], q[step], b[2], b[3]);
     }
@@ -73,7 +113,7 @@ __device__ inline void score_tile(const uint32_t (&q)[kDim / 16][4], const uint1
 
 /// Scores become weights relative to the new maxima; what was summed so far is brought down to them. `left` keys are in the tile.
 template <int kDim>
-__device__ inline void weigh(float (&score)[kKeyTiles][4], int left, float scale, Running& running, float (&result)[kDim / 8][4]) {
+__device__ inline void weigh(float (&score)[kKeyTiles][4], int left, float scale, Running<2>& running, float (&result)[kDim / 8][4]) {
   const int lane = threadIdx.x % 32;
   float top[2] = {running.top[0], running.top[1]};
 #pragma unroll
@@ -118,71 +158,208 @@ __device__ inline void add_values(const float (&weight)[kKeyTiles][4], const uin
 #pragma unroll
     for (int i = 0; i < kDim / 8; i += 2) {
       uint32_t b[4];
-      ptx::ldmatrix_transposed(b, values + (step * 16 + at.row) * Room<kDim>::kPitch + (i + at.chunk) * 8);
+      ptx::ldmatrix_transposed(b, values + (step * 16 + at.row) * (kDim + 8) + (i + at.chunk) * 8);
       ptx::mma_bf16(result[i], a, b[0], b[1]);
       ptx::mma_bf16(result[i + 1], a, b[2], b[3]);
     }
   }
 }
 
-/// Block (tile, head).
+/// What one chunk leaves of a query and a head: the largest score and the sum of weights, then the sums of values.
 template <int kDim>
-__global__ void __launch_bounds__(kThreads, 1) attention_mma_kernel(const Tile* tiles, const uint16_t* q, Heads heads, float* out) {
+struct Part {
+  static constexpr int kSize = kDim + 2;
+  float* at;
+  __device__ Part(float* parts, int heads, int64_t row, int head) : at(parts + (row * heads + head) * kSize) {}
+};
+
+/// Sums of the four lanes that share a row.
+__device__ inline void add_lanes(Running<2>& running) {
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    running.sum[r] += __shfl_xor_sync(kAll, running.sum[r], 1);
+    running.sum[r] += __shfl_xor_sync(kAll, running.sum[r], 2);
+  }
+}
+
+/// One chunk after those before it.
+template <int kDim, class Total>
+__device__ inline void combine(const Running<2>& chunk, const float (&values)[kDim / 8][4], float scale, Running<2>& total, Total& result) {
+#pragma unroll
+  for (int r = 0; r < 2; r++) {
+    const Shares shares = put_together(total.top[r], chunk.top[r], scale);
+    total.top[r] = shares.top;
+    total.sum[r] = total.sum[r] * shares.mine + chunk.sum[r] * shares.others;
+#pragma unroll
+    for (int i = 0; i < kDim / 8; i++)
+#pragma unroll
+      for (int c = r * 2; c < r * 2 + 2; c++) result.at(i, c) = result.at(i, c) * shares.mine + values[i][c] * shares.others;
+  }
+}
+
+/// Block (tile, head). kParted: a tile is one chunk of its branch's keys, and what it leaves goes to `out` as parts, rows counted by tile.
+template <int kDim, int kWarps, bool kParted>
+__global__ void __launch_bounds__(kWarps * 32, 1) attention_mma_kernel(const Tile* tiles, const uint16_t* q, Heads heads, float* out) {
   auto* room = ptx::dynamic_shared<uint16_t>();
-  constexpr int kTile = Room<kDim>::kTile;
+  constexpr int kThreads = kWarps * 32, kQueries = kWarps * 16;
+  using Space = Room<kDim, kThreads>;
+  constexpr int kTile = Space::kTile;
   const Tile tile = tiles[blockIdx.x];
+  if (tile.count == 0) return;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t column = static_cast<int64_t>(blockIdx.y) * kDim, key_column = static_cast<int64_t>(blockIdx.y / heads.group) * kDim;
-  load_rows<kDim, kQueries>(q + tile.first * heads.q_stride + column, heads.q_stride, tile.count, room);
+  load_rows<kDim, kQueries, kThreads>(q + tile.first * heads.q_stride + column, heads.q_stride, tile.count, room);
   ptx::cp_async_commit();
   ptx::cp_async_wait<0>();
   __syncthreads();
   uint32_t query[kDim / 16][4];
 #pragma unroll
   for (int step = 0; step < kDim / 16; step++)
-    ptx::ldmatrix(query[step], room + (warp * 16 + place_a(lane).row) * Room<kDim>::kPitch + (step * 2 + place_a(lane).chunk) * 8);
+    ptx::ldmatrix(query[step], room + (warp * 16 + place_a(lane).row) * Space::kPitch + (step * 2 + place_a(lane).chunk) * 8);
   __syncthreads();  // queries are in registers: their room is free
   const auto load = [&](int first, int stage) {
     if (first < tile.keys) {
       uint16_t* to = room + stage * 2 * kTile;
       const int inside = min(kKeys, tile.keys - first);
-      load_rows<kDim, kKeys>(tile.k + first * tile.k_stride + key_column, tile.k_stride, inside, to);
-      load_rows<kDim, kKeys>(tile.v + first * tile.v_stride + key_column, tile.v_stride, inside, to + kTile);
+      load_rows<kDim, kKeys, kThreads>(tile.k + first * tile.k_stride + key_column, tile.k_stride, inside, to);
+      load_rows<kDim, kKeys, kThreads>(tile.v + first * tile.v_stride + key_column, tile.v_stride, inside, to + kTile);
     }
     ptx::cp_async_commit();
   };
-  Running running{{-INFINITY, -INFINITY}, {0, 0}};
-  float result[kDim / 8][4] = {};
+  Running<2> total{{-INFINITY, -INFINITY}, {0, 0}};
+  Results<kDim, kThreads> result(room);
   load(0, 0);
-  for (int first = 0, stage = 0; first < tile.keys; first += kKeys, stage ^= 1) {
-    load(first + kKeys, stage ^ 1);
-    ptx::cp_async_wait<1>();
-    __syncthreads();  // this tile has arrived for all
-    const uint16_t* keys = room + stage * 2 * kTile;
-    float score[kKeyTiles][4];
-    score_tile<kDim>(query, keys, score);
-    weigh<kDim>(score, tile.keys - first, heads.scale, running, result);
-    add_values<kDim>(score, keys + kTile, result);
-    __syncthreads();  // all are done with this stage
+  for (int chunk = 0, stage = 0; chunk < tile.keys; chunk += kChunk) {
+    Running<2> running{{-INFINITY, -INFINITY}, {0, 0}};
+    float values[kDim / 8][4] = {};
+    const int end = min(chunk + kChunk, tile.keys);
+    for (int first = chunk; first < end; first += kKeys, stage ^= 1) {
+      load(first + kKeys, stage ^ 1);
+      ptx::cp_async_wait<1>();
+      __syncthreads();  // this tile has arrived for all
+      const uint16_t* keys = room + stage * 2 * kTile;
+      float score[kKeyTiles][4];
+      score_tile<kDim>(query, keys, score);
+      weigh<kDim>(score, tile.keys - first, heads.scale, running, values);
+      add_values<kDim>(score, keys + kTile, values);
+      __syncthreads();  // all are done with this stage
+    }
+    add_lanes(running);
+    if constexpr (kParted) {
+      total = running;
+#pragma unroll
+      for (int i = 0; i < kDim / 8; i++)
+#pragma unroll
+        for (int c = 0; c < 4; c++) result.at(i, c) = values[i][c];
+    } else {
+      combine<kDim>(running, values, heads.scale, total, result);
+    }
   }
 #pragma unroll
   for (int r = 0; r < 2; r++) {
-    running.sum[r] += __shfl_xor_sync(kAll, running.sum[r], 1);
-    running.sum[r] += __shfl_xor_sync(kAll, running.sum[r], 2);
     const int row = warp * 16 + sum_row(lane, r * 2);
     if (row >= tile.count) continue;
     float* to = out + (tile.first + row) * heads.out_stride + column + sum_column(lane, 0);
+    float divisor = tile.keys > 0 ? total.sum[r] : 1.0f;
+    if constexpr (kParted) {
+      const Part<kDim> part(out, gridDim.y, static_cast<int64_t>(blockIdx.x) * kQueries + row, blockIdx.y);
+      if (lane % 4 == 0) part.at[0] = total.top[r], part.at[1] = total.sum[r];
+      to = part.at + 2 + sum_column(lane, 0), divisor = 1.0f;
+    }
 #pragma unroll
-    for (int i = 0; i < kDim / 8; i++) to[i * 8] = result[i][r * 2] / running.sum[r], to[i * 8 + 1] = result[i][r * 2 + 1] / running.sum[r];
+    for (int i = 0; i < kDim / 8; i++) to[i * 8] = result.at(i, r * 2) / divisor, to[i * 8 + 1] = result.at(i, r * 2 + 1) / divisor;
   }
 }
 
-template <int kDim>
-void launch_dim(Stream& stream, std::span<const Tile> tiles, int heads, const uint16_t* q, const Heads& layout, Tensor out) {
-  const Buffer list = stream.list(tiles);
-  stream.launch("attention mma", attention_mma_kernel<kDim>,
-                dim3(blocks(static_cast<int64_t>(tiles.size()), 1), static_cast<unsigned>(heads)), kThreads, Room<kDim>::kBytes,
-                static_cast<const Tile*>(list.data()), q, layout, out.f32());
+/// Block (tile of the whole, head), a thread a channel: the parts of each query's chunks, which follow one another by tile, in order.
+template <int kDim, int kWarps>
+__global__ void __launch_bounds__(kDim)
+    combine_parts_kernel(const Tile* tiles, const int32_t* first_part, float* parts, Heads heads, float* out) {
+  constexpr int kQueries = kWarps * 16;
+  const Tile tile = tiles[blockIdx.x];
+  for (int row = 0; row < tile.count; row++) {
+    Running<1> total{{-INFINITY}, {0}};
+    float value = 0;
+    for (int chunk = 0; chunk * kChunk < tile.keys; chunk++) {
+      const Part<kDim> part(parts, gridDim.y, static_cast<int64_t>(first_part[blockIdx.x] + chunk) * kQueries + row, blockIdx.y);
+      const Shares shares = put_together(total.top[0], part.at[0], heads.scale);
+      total.top[0] = shares.top;
+      total.sum[0] = total.sum[0] * shares.mine + part.at[1] * shares.others;
+      value = value * shares.mine + part.at[2 + threadIdx.x] * shares.others;
+    }
+    out[(tile.first + row) * heads.out_stride + blockIdx.y * kDim + threadIdx.x] = value / (tile.keys > 0 ? total.sum[0] : 1.0f);
+  }
+}
+
+/// All of a call's blocks.
+struct Blocks {
+  std::span<const Tile> tiles;
+  int heads;
+  const uint16_t* q;
+  Heads layout;
+  Tensor out;
+};
+
+template <int kDim, int kWarps>
+void launch_whole(Stream& stream, const Blocks& b) {
+  const Buffer list = stream.list(b.tiles);
+  stream.launch("attention mma", attention_mma_kernel<kDim, kWarps, false>,
+                dim3(static_cast<unsigned>(b.tiles.size()), static_cast<unsigned>(b.heads)), kWarps * 32, Room<kDim, kWarps * 32>::kBytes,
+                static_cast<const Tile*>(list.data()), b.q, b.layout, b.out.f32());
+}
+
+template <int kDim, int kWarps>
+int64_t part_bytes(int64_t parts, int64_t heads) {
+  return parts * kWarps * 16 * heads * Part<kDim>::kSize * 4;
+}
+
+/// A block a chunk of keys.
+template <int kDim, int kWarps>
+void launch_parted(Stream& stream, const Blocks& b) {
+  std::vector<Tile> parts;
+  std::vector<int32_t> first_part;
+  for (const Tile& tile : b.tiles) {
+    first_part.push_back(static_cast<int32_t>(parts.size()));
+    for (int32_t key = 0; key < tile.keys; key += kChunk)
+      parts.push_back({tile.first, tile.count, std::min(kChunk, tile.keys - key), tile.k + key * tile.k_stride,
+                       tile.v + key * tile.v_stride, tile.k_stride, tile.v_stride});
+  }
+  const Buffer list = stream.list(b.tiles), part_list = stream.list(std::span<const Tile>(parts)),
+               firsts = stream.list(std::span<const int32_t>(first_part));
+  const Buffer left = stream.scratch(part_bytes<kDim, kWarps>(static_cast<int64_t>(parts.size()), b.heads));
+  auto* left_data = static_cast<float*>(left.data());
+  const auto heads = static_cast<unsigned>(b.heads);
+  stream.launch("attention mma parts", attention_mma_kernel<kDim, kWarps, true>, dim3(static_cast<unsigned>(parts.size()), heads),
+                kWarps * 32, Room<kDim, kWarps * 32>::kBytes, static_cast<const Tile*>(part_list.data()), b.q, b.layout, left_data);
+  stream.launch("attention combine", combine_parts_kernel<kDim, kWarps>, dim3(static_cast<unsigned>(b.tiles.size()), heads), kDim, 0,
+                static_cast<const Tile*>(list.data()), static_cast<const int32_t*>(firsts.data()), left_data, b.layout, b.out.f32());
+}
+
+/// Whether chunks share out a branch's keys: where its queries alone would leave most of the GPU idle, and the parts stay small.
+template <int kDim, int kWarps>
+bool parts_pay(const Stream& stream, const Blocks& b) {
+  int64_t parts = 0, longest = 0;
+  for (const Tile& tile : b.tiles) parts += blocks(tile.keys, kChunk), longest = std::max<int64_t>(longest, tile.keys);
+  return longest > kChunk && static_cast<int64_t>(b.tiles.size()) * b.heads < 2 * stream.processors() &&
+         part_bytes<kDim, kWarps>(parts, b.heads) <= kMostAttentionParts;
+}
+
+template <int kDim, int kWarps>
+void launch_dim(Stream& stream, const Blocks& b) {
+  if constexpr (kWarps == kFewWarps)
+    if (parts_pay<kDim, kWarps>(stream, b)) return launch_parted<kDim, kWarps>(stream, b);
+  launch_whole<kDim, kWarps>(stream, b);
+}
+
+/// Few queries take low tiles: the same bits, less of them empty.
+template <int kWarps>
+void launch_warps(Stream& stream, int64_t hd, const Blocks& b) {
+  switch (hd) {
+    case 32: return launch_dim<32, kWarps>(stream, b);
+    case 64: return launch_dim<64, kWarps>(stream, b);
+    case 96: return launch_dim<96, kWarps>(stream, b);
+    default: return launch_dim<128, kWarps>(stream, b);
+  }
 }
 
 }  // namespace
@@ -205,18 +382,14 @@ void attention_mma(Stream& stream, Tensor q, std::span<const AttentionSpan> span
     const uint16_t *k, *v;
     int64_t k_stride, v_stride;
   };
-  const auto tiles = query_tiles<uint16_t>(spans, kQueries, [&](size_t i) {
+  const bool few = std::all_of(spans.begin(), spans.end(), [](const AttentionSpan& span) { return span.count <= 4 * kFewWarps * 16; });
+  const auto tiles = query_tiles<uint16_t>(q.rows, spans, (few ? kFewWarps : kManyWarps) * 16, [&](size_t i) {
     const Tensor k = halves(spans[i].k), v = halves(spans[i].v);
     return Keys{static_cast<const uint16_t*>(k.data), static_cast<const uint16_t*>(v.data), k.stride, v.stride};
   });
   const Heads layout{heads / kv_heads, 1.4426950408889634f / std::sqrt(static_cast<float>(hd)), q.cols, out.stride};
-  const auto* operand = static_cast<const uint16_t*>(queries.data());
-  switch (hd) {
-    case 32: return launch_dim<32>(stream, tiles, heads, operand, layout, out);
-    case 64: return launch_dim<64>(stream, tiles, heads, operand, layout, out);
-    case 96: return launch_dim<96>(stream, tiles, heads, operand, layout, out);
-    default: return launch_dim<128>(stream, tiles, heads, operand, layout, out);
-  }
+  const Blocks all{tiles, heads, static_cast<const uint16_t*>(queries.data()), layout, out};
+  few ? launch_warps<kFewWarps>(stream, hd, all) : launch_warps<kManyWarps>(stream, hd, all);
 }
 
 }  // namespace dimoo::cuda

@@ -76,10 +76,17 @@ std::unique_ptr<Weight> CudaDevice::prepare_conv(const HostTensor& tensor, int64
 }
 
 /// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16; and lists, as long as they get, with
-/// what decisions and choices take.
+/// what decisions and choices take. Recorded passes keep theirs apart.
 int64_t CudaDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const {
-  constexpr int64_t kLists = 4 * static_cast<int64_t>(Lists::kKept), kDecisions = 64, kRest = 1 << 20;
-  return rows * (std::max(4 * std::max(width, hidden), 6 * width) + kLists + kDecisions) + kRest;
+  constexpr int64_t kLists = 4 * static_cast<int64_t>(Lists::kKept), kDecisions = 64, kRest = 1 << 20, kChunks = 16;
+  const int64_t each = std::max(4 * std::max(width, hidden), 6 * width) + kLists + kDecisions;
+  const int64_t parts = std::min(rows * width * 4 * kChunks, kMostAttentionParts);
+  return (rows + std::min(rows, kMostRepeatedRows)) * each + parts + kRest;
+}
+
+void CudaDevice::repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {
+  on();
+  shape.front() > kMostRepeatedRows ? ops() : stream_.repeat(owner, shape, ops);
 }
 
 void CudaDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor out) {

@@ -31,6 +31,8 @@ class CudaDevice : public Device {
   int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override;
   void set_panel_budget(int64_t) override {}
+  int64_t filled_rows(int64_t rows) const override { return rows > kMostRepeatedRows ? rows : (rows + kRowStep - 1) / kRowStep * kRowStep; }
+  void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) override;
   void set_cancel(const CancelToken* cancel) override { stream_.set_cancel(cancel); }
 
   void embed(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
@@ -58,6 +60,9 @@ class CudaDevice : public Device {
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:
+  /// Passes of more rows keep the GPU busy for longer than the host takes to launch them. Rows up to the next step cost products nothing.
+  static constexpr int64_t kMostRepeatedRows = 2048, kRowStep = 32;
+
   /// The stream, with this thread speaking to its GPU.
   Stream& on();
   void product(Tensor x, const CudaWeight& w, Epilogue epilogue, Tensor out);

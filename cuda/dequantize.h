@@ -41,6 +41,111 @@ DIMOO_HD inline uint16_t bf16_bits(float value) {
   return static_cast<uint16_t>((bits + (0x7fffu + ((bits >> 16) & 1u))) >> 16);
 }
 
+/// Blocks lie at even addresses, those of 256 values with a scale and a minimum at multiples of 16: what is read at a time.
+DIMOO_HD inline uint16_t two_bytes(const void* at, int64_t offset) {
+  return *reinterpret_cast<const uint16_t*>(static_cast<const std::byte*>(at) + offset);
+}
+DIMOO_HD inline uint32_t four_bytes(const void* at, int64_t offset) {
+  return *reinterpret_cast<const uint32_t*>(static_cast<const std::byte*>(at) + offset);
+}
+
+/// Eight neighbouring values as they are stored, with what their block says of them: read first, made into values later, so that memory
+/// may take its time in between.
+template <DType kType>
+struct Eight;
+
+template <>
+struct Eight<DType::q8_0> {
+  uint16_t scale, q[4];
+
+  DIMOO_HD void read(const std::byte* row, int64_t k) {
+    const std::byte* block = row + k / 32 * static_cast<int64_t>(sizeof(BlockQ8_0));
+    scale = two_bytes(block, 0);
+    for (int i = 0; i < 4; i++) q[i] = two_bytes(block, 2 + k % 32 + 2 * i);
+  }
+  DIMOO_HD void values(int64_t, float* out) const {
+    const float factor = half_value(scale);
+    for (int i = 0; i < kEight; i++) out[i] = factor * static_cast<float>(static_cast<int8_t>(q[i / 2] >> i % 2 * 8 & 255));
+  }
+};
+
+template <>
+struct Eight<DType::q4_0> {
+  uint16_t scale, q[4];
+
+  DIMOO_HD void read(const std::byte* row, int64_t k) {
+    const std::byte* block = row + k / 32 * static_cast<int64_t>(sizeof(BlockQ4_0));
+    scale = two_bytes(block, 0);
+    for (int i = 0; i < 4; i++) q[i] = two_bytes(block, 2 + k % 16 + 2 * i);
+  }
+  DIMOO_HD void values(int64_t k, float* out) const {
+    const float factor = half_value(scale);
+    const int shift = k % 32 < 16 ? 0 : 4;
+    for (int i = 0; i < kEight; i++) out[i] = factor * static_cast<float>((q[i / 2] >> (i % 2 * 8 + shift) & 15) - 8);
+  }
+};
+
+template <>
+struct Eight<DType::q6_k> {
+  uint16_t scale, low[4], high[4];
+  int8_t group_scale;
+
+  DIMOO_HD void read(const std::byte* row, int64_t k) {
+    const auto* block = reinterpret_cast<const BlockQ6K*>(row) + k / 256;
+    const int at = static_cast<int>(k % 256), half = at / 128, quarter = at % 128 / 32, in = at % 32;
+    scale = two_bytes(block, offsetof(BlockQ6K, scale)), group_scale = block->scales[at / 16];
+    for (int i = 0; i < 4; i++) {
+      low[i] = two_bytes(block->low, half * 64 + quarter % 2 * 32 + in + 2 * i);
+      high[i] = two_bytes(block->high, half * 32 + in + 2 * i);
+    }
+  }
+  DIMOO_HD void values(int64_t k, float* out) const {
+    const int quarter = static_cast<int>(k % 128 / 32);
+    const float factor = half_value(scale) * static_cast<float>(group_scale);
+    for (int i = 0; i < kEight; i++) {
+      const int nibble = low[i / 2] >> (i % 2 * 8 + quarter / 2 * 4) & 15, pair = high[i / 2] >> (i % 2 * 8 + quarter * 2) & 3;
+      out[i] = factor * static_cast<float>((nibble | pair << 4) - 32);
+    }
+  }
+};
+
+/// Q4_K and Q5_K.
+template <class Block>
+struct EightOfGroup {
+  static constexpr bool kFifth = std::is_same_v<Block, BlockQ5K>;
+  uint32_t factors, scales[3], q[2], high[kFifth ? 2 : 1];
+
+  DIMOO_HD void read(const std::byte* row, int64_t k) {
+    const auto* block = reinterpret_cast<const Block*>(row) + k / 256;
+    const int at = static_cast<int>(k % 256), g = at / 32;
+    factors = four_bytes(block, 0);
+    for (int i = 0; i < 3; i++) scales[i] = four_bytes(block->scales, i * 4);
+    for (int i = 0; i < 2; i++) {
+      q[i] = four_bytes(block->q, g / 2 * 32 + at % 32 + i * 4);
+      if constexpr (kFifth) high[i] = four_bytes(block->high, at % 32 + i * 4);
+    }
+  }
+  DIMOO_HD void values(int64_t k, float* out) const {
+    const int g = static_cast<int>(k % 256 / 32), byte = g % 4 * 8;
+    // scale_min() on words: its bytes g, g + 4 and g - 4 are byte g % 4 of a word.
+    const uint32_t first = scales[0] >> byte, second = scales[1] >> byte, third = scales[2] >> byte;
+    const uint32_t group_scale = g < 4 ? first & 63 : (third & 15) | (first >> 6 & 3) << 4;
+    const uint32_t group_minimum = g < 4 ? second & 63 : (third >> 4 & 15) | (second >> 6 & 3) << 4;
+    const float scale = half_value(static_cast<uint16_t>(factors)) * static_cast<float>(group_scale);
+    const float minimum = half_value(static_cast<uint16_t>(factors >> 16)) * static_cast<float>(group_minimum);
+    for (int i = 0; i < kEight; i++) {
+      uint32_t value = q[i / 4] >> (i % 4 * 8 + g % 2 * 4) & 15;
+      if constexpr (kFifth) value |= (high[i / 4] >> (i % 4 * 8 + g) & 1) << 4;
+      const float product = scale * static_cast<float>(value);
+      out[i] = product - minimum;
+    }
+  }
+};
+template <>
+struct Eight<DType::q4_k> : EightOfGroup<BlockQ4K> {};
+template <>
+struct Eight<DType::q5_k> : EightOfGroup<BlockQ5K> {};
+
 /// Values [k, k + 8) of `row`, which has `cols`; k is a multiple of 8, values past the end are 0.
 template <DType kType>
 DIMOO_HD inline void load_eight(const std::byte* row, int64_t k, int64_t cols, float* out) {
@@ -57,38 +162,10 @@ DIMOO_HD inline void load_eight(const std::byte* row, int64_t k, int64_t cols, f
     }
   } else if (k >= cols) {
     for (int i = 0; i < kEight; i++) out[i] = 0;
-  } else if constexpr (kType == DType::q8_0) {
-    const auto& block = reinterpret_cast<const BlockQ8_0*>(row)[k / 32];
-    const float scale = half_value(block.scale);
-    for (int i = 0; i < kEight; i++) out[i] = scale * static_cast<float>(block.q[k % 32 + i]);
-  } else if constexpr (kType == DType::q4_0) {
-    const auto& block = reinterpret_cast<const BlockQ4_0*>(row)[k / 32];
-    const float scale = half_value(block.scale);
-    const int at = static_cast<int>(k % 16), shift = k % 32 < 16 ? 0 : 4;
-    for (int i = 0; i < kEight; i++) out[i] = scale * static_cast<float>((block.q[at + i] >> shift & 15) - 8);
-  } else if constexpr (kType == DType::q6_k) {
-    const auto& block = reinterpret_cast<const BlockQ6K*>(row)[k / 256];
-    const int at = static_cast<int>(k % 256);
-    const float scale = half_value(block.scale) * static_cast<float>(block.scales[at / 16]);
-    const int half = at / 128, quarter = at % 128 / 32, in = at % 32;
-    const auto* low = reinterpret_cast<const uint16_t*>(block.low + half * 64 + quarter % 2 * 32 + in);
-    const auto* high = reinterpret_cast<const uint16_t*>(block.high + half * 32 + in);
-    for (int i = 0; i < kEight; i += 2) {  // blocks lie at even addresses: bytes come in twos
-      const int nibbles = low[i / 2] >> quarter / 2 * 4, pairs = high[i / 2] >> quarter * 2;
-      out[i] = scale * static_cast<float>(((nibbles & 15) | (pairs & 3) << 4) - 32);
-      out[i + 1] = scale * static_cast<float>(((nibbles >> 8 & 15) | (pairs >> 8 & 3) << 4) - 32);
-    }
   } else {
-    using Block = std::conditional_t<kType == DType::q4_k, BlockQ4K, BlockQ5K>;
-    const auto& block = reinterpret_cast<const Block*>(row)[k / 256];
-    const int at = static_cast<int>(k % 256), g = at / 32;
-    const ScaleMin factors = scale_min(block.scales, g);
-    const float scale = half_value(block.scale) * static_cast<float>(factors.scale);
-    const float minimum = half_value(block.minimum) * static_cast<float>(factors.minimum);
-    for (int i = 0; i < kEight; i++) {
-      const float product = scale * static_cast<float>(block_value(block, g, at % 32 + i));
-      out[i] = product - minimum;
-    }
+    Eight<kType> stored;
+    stored.read(row, k);
+    stored.values(k, out);
   }
 }
 

@@ -65,6 +65,8 @@ void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> span
 /// bf16 tensor cores; head dimension 32, 64, 96 or 128; keys and values f32 or bf16.
 void attention_mma(Stream& stream, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
 bool attention_mma_fits(int64_t head_dim);
+/// Bytes that it may take for what chunks of keys leave of few queries.
+inline constexpr int64_t kMostAttentionParts = 64 << 20;
 
 // Decisions: results come when the stream's read-backs settle ----------------------------------------------------------------
 void choose(Stream& stream, std::span<const ChooseJob> jobs);

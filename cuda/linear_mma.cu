@@ -1,7 +1,7 @@
 // out (r, n) = or += x (r, k) w (n, k)^T, and out = silu(x gate^T) * (x up^T), on bf16 tensor cores with f32 accumulation. Blocks of
-// 128 x 128 (or 32 x 128 for few rows) walk K in tiles of 32 through four stages of shared memory; x and bf16 weights arrive by
-// cp.async, other stored types are dequantised and rounded on their way. Each result adds its products in the order of K by the same
-// instructions whatever the tile, so it depends on its row and column alone. 2 r n k operations.
+// 128 x 128 (or 32 x 128 for few rows) walk K in tiles of 32 through stages of shared memory; x and bf16 weights arrive by cp.async, other
+// stored types through registers, where they wait for a tile or more before they are dequantised and rounded. Each result adds its products
+// in the order of K by the same instructions whatever the tile, so it depends on its row and column alone. 2 r n k operations.
 #include "cuda/dequantize.h"
 #include "cuda/kernels.h"
 #include "cuda/mma_tile.h"
@@ -13,16 +13,20 @@ namespace dimoo::cuda {
 namespace {
 
 using Tile = MmaTile;
-constexpr int kStages = 4, kThreads = 256, kWarps = kThreads / 32;
+constexpr int kThreads = 256, kWarps = kThreads / 32;
 
 /// What a block is made of. A warp owns kM x 16 rows and kN x 8 columns; kDown warps lie below one another, the others side by side.
-template <int kDownWarps, int kMTiles, int kNTiles>
+/// bf16 weights lie in kBf16Stages of shared memory, others in four and, kAheadTiles more, in registers; Q6_K takes twice the registers.
+template <int kDownWarps, int kMTiles, int kNTiles, int kBf16Stages, int kAheadTiles>
 struct Shape {
   static constexpr int kDown = kDownWarps, kM = kMTiles, kN = kNTiles;
   static constexpr int kWarpCols = kN * 8, kRows = kDown * kM * 16, kCols = kWarps / kDown * kWarpCols;
+  DIMOO_HD static constexpr int stages(DType type) { return type == DType::bf16 ? kBf16Stages : 4; }
+  DIMOO_HD static constexpr int ahead(DType type) { return type == DType::bf16 ? 0 : type == DType::q6_k ? kAheadTiles / 2 : kAheadTiles; }
+  static constexpr int64_t shared(DType type) { return int64_t{stages(type)} * (kRows + kCols) * Tile::kDepth * 2; }
 };
-using ManyRows = Shape<4, 2, 8>;  // 128 x 128
-using FewRows = Shape<2, 1, 4>;   // 32 x 128
+using ManyRows = Shape<4, 2, 8, 4, 1>;  // 128 x 128
+using FewRows = Shape<2, 1, 4, 8, 4>;   // 32 x 128: memory is what it waits for, so more is under way
 
 enum class Result { store, add, gated, turned };
 /// Whether a thread's two halves of columns belong together: gate and up, or the two of a rotary pair.
@@ -105,25 +109,66 @@ struct WeightRows {
   }
 };
 
-/// Tile `k0` of the block's columns.
-template <DType kType, class Rows>
-__device__ inline void load_w(const Operands& o, const Rows& rows, int64_t k0, uint16_t* to) {
+/// Tile `k0` of the block's columns, bf16: rows are padded to 16 bytes with zeros.
+template <class Rows>
+__device__ inline void copy_w(const Operands& o, const Rows& rows, int64_t k0, uint16_t* to) {
   share_of_block<Rows::kChunks>([&](int j, int i) {
     const int column = i / Tile::kChunks, chunk = i % Tile::kChunks;
     const int64_t k = k0 + chunk * 8;
     const bool inside = rows.row[j] && k < o.w.cols;
-    if constexpr (kType == DType::bf16) {  // rows are padded to 16 bytes with zeros
-      ptx::cp_async(to + Tile::at(column, chunk), inside ? rows.row[j] + k * 2 : o.w.data, inside ? 16 : 0);
-    } else {
-      float values[kEight] = {};
-      if (inside) load_eight<kType>(rows.row[j], k, o.w.cols, values);
-      uint4 packed;
-      packed.x = ptx::pack_bf16(values[0], values[1]), packed.y = ptx::pack_bf16(values[2], values[3]);
-      packed.z = ptx::pack_bf16(values[4], values[5]), packed.w = ptx::pack_bf16(values[6], values[7]);
-      *reinterpret_cast<uint4*>(to + Tile::at(column, chunk)) = packed;
-    }
+    ptx::cp_async(to + Tile::at(column, chunk), inside ? rows.row[j] + k * 2 : o.w.data, inside ? 16 : 0);
   });
 }
+
+/// A thread's part of a tile of weights of another type, on its way.
+template <DType kType, class Rows>
+struct Coming {
+  static constexpr bool kPlain = kType == DType::f16;
+  using Stored = std::conditional_t<kPlain, uint4, Eight<kPlain ? DType::q8_0 : kType>>;
+  Stored stored[Rows::kChunks / kThreads];
+
+  __device__ static void read_chunk(const Operands& o, const std::byte* row, int64_t k, Stored& to) {
+    if (!row || k >= o.w.cols) return;
+    if constexpr (kPlain)
+      to = *reinterpret_cast<const uint4*>(row + k * 2);
+    else
+      to.read(row, k);
+  }
+  __device__ static void store_chunk(const Operands& o, const std::byte* row, int64_t k, const Stored& from, uint16_t* to) {
+    float values[kEight] = {};
+    if (row && k < o.w.cols) {
+      if constexpr (kPlain) {
+        const uint32_t pairs[4] = {from.x, from.y, from.z, from.w};
+#pragma unroll
+        for (int v = 0; v < kEight; v++) values[v] = half_value(static_cast<uint16_t>(pairs[v / 2] >> v % 2 * 16));
+      } else {
+        from.values(k, values);
+      }
+    }
+    uint4 packed;
+    packed.x = ptx::pack_bf16(values[0], values[1]), packed.y = ptx::pack_bf16(values[2], values[3]);
+    packed.z = ptx::pack_bf16(values[4], values[5]), packed.w = ptx::pack_bf16(values[6], values[7]);
+    *reinterpret_cast<uint4*>(to) = packed;
+  }
+  __device__ void read(const Operands& o, const Rows& rows, int64_t k0) {
+    share_of_block<Rows::kChunks>([&](int j, int i) { read_chunk(o, rows.row[j], k0 + i % Tile::kChunks * 8, stored[j]); });
+  }
+  __device__ void store(const Operands& o, const Rows& rows, int64_t k0, uint16_t* to) const {
+    share_of_block<Rows::kChunks>([&](int j, int i) {
+      const int chunk = i % Tile::kChunks;
+      store_chunk(o, rows.row[j], k0 + chunk * 8, stored[j], to + Tile::at(i / Tile::kChunks, chunk));
+    });
+  }
+  /// Both at once, a chunk after another.
+  __device__ static void move(const Operands& o, const Rows& rows, int64_t k0, uint16_t* to) {
+    share_of_block<Rows::kChunks>([&](int j, int i) {
+      const int chunk = i % Tile::kChunks;
+      Stored one;
+      read_chunk(o, rows.row[j], k0 + chunk * 8, one);
+      store_chunk(o, rows.row[j], k0 + chunk * 8, one, to + Tile::at(i / Tile::kChunks, chunk));
+    });
+  }
+};
 
 /// Adds one K tile of the warp at (row, column) of the block.
 template <class S>
@@ -204,7 +249,8 @@ __device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, con
 template <class S, DType kType, Result kResult>
 __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
   auto* stages = ptx::dynamic_shared<uint16_t>();
-  constexpr int kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
+  constexpr bool kCopied = kType == DType::bf16;
+  constexpr int kStages = S::stages(kType), kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
   constexpr int kOutCols = kPaired<kResult> ? S::kCols / 2 : S::kCols;
   constexpr int kWarpOut = kPaired<kResult> ? S::kWarpCols / 2 : S::kWarpCols;
   const int64_t columns = kResult == Result::turned ? o.w.rows / 2 : o.w.rows;
@@ -212,24 +258,50 @@ __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
   const int64_t row0 = place.row * S::kRows, col0 = place.column * kOutCols;
   const int warp = threadIdx.x / 32, down = warp % S::kDown, across = warp / S::kDown;
   const int tiles = static_cast<int>(o.x_pitch / Tile::kDepth);
-  const WeightRows<S, kResult> weights(o, col0);
-  const auto load = [&](int tile) {
+  using Rows = WeightRows<S, kResult>;
+  const Rows weights(o, col0);
+  const auto room_of = [&](int tile) { return stages + tile % kStages * kSize; };
+  /// What arrives by itself; an empty group where there is no tile, so that the count below holds.
+  const auto copy = [&](int tile) {
     if (tile < tiles) {
-      uint16_t* to = stages + tile % kStages * kSize;
-      load_x<S>(o, row0, int64_t{tile} * Tile::kDepth, to);
-      load_w<kType>(o, weights, int64_t{tile} * Tile::kDepth, to + kXSize);
+      load_x<S>(o, row0, int64_t{tile} * Tile::kDepth, room_of(tile));
+      if constexpr (kCopied) copy_w(o, weights, int64_t{tile} * Tile::kDepth, room_of(tile) + kXSize);
     }
-    ptx::cp_async_commit();  // an empty group where there is no tile, so that the count below holds
+    ptx::cp_async_commit();
   };
   float sum[S::kM][S::kN][4] = {};
-  for (int tile = 0; tile < kStages - 1; tile++) load(tile);
-  for (int tile = 0; tile < tiles; tile++) {
-    ptx::cp_async_wait<kStages - 2>();
-    __syncthreads();  // this tile has arrived for all, and all are done with the one before
-    load(tile + kStages - 1);
-    const uint16_t* x = stages + tile % kStages * kSize;
-    multiply<S>(x, x + kXSize, down * S::kM * 16, across * S::kWarpCols, sum);
-  }
+  for (int tile = 0; tile < kStages - 1; tile++) copy(tile);
+  using Part = Coming<kCopied ? DType::f16 : kType, Rows>;
+  constexpr int kAhead = S::ahead(kType), kParts = kAhead > 0 ? kAhead : 1;
+  Part parts[kParts];
+  const auto read = [&](int tile, Part& to) {
+    if (tile < tiles) to.read(o, weights, int64_t{tile} * Tile::kDepth);
+  };
+  const auto store = [&](int tile, const Part& from) {
+    if (tile < tiles) from.store(o, weights, int64_t{tile} * Tile::kDepth, room_of(tile) + kXSize);
+  };
+  const auto move = [&](int tile) {
+    if (tile < tiles) Part::move(o, weights, int64_t{tile} * Tile::kDepth, room_of(tile) + kXSize);
+  };
+  if constexpr (!kCopied)
+    for (int tile = 0; tile < kStages - 1; tile++) move(tile);
+#pragma unroll
+  for (int a = 0; a < kAhead; a++) read(kStages - 1 + a, parts[a]);
+  for (int first = 0; first < tiles; first += kParts)
+#pragma unroll
+    for (int a = 0; a < kParts; a++) {
+      const int tile = first + a;
+      if (tile >= tiles) break;
+      ptx::cp_async_wait<kStages - 2>();
+      __syncthreads();  // this tile has arrived for all, and all are done with the one before
+      copy(tile + kStages - 1);
+      if constexpr (kAhead > 0)
+        store(tile + kStages - 1, parts[a]), read(tile + kStages - 1 + kAhead, parts[a]);
+      else if constexpr (!kCopied)
+        move(tile + kStages - 1);
+      const uint16_t* x = room_of(tile);
+      multiply<S>(x, x + kXSize, down * S::kM * 16, across * S::kWarpCols, sum);
+    }
   if constexpr (kResult == Result::turned)
     finish_turned<S>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
   else
@@ -237,20 +309,25 @@ __global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
 }
 
 template <class S, Result kResult>
-void launch_shape(Stream& stream, const char* name, const Operands& o) {
-  constexpr int64_t kShared = kStages * (S::kRows + S::kCols) * Tile::kDepth * 2;
+unsigned grid_of(const Operands& o) {
   constexpr int kOutCols = kPaired<kResult> ? S::kCols / 2 : S::kCols;
-  const unsigned grid = blocks(o.rows, S::kRows) * blocks(kResult == Result::turned ? o.w.rows / 2 : o.w.rows, kOutCols);
+  return blocks(o.rows, S::kRows) * blocks(kResult == Result::turned ? o.w.rows / 2 : o.w.rows, kOutCols);
+}
+
+template <class S, Result kResult>
+void launch_shape(Stream& stream, const char* name, const Operands& o) {
+  const unsigned grid = grid_of<S, kResult>(o);
   with_type(o.w.type, [&]<DType kType>() {
     if constexpr (kType != DType::f32)  // those compute in f32
-      stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, kShared, o);
+      stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, S::shared(kType), o);
   });
 }
 
-/// Few rows take the low tile: the same bits, less of it empty.
+/// Few rows take the low tile, as do so few blocks that some of the GPU would have none: the same bits, less of it empty.
 template <Result kResult>
 void launch_product(Stream& stream, const char* name, const Operands& o) {
-  if (o.rows <= 2 * FewRows::kRows) return launch_shape<FewRows, kResult>(stream, name, o);
+  if (o.rows <= 2 * FewRows::kRows || grid_of<ManyRows, kResult>(o) < static_cast<unsigned>(stream.processors()))
+    return launch_shape<FewRows, kResult>(stream, name, o);
   launch_shape<ManyRows, kResult>(stream, name, o);
 }
 

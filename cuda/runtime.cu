@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "cuda/runtime.h"
 
@@ -32,7 +33,7 @@ bool stays(cudaError_t status) {
 
 struct Owners {
   std::mutex mutex;
-  std::map<void*, std::shared_ptr<Pool>> of;
+  std::map<void*, std::shared_ptr<Giver>> of;
 };
 /// Never destroyed: a buffer may be released while the process ends.
 Owners& owners() {
@@ -41,14 +42,14 @@ Owners& owners() {
 }
 
 void release(void* data, size_t bytes) {
-  std::shared_ptr<Pool> pool;
+  std::shared_ptr<Giver> giver;
   {
     const std::lock_guard lock(owners().mutex);
     const auto at = owners().of.find(data);
-    pool = std::move(at->second);
+    giver = std::move(at->second);
     owners().of.erase(at);
   }
-  pool->give(data, static_cast<int64_t>(bytes));
+  giver->give(data, static_cast<int64_t>(bytes));
 }
 
 }  // namespace
@@ -75,6 +76,7 @@ Pool::~Pool() {
 }
 
 void* Pool::take(int64_t bytes) {
+  if (held_) fail(Code::internal, "cuda:", device_, ": no memory can be taken while a pass is recorded");
   void* data = nullptr;
   const auto size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
   cudaError_t status = cudaMallocAsync(&data, size, stream_);
@@ -100,8 +102,18 @@ void* Pool::take(int64_t bytes) {
 /// Errors are let go: after a lost device there is nothing to give back to.
 void Pool::give(void* data, int64_t bytes) noexcept {
   used_ -= bytes;
+  const std::lock_guard lock(mutex_);
+  if (held_) return waiting_.push_back(data);
   cudaSetDevice(device_);
   if (cudaFreeAsync(data, stream_) != cudaSuccess) cudaGetLastError();
+}
+
+void Pool::hold(bool held) {
+  const std::lock_guard lock(mutex_);
+  held_ = held;
+  if (held) return;
+  for (void* data : std::exchange(waiting_, {}))
+    if (cudaFreeAsync(data, stream_) != cudaSuccess) cudaGetLastError();
 }
 
 int64_t Pool::idle() const {
@@ -111,18 +123,20 @@ int64_t Pool::idle() const {
   return static_cast<int64_t>(reserved - std::min(reserved, taken));
 }
 
-Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) {
-  void* data = pool->take(bytes);
+Buffer own(void* data, int64_t bytes, std::shared_ptr<Giver> giver) {
   const std::lock_guard lock(owners().mutex);
-  owners().of[data] = pool;
+  owners().of[data] = std::move(giver);
   return Buffer(data, static_cast<size_t>(bytes), release);
 }
+
+Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) { return own(pool->take(bytes), bytes, pool); }
 
 Stream::Stream(int device) : pool_(std::make_shared<Pool>(device)), wait_each_(std::getenv("DIMOO_CUDA_SYNC") != nullptr) {
   void* pinned = nullptr;
   check(cudaMallocHost(&pinned, static_cast<size_t>(2 * kHalf)), "cudaMallocHost");
   staging_ = static_cast<std::byte*>(pinned);
   for (cudaEvent_t& event : free_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
+  check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
 }
 
 Stream::~Stream() {
@@ -161,6 +175,11 @@ void Stream::upload(void* to, const void* from, int64_t bytes) {
 void Stream::wait(const char* what) {
   activity_.waits++;
   check(cudaStreamSynchronize(pool_->stream()), what);
+}
+
+void Stream::start(cudaGraphExec_t graph) {
+  activity_.replays++;
+  check(cudaGraphLaunch(graph, pool_->stream()), "cudaGraphLaunch");
 }
 
 void Stream::clear(void* to, int64_t bytes) { check(cudaMemsetAsync(to, 0, static_cast<size_t>(bytes), pool_->stream()), "clear"); }

@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/tensor.h"
 #include "cuda/readback.h"
+#include "cuda/repeats.h"
 #include "device/device.h"
 
 namespace dimoo::cuda {
@@ -20,14 +21,16 @@ namespace dimoo::cuda {
 void check(cudaError_t status, const char* what);
 
 /// Memory of one GPU in stream order. Shared by its buffers, so that they may outlive the device object.
-class Pool {
+class Pool : public Giver {
  public:
   explicit Pool(int device);
-  ~Pool();
+  ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   void* take(int64_t bytes);
-  void give(void* data, int64_t bytes) noexcept;
+  void give(void* data, int64_t bytes) noexcept override;
+  /// While the stream is captured, what is given back waits, and nothing can be taken.
+  void hold(bool held);
   int device() const { return device_; }
   cudaStream_t stream() const { return stream_; }
   int64_t used() const { return used_; }
@@ -41,8 +44,13 @@ class Pool {
   cudaStream_t stream_ = nullptr;
   cudaMemPool_t pool_ = nullptr;
   std::atomic<int64_t> used_{0}, peak_{0};
+  std::mutex mutex_;
+  bool held_ = false;           // guarded by mutex_
+  std::vector<void*> waiting_;  // guarded by mutex_
 };
 
+/// A Buffer of memory that goes back to `giver`.
+Buffer own(void* data, int64_t bytes, std::shared_ptr<Giver> giver);
 /// A Buffer of this pool.
 Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes);
 
@@ -61,7 +69,7 @@ class Stream {
   /// Makes this thread speak to this GPU.
   void use() const;
 
-  Buffer scratch(int64_t bytes) { return allocate(pool_, bytes); }
+  Buffer scratch(int64_t bytes) { return repeats_.watching() ? repeats_.scratch(bytes) : allocate(pool_, bytes); }
   /// Copies into pinned memory and goes on; `from` may change once this returns.
   void upload(void* to, const void* from, int64_t bytes);
   /// Sets bytes to zero.
@@ -75,6 +83,7 @@ class Stream {
   /// A host list on the device, until the buffer goes.
   template <class T>
   Buffer list(std::span<const T> values) {
+    if (repeats_.watching()) return repeats_.list(values.data(), static_cast<int64_t>(values.size_bytes()));
     Buffer buffer = scratch(static_cast<int64_t>(values.size_bytes()));
     upload(buffer.data(), values.data(), static_cast<int64_t>(values.size_bytes()));
     return buffer;
@@ -85,6 +94,9 @@ class Stream {
   void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared, Arguments... arguments) {
     check_cancel();
     if (grid.x == 0 || grid.y == 0) return;
+    if (repeats_.watching() &&
+        !repeats_.note(reinterpret_cast<const void*>(kernel), grid, threads, shared, static_cast<Parameters>(arguments)...))
+      return;
     if (shared > kPlainShared)
       check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(shared)),
@@ -94,6 +106,14 @@ class Stream {
     check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), name);
     if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
   }
+  /// `ops` may come again in this shape (cuda/repeats.h); not so where every launch is waited for.
+  void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {
+    wait_each_ ? ops() : repeats_.run(owner, shape, ops);
+  }
+  Repeats& repeats() { return repeats_; }
+  void start(cudaGraphExec_t graph);
+  /// Multiprocessors of this GPU.
+  int processors() const { return processors_; }
 
  private:
   static constexpr int64_t kPlainShared = 48 << 10;  // more must be asked for
@@ -108,8 +128,10 @@ class Stream {
   int half_ = 0;
   int64_t filled_ = 0;
   bool wait_each_ = false;
+  int processors_ = 1;
   Activity activity_;
   Readbacks readbacks_{*this};
+  Repeats repeats_{*this};
 };
 
 inline unsigned blocks(int64_t work, int64_t each) { return static_cast<unsigned>((work + each - 1) / each); }

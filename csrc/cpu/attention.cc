@@ -157,6 +157,10 @@ void run_block(const Arithmetic& a, int64_t first, int64_t count, int64_t keys, 
 template <class Arithmetic>
 void run_job(const Arithmetic& a) {
   const Job& job = a.job;
+  if (job.span->k.rows == 0) {
+    for (int64_t i = 0; i < job.count; i++) std::fill_n(a.result(i), a.layout.hd, 0.0f);
+    return;
+  }
   float* state = a.scratch + a.layout.state();
   for (int64_t i = 0; i < job.count; i++) state[2 * i] = -INFINITY, state[2 * i + 1] = 0;
   a.begin();

@@ -107,7 +107,7 @@ void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans,
       for (int64_t i = 0; i < hd; i++) {
         float value = 0;
         for (int64_t n = 0; n < span.v.rows; n++) value += rounded(score[static_cast<size_t>(n)]) * rounded(span.v.f32_row(n)[column + i]);
-        to[i] = value / sum;
+        to[i] = span.k.rows > 0 ? value / sum : 0.0f;
       }
     });
 }

@@ -10,6 +10,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/function_ref.h"
 #include "base/tensor.h"
 
 namespace dimoo {
@@ -151,9 +152,10 @@ struct MemoryReport {
   int64_t peak = 0;  // the most that was used at once, where a device keeps count
 };
 
-/// What a device was asked to do so far, where it counts: kernels started, and times the host waited for it.
+/// What a device was asked to do so far, where it counts: kernels started one by one, recordings of many started as one, and times the host
+/// waited for it.
 struct Activity {
-  int64_t launches = 0, waits = 0;
+  int64_t launches = 0, replays = 0, waits = 0;
 };
 
 struct DeviceOptions {
@@ -199,6 +201,11 @@ class Device {
   /// Bytes of private scratch for products and attention on up to `rows` rows of a model of this width.
   virtual int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const = 0;
   virtual void set_panel_budget(int64_t bytes) = 0;
+  /// To how many rows a pass of `rows` is filled up, so that passes come again in the same shape where that helps.
+  virtual int64_t filled_rows(int64_t rows) const { return rows; }
+  /// Runs `ops`: a pass of `owner`, which a device may record where it has seen this shape (rows first) before. They only call transformer
+  /// ops that bring nothing to the host.
+  virtual void repeat(const void* /*owner*/, std::span<const int64_t> /*shape*/, FunctionRef<void()> ops) { ops(); }
   /// Watched between units of work; raised, the running op throws Error{aborted}. Null watches nothing.
   virtual void set_cancel(const CancelToken* cancel) = 0;
 
@@ -222,7 +229,7 @@ class Device {
   virtual bool fuses_projections() const { return false; }
   /// In place on x (r, heads * hd), half-split convention: table row p = cos (hd/2), sin (hd/2) of position p.
   virtual void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) = 0;
-  /// out = softmax(q k^T / sqrt(hd)) v per span; query head i uses key/value head i / (heads / kv_heads).
+  /// out = softmax(q k^T / sqrt(hd)) v per span, zeros without keys; query head i uses key/value head i / (heads / kv_heads).
   virtual void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) = 0;
   /// out row i = x row rows[i].
   virtual void gather(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;

@@ -10,6 +10,8 @@
 namespace dimoo {
 namespace {
 
+constexpr int64_t kLeastPositions = 1024;  // of the table of angles: what it is made for first
+
 HostTensor host(const Source& source, const std::string& name) {
   const SourceTensor& tensor = *source.find(name);
   const int64_t rows = tensor.shape.front();
@@ -29,6 +31,25 @@ std::vector<float> host_vector(const Source& source, const std::string& name) {
   dequantize(tensor.type, tensor.data, tensor.values(), values.data());
   return values;
 }
+
+/// A batch filled up to the rows that its device likes to see again: those behind are copies of the last one, belong to no branch and are
+/// read by nobody.
+struct Backbone::Filled {
+  std::vector<int32_t> tokens, positions, head_rows;
+  std::span<const BranchRows> branches;
+
+  Filled(const Batch& batch, const Device& device)
+      : tokens(batch.tokens.begin(), batch.tokens.end()),
+        positions(batch.positions.begin(), batch.positions.end()),
+        head_rows(batch.head_rows.begin(), batch.head_rows.end()),
+        branches(batch.branches) {
+    const auto fill = [&](std::vector<int32_t>& list) {
+      if (!list.empty()) list.resize(static_cast<size_t>(device.filled_rows(static_cast<int64_t>(list.size()))), list.back());
+    };
+    fill(tokens), fill(positions), fill(head_rows);
+  }
+  Batch batch() const { return {tokens, positions, branches, head_rows}; }
+};
 
 /// Views of the workspace for r rows: keys and values, residual stream, normalised rows, queries, attention, the rows of the last block
 /// that the head reads, MLP.
@@ -118,17 +139,17 @@ void Backbone::reserve(int64_t rows) {
 }
 
 void Backbone::reserve_positions(int64_t positions) {
-  if (positions <= rotary_positions_) return;
-  const int64_t count = std::max(positions, rotary_positions_ * 2);
+  if (positions <= rotary_table_.rows) return;
+  const int64_t count = std::max({positions, rotary_table_.rows * 2, kLeastPositions});
   std::vector<float> table(static_cast<size_t>(count * hyper_.head_dim));
   rotary_table(count, hyper_.head_dim, hyper_.rope_theta, table.data());
   rotary_ = device_.allocate(count * hyper_.head_dim * 4);
-  device_.upload(Tensor(static_cast<float*>(rotary_.data()), count, hyper_.head_dim), table.data());
-  rotary_positions_ = count;
+  rotary_table_ = Tensor(static_cast<float*>(rotary_.data()), count, hyper_.head_dim);
+  device_.upload(rotary_table_, table.data());
 }
 
 /// Keys, turned, and values of all packed rows; where a branch has a cache, they go there.
-void Backbone::keys_and_values(const Batch& batch, int64_t layer, const Workspace& w, Tensor rotary) {
+void Backbone::keys_and_values(const Batch& batch, int64_t layer, const Workspace& w) {
   const Block& block = blocks_[static_cast<size_t>(layer)];
   std::vector<Placement> keys, values;
   for (const BranchRows& b : batch.branches) {
@@ -136,11 +157,11 @@ void Backbone::keys_and_values(const Batch& batch, int64_t layer, const Workspac
     const auto rows = batch.positions.subspan(static_cast<size_t>(b.first), static_cast<size_t>(b.count));
     keys.push_back({b.first, b.count, rows, b.cache->keys(layer)}), values.push_back({b.first, b.count, rows, b.cache->values(layer)});
   }
-  device_.project(w.h, *block.k, {batch.positions, rotary, static_cast<int>(hyper_.kv_heads)}, keys, w.k);
+  device_.project(w.h, *block.k, {batch.positions, rotary_table_, static_cast<int>(hyper_.kv_heads)}, keys, w.k);
   device_.project(w.h, *block.v, {}, values, w.v);
 }
 
-/// All packed rows of each branch as queries.
+/// All packed rows of each branch as queries; those of no branch get zeros.
 std::vector<AttentionSpan> Backbone::spans(const Batch& batch, int64_t layer, const Workspace& w) const {
   std::vector<AttentionSpan> spans;
   for (const BranchRows& b : batch.branches) {
@@ -148,18 +169,20 @@ std::vector<AttentionSpan> Backbone::spans(const Batch& batch, int64_t layer, co
     spans.push_back({b.first, b.count, kept ? b.cache->keys(layer) : w.k.slice(b.first, b.count),
                      kept ? b.cache->values(layer) : w.v.slice(b.first, b.count), attention_});
   }
+  const int64_t end = batch.branches.back().first + batch.branches.back().count;
+  spans.push_back({end, w.x.rows - end, w.k.slice(0, 0), w.v.slice(0, 0), attention_});
   return spans;
 }
 
-void Backbone::run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer) {
+void Backbone::run_blocks(const Batch& batch, Workspace& w, const Observer& observer) {
   const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
   const float eps = hyper_.rms_eps;
   const int64_t whole = hyper_.layers - (observer ? 0 : 1);  // the last block is cut down to what the head reads
   for (int64_t i = 0; i < whole; i++) {
     const Block& block = blocks_[static_cast<size_t>(i)];
     device_.norm(w.x, block.attn_norm, eps, w.h);
-    device_.project(w.h, *block.q, {batch.positions, rotary, heads}, {}, w.q);
-    keys_and_values(batch, i, w, rotary);
+    device_.project(w.h, *block.q, {batch.positions, rotary_table_, heads}, {}, w.q);
+    keys_and_values(batch, i, w);
     device_.attention(w.q, spans(batch, i, w), heads, kv_heads, w.a);
     device_.linear_add(w.a, *block.o, w.x);
     device_.norm(w.x, block.ffn_norm, eps, w.h);
@@ -169,26 +192,26 @@ void Backbone::run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const
   }
 }
 
-void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
+void Backbone::run_last_block(const Batch& batch, Workspace& w) {
   const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
   const float eps = hyper_.rms_eps;
   const Block& block = blocks_.back();
   const auto o = static_cast<int64_t>(batch.head_rows.size());
   const Tensor q = w.q.slice(0, o), a = w.a.slice(0, o), s = w.s.slice(0, o), h = w.h.slice(0, o), m = w.m.slice(0, o);
   device_.norm(w.x, block.attn_norm, eps, w.h);
-  keys_and_values(batch, hyper_.layers - 1, w, rotary);
+  keys_and_values(batch, hyper_.layers - 1, w);
   if (o == 0) return;
   std::vector<int32_t> positions;
   for (const int32_t row : batch.head_rows) positions.push_back(batch.positions[static_cast<size_t>(row)]);
   std::vector<AttentionSpan> read = spans(batch, hyper_.layers - 1, w);
-  for (AttentionSpan& span : read) {
+  for (AttentionSpan& span : read) {  // a row behind the head's own is the last of these once more
     const auto from = std::lower_bound(batch.head_rows.begin(), batch.head_rows.end(), span.first);
     const auto to = std::lower_bound(from, batch.head_rows.end(), span.first + span.count);
     span.first = from - batch.head_rows.begin(), span.count = to - from;
   }
   std::erase_if(read, [](const AttentionSpan& span) { return span.count == 0; });
   device_.gather(w.h, batch.head_rows, a);
-  device_.project(a, *block.q, {positions, rotary, heads}, {}, q);
+  device_.project(a, *block.q, {positions, rotary_table_, heads}, {}, q);
   device_.attention(q, read, heads, kv_heads, a);
   device_.gather(w.x, batch.head_rows, s);
   device_.linear_add(a, *block.o, s);
@@ -198,27 +221,43 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w, Tensor rotary) {
   device_.norm(s, out_norm_, eps, h);
 }
 
-Tensor Backbone::forward(const Batch& batch, const Observer& observer) {
-  const auto r = static_cast<int64_t>(batch.tokens.size()), o = static_cast<int64_t>(batch.head_rows.size());
-  reserve(r);
-  reserve_positions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
-  Workspace w(workspace_.data(), hyper_, kv_type_, r);
-  const Tensor rotary(static_cast<float*>(rotary_.data()), rotary_positions_, hyper_.head_dim);
-  device_.embed(*embedding_, batch.tokens, w.x);
-  if (observer) observer("embed", w.x);
-  run_blocks(batch, w, rotary, observer);
-  if (observer) {
-    device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
-    observer("ln_f", w.h);
-    device_.gather(w.h, batch.head_rows, w.a.slice(0, o));
-    return w.a.slice(0, o);
-  }
-  run_last_block(batch, w, rotary);
-  if (!device_.finite(w.h.slice(0, o))) {
-    find_bad_layer(batch);
+Tensor Backbone::forward(const Batch& given, const Observer& observer) {
+  if (observer) return observed(given, observer);
+  const Filled filled(given, device_);
+  const Batch batch = filled.batch();
+  Workspace w = workspace(batch);
+  const int64_t shape[] = {w.x.rows, static_cast<int64_t>(batch.head_rows.size()), static_cast<int64_t>(batch.branches.size())};
+  device_.repeat(this, shape, [&] {
+    device_.embed(*embedding_, batch.tokens, w.x);
+    run_blocks(batch, w, {});
+    run_last_block(batch, w);
+  });
+  const Tensor read = w.h.slice(0, static_cast<int64_t>(given.head_rows.size()));
+  if (!device_.finite(read)) {
+    find_bad_layer(given);
     fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");
   }
-  return w.h.slice(0, o);
+  return read;
+}
+
+Tensor Backbone::observed(const Batch& batch, const Observer& observer) {
+  Workspace w = workspace(batch);
+  device_.embed(*embedding_, batch.tokens, w.x);
+  observer("embed", w.x);
+  run_blocks(batch, w, observer);
+  device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
+  observer("ln_f", w.h);
+  const Tensor read = w.a.slice(0, static_cast<int64_t>(batch.head_rows.size()));
+  device_.gather(w.h, batch.head_rows, read);
+  return read;
+}
+
+/// Room for the rows of a batch, and angles for its positions.
+Backbone::Workspace Backbone::workspace(const Batch& batch) {
+  const auto rows = static_cast<int64_t>(batch.tokens.size());
+  reserve(rows);
+  reserve_positions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
+  return {workspace_.data(), hyper_, kv_type_, rows};
 }
 
 void Backbone::head(Tensor rows, Slice slice, Tensor logits) {

@@ -70,9 +70,12 @@ class Backbone {
     std::unique_ptr<Weight> q, k, v, o, gate, up, down;
   };
   struct Workspace;
-  void run_blocks(const Batch& batch, Workspace& w, Tensor rotary, const Observer& observer);
-  void run_last_block(const Batch& batch, Workspace& w, Tensor rotary);
-  void keys_and_values(const Batch& batch, int64_t layer, const Workspace& w, Tensor rotary);
+  struct Filled;
+  Tensor observed(const Batch& batch, const Observer& observer);
+  Workspace workspace(const Batch& batch);
+  void run_blocks(const Batch& batch, Workspace& w, const Observer& observer);
+  void run_last_block(const Batch& batch, Workspace& w);
+  void keys_and_values(const Batch& batch, int64_t layer, const Workspace& w);
   std::vector<AttentionSpan> spans(const Batch& batch, int64_t layer, const Workspace& w) const;
   void reserve(int64_t rows);
   void reserve_positions(int64_t positions);
@@ -87,7 +90,8 @@ class Backbone {
   Precision attention_;
   DType kv_type_;
   Buffer workspace_, rotary_;
-  int64_t workspace_rows_ = 0, rotary_positions_ = 0;
+  Tensor rotary_table_;
+  int64_t workspace_rows_ = 0;
 };
 
 /// A small tensor (norms, biases) as f32.

@@ -202,6 +202,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->totalGlobalMem = kTotal, properties->major = 8, properties->minor = 0, properties->multiProcessorCount = 4;
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) {
+  cudaDeviceProp properties{};
+  const cudaError_t status = cudaGetDeviceProperties(&properties, device);
+  return *value = properties.multiProcessorCount, status;
+}
 cudaError_t cudaSetDevice(int device) { return device == 0 || device == 1 ? cudaSuccess : fail(cudaErrorInvalidDevice); }
 cudaError_t cudaGetLastError() { return std::exchange(state().last, state().sticky); }
 const char* cudaGetErrorString(cudaError_t status) { return status == cudaErrorIllegalAddress ? "an illegal memory access" : "an error"; }

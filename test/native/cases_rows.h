@@ -146,6 +146,34 @@ inline Case attention_case(const AttentionShape& s) {
   return c;
 }
 
+/// A span without keys gets zeros, the one beside it what it would get alone.
+inline Case attention_without_keys_case(Precision precision) {
+  constexpr int64_t kRows = 7, kHd = 64, kMine = 3;
+  const auto x = std::make_shared<std::vector<float>>(random_values(kRows * kHd, 18));
+  Case c;
+  c.name = text("attention without keys ", precision_name(precision));
+  c.type = precision == Precision::fast ? DType::bf16 : DType::f32, c.precision = precision, c.head_dim = kHd;
+  c.bind = [=](Device& device) -> Bound {
+    const auto q = std::make_shared<Guarded>(device, kRows, kHd, 1, *x), out = std::make_shared<Guarded>(device, kRows, kHd, 9);
+    return {[=, &device] {
+              const Tensor one = q->tensor().slice(0, 1), none = q->tensor().slice(0, 0);
+              const AttentionSpan spans[] = {{0, kMine, one, one, precision}, {kMine, kRows - kMine, none, none, precision}};
+              device.attention(q->tensor(), spans, 1, 1, out->tensor());
+            },
+            [=] { return out->read(); }};
+  };
+  c.expected = [=](Compute compute) {
+    Expected expected;
+    for (int64_t i = 0; i < kRows * kHd; i++) {
+      const float only = (*x)[static_cast<size_t>(i % kHd)];
+      const double value = compute == Compute::bf16 ? bf16_to_f32(f32_to_bf16(only)) : only;
+      expected.push(i / kHd < kMine ? value : 0, 4 * kUnit * std::fabs(value));
+    }
+    return expected;
+  };
+  return c;
+}
+
 inline Case gather_case() {
   const auto x = std::make_shared<std::vector<float>>(random_values(9 * 13, 14));
   static constexpr int32_t kRows[] = {8, 0, 0, 5, 3};
@@ -296,6 +324,7 @@ inline std::vector<Case> row_cases() {
                                   {{129, 577}, 3, 2, 2, 128, 1, Precision::fast},
                                   {{600}, 3, 1, 1, 130, 30, Precision::fast}})
     all.push_back(attention_case(s));
+  for (const Precision precision : {Precision::f32, Precision::fast}) all.push_back(attention_without_keys_case(precision));
   all.push_back(gather_case());
   all.push_back(scatter_case());
   for (const int64_t cols : {1, 7, 64, 1001}) all.push_back(row_max_case(17, cols));

@@ -208,7 +208,9 @@ TEST(query_tiles_cover_every_row_of_every_span_once) {
     int64_t k_stride, v_stride;
   };
   std::vector<int> seen(429);
-  for (const auto& tile : cuda::query_tiles<float>(spans, 128, [](size_t) { return Keys{}; }))
+  const auto tiles = cuda::query_tiles<float>(429, spans, 128, [](size_t) { return Keys{}; });
+  CHECK_EQ(tiles.size(), size_t{6});  // five with queries, and as many as any three spans of 429 rows could take
+  for (const auto& tile : tiles)
     for (int32_t i = 0; i < tile.count; i++) {
       const auto row = static_cast<size_t>(tile.first + i);
       seen[row]++;

@@ -1,41 +1,22 @@
-// A GPU against exact arithmetic over the shared case list, against the CPU on whole decodings, and contract 2 bit for bit. Says that it
-// skipped where no GPU can be used.
-#include <cstdio>
-
-#include "engine/convert.h"
+// A GPU's ops against exact arithmetic over the shared case list, and contract 2 bit for bit. Says that it skipped where no GPU can be
+// used.
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
 #include "test/native/cases_unmask.h"
 #include "test/native/cases_vq.h"
-#include "test/native/temporary.h"
-#include "test/native/traces.h"
+#include "test/native/check.h"
+#include "test/native/gpu.h"
 
 using namespace cases;
+using namespace gpus;
 
 namespace {
-
-/// The first GPU; none: says why.
-std::unique_ptr<Device> gpu() {
-  std::string reason = "none listed";
-  for (const DeviceReport& report : inspect_devices()) {
-    if (report.id == "cpu") continue;
-    if (report.usable) return create_device(report.id, {});
-    reason = report.id + ": " + report.reason;
-  }
-  std::printf("# skipped: %s\n", reason.c_str());
-  return nullptr;
-}
 
 /// Tensor cores where the type allows; attention for the head dimensions that they have a kernel for.
 Compute compute_of(const Case& c) {
   const bool fits = c.head_dim == 0 || c.head_dim == 32 || c.head_dim == 64 || c.head_dim == 96 || c.head_dim == 128;
   return c.precision == Precision::f32 || c.type == DType::f32 || !fits ? Compute::f32 : Compute::bf16;
 }
-
-/// A CPU that plays the GPU (test/cuda_emulation) takes smaller shapes and fewer recorded decodings: it is a thousand times slower.
-bool emulated(const Device& device) { return device.name() == "Emulated GPU"; }
-/// And under a sanitizer fewer still.
-bool sanitized() { return std::getenv("DIMOO_SANITIZED") != nullptr; }
 
 void check_list(const std::vector<Case>& list) {
   const auto device = gpu();
@@ -53,21 +34,6 @@ void check_list(const std::vector<Case>& list) {
       check::failed(__FILE__, __LINE__, c.name, ": other bits the second time");
   }
 }
-
-/// Host rows on a device.
-struct OnDevice {
-  Buffer memory;
-  Tensor tensor;
-  OnDevice(Device& device, int64_t rows, int64_t cols, const float* values = nullptr) : memory(device.allocate(rows * cols * 4)) {
-    tensor = Tensor(static_cast<float*>(memory.data()), rows, cols);
-    if (values) device.upload(tensor, values);
-  }
-  std::vector<float> read(Device& device) const {
-    std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.cols));
-    device.download(out.data(), tensor);
-    return out;
-  }
-};
 
 }  // namespace
 
@@ -240,67 +206,6 @@ TEST(cuda_notices_values_that_are_not_finite) {
   device->finite(bad.tensor);
   device->abandon();
   device->settle();
-}
-
-TEST(cuda_follows_every_recorded_decoding) {
-  const auto device = gpu();
-  if (!device) return;
-  const auto source = Source::open(golden::path("checkpoint"));
-  golden::Bound bound(*source, "", 1, Precision::f32, "cuda:0");
-  if (emulated(*device)) {
-    traces::follow_picture(bound, "t2i_cfg1p5_two_steps", 7);
-    if (sanitized()) return;
-    for (const char* name : {"t2i_cfg1p5_two_steps", "t2i_cfg4_mlcache_b"}) traces::follow_picture(bound, name);
-    return traces::follow_answer(bound, "mmu_text_only");
-  }
-  for (const char* name : {"t2i_cfg0", "t2i_cfg4", "t2i_temp1", "t2i_temp0p5_cfg0", "t2i_cfg4_mlcache", "mlcache", "i2i_depth_control",
-                           "i2i_edit_no_cfg", "i2i_ref_transfer", "paint_inpaint", "paint_outpaint_odd"})
-    for (const int64_t piece : {INT64_MAX, int64_t{7}}) traces::follow_picture(bound, name, piece);
-  for (const char* name : {"mmu_script_1block", "mmu_clean_4blocks", "mmu_clean_cfg", "mmu_text_only", "mmu_temp"})
-    traces::follow_answer(bound, name);
-}
-
-/// Whole steps: what a canvas decides does not depend on who shares its passes, with the products of tensor cores too.
-TEST(cuda_steps_never_depend_on_their_mates) {
-  const auto device = gpu();
-  if (!device) return;
-  const TemporaryFolder folder;
-  const std::string file = folder.at("bf16.gguf");
-  convert(Json(Json::Object{}).set("source", golden::path("checkpoint")).set("output", file).set("type", "bf16"), {}, {});
-  const auto source = Source::open(file);
-  golden::Bound bound(*source, "", 1, Precision::fast, "cuda:0");
-  const traces::PictureTrace mine(sanitized() ? "t2i_one_step" : "t2i_tiny_grid", bound.hyper), cached("t2i_cfg4_mlcache_b", bound.hyper);
-  traces::AnswerTrace answer("mmu_text_only", bound.hyper);
-  const traces::Result alone = traces::decode(bound, {&mine}, {}, false);
-  CHECK(traces::decode(bound, {&mine}, {&answer}, false, 20) == alone);
-  if (sanitized()) return;
-  CHECK(traces::decode(bound, {&mine, &cached, &mine}, {}, false) == alone);
-  if (emulated(*device)) return;
-  CHECK(traces::decode(bound, {&cached, &mine}, {&answer}, false) == traces::decode(bound, {&cached}, {}, false));
-}
-
-/// Tensor cores take weights and activations in bf16: within twice the error that the original has in bf16 (design contract 4), against the
-/// CPU's exact logits of the same weights.
-TEST(cuda_logits_of_tensor_cores_are_near_the_exact_ones) {
-  const auto device = gpu();
-  if (!device) return;
-  const TemporaryFolder folder;
-  const SafetensorsFile recorded(golden::path("forward.safetensors"));
-  const Json errors = golden::json("forward.json");
-  for (const char* type : {"bf16", "q8_0", "q4_0"}) {
-    if (sanitized() && type != std::string_view("q4_0")) continue;
-    const std::string file = folder.at(type);
-    convert(Json(Json::Object{}).set("source", golden::path("checkpoint")).set("output", file + ".gguf").set("type", type), {}, {});
-    const auto source = Source::open(file + ".gguf");
-    golden::Bound exact(*source), fast(*source, "", 1, Precision::fast, "cuda:0");
-    for (const char* name : {"s7", "s33"}) {
-      if (sanitized() && name != std::string_view("s7")) continue;
-      const auto ids = golden::values<int32_t>(recorded.at(text(name, ".ids")));
-      const double error = golden::rms_error(fast.logits(ids), exact.logits(ids));
-      CHECK_NEAR(error, 0, 2 * errors.find("sequences")->find(name)->find("bf16_reference_rms_err")->as_double());
-      CHECK(error > 0);
-    }
-  }
 }
 
 TEST(cuda_shapes_that_disagree_are_refused) {

@@ -4,9 +4,7 @@
 
 #include "cpu/dispatch.h"
 #include "diffusion/picture.h"
-#include "engine/convert.h"
-#include "test/native/golden.h"
-#include "test/native/temporary.h"
+#include "test/native/converted.h"
 
 using namespace golden;
 
@@ -36,9 +34,7 @@ std::vector<float> logits_among(Bound& bound, const std::vector<int32_t>& ids, i
 /// The golden checkpoint with matrices of this type ("": the folder as it is).
 std::unique_ptr<Source> checkpoint(const TemporaryFolder& folder, const std::string& type) {
   if (type.empty()) return Source::open(path("checkpoint"));
-  const std::string output = folder.at(type + ".gguf");
-  convert(Json(Json::Object{}).set("source", path("checkpoint")).set("output", output).set("type", type), {}, {});
-  return Source::open(output);
+  return converted(folder, type);
 }
 
 /// A picture of 4 x 4 cells at temperature 1, guided, in six steps.

@@ -1,8 +1,6 @@
 // The transformer against the original: hidden states and logits of both checkpoints, on every CPU variant of this machine.
 #include "cpu/dispatch.h"
-#include "engine/convert.h"
-#include "test/native/golden.h"
-#include "test/native/temporary.h"
+#include "test/native/converted.h"
 
 using namespace golden;
 
@@ -23,15 +21,6 @@ double worst_logits(const Source& source, const SafetensorsFile& file, const std
     worst = std::fmax(worst, largest_difference(logits, values<float>(file.at(prefix + ".logits"))));
   }
   return worst;
-}
-
-/// The golden checkpoint as a GGUF file of this type.
-std::unique_ptr<Source> converted(const TemporaryFolder& folder, const char* type) {
-  const std::string output = folder.at(text(type, ".gguf"));
-  Json options(Json::Object{});
-  options.set("source", path("checkpoint")).set("output", output).set("type", type);
-  convert(options, {}, {});
-  return Source::open(output);
 }
 
 }  // namespace

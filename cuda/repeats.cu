@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <cstring>
+
+#include "cuda/repeats.h"
+#include "cuda/runtime.h"
+
+namespace dimoo::cuda {
+namespace {
+
+constexpr size_t kMostRecordings = 16;
+constexpr int kMostFailures = 3;  // of one pass that never agrees with its recording
+
+}  // namespace
+
+std::byte* Arena::take(int64_t bytes) {
+  const int64_t at = top_;
+  top_ += (std::max<int64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+  most_ = std::max(most_, top_);
+  taken_++;
+  return (fits() ? data() : nowhere_) + at;
+}
+
+Repeats::~Repeats() {
+  for (Recording& recording : recordings_) forget(recording);
+}
+
+void Repeats::forget(Recording& recording) {
+  if (recording.graph) cudaGraphExecDestroy(recording.graph);
+  recording.graph = nullptr;
+}
+
+Repeats::Recording& Repeats::find(const void* owner, std::span<const int64_t> shape) {
+  const auto known = std::find_if(recordings_.begin(), recordings_.end(), [&](const Recording& r) {
+    return r.owner == owner && std::equal(r.shape.begin(), r.shape.end(), shape.begin(), shape.end());
+  });
+  if (known != recordings_.end()) {
+    recordings_.splice(recordings_.begin(), recordings_, known);
+  } else {
+    recordings_.push_front({owner, {shape.begin(), shape.end()}, {}});
+    if (recordings_.size() > kMostRecordings) forget(recordings_.back()), recordings_.pop_back();
+  }
+  return recordings_.front();
+}
+
+void Repeats::run(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {
+  Recording& recording = find(owner, shape);
+  const bool again = recording.asked++ > 0 && recording.failures < kMostFailures;
+  if (!again || !(recording.graph ? agrees(recording, ops) : record(recording, ops))) return ops();
+  start(recording);
+}
+
+/// Lets `ops` say what they do.
+void Repeats::watch(Mode mode, Recording& recording, FunctionRef<void()> ops) {
+  struct Off {
+    Repeats& repeats;
+    ~Off() { repeats.mode_ = Mode::off, repeats.now_ = nullptr; }
+  } const off{*this};
+  mode_ = mode, now_ = &recording, compared_ = 0;
+  scratch_->reset(false), lists_->reset(true);
+  contents_.assign(contents_.size(), std::byte{0});
+  rows_.clear();
+  ops();
+}
+
+bool Repeats::agrees(Recording& recording, FunctionRef<void()> ops) {
+  bool same = true;
+  try {
+    watch(Mode::comparing, recording, ops);
+  } catch (const Differs&) {
+    same = false;
+  }
+  same = same && compared_ == recording.launches.size();
+  if (!same) recording.failures++, forget(recording);
+  return same;
+}
+
+/// Room for what the ops took; recordings that speak of other places are void.
+void Repeats::make_room() {
+  for (const auto& arena : {scratch_, lists_}) {
+    if (arena->most() <= arena->bytes()) continue;
+    for (Recording& recording : recordings_) forget(recording);
+    arena->set_memory({});
+    arena->set_memory(allocate(stream_.pool(), arena->most()));
+  }
+  contents_.resize(static_cast<size_t>(lists_->bytes()));
+}
+
+/// What cannot be captured runs as it is, and fails there if it must.
+bool Repeats::record(Recording& recording, FunctionRef<void()> ops) {
+  try {
+    capture(recording, ops);
+    return true;
+  } catch (const Differs&) {
+  } catch (const Error& error) {
+    if (error.code() != Code::internal && error.code() != Code::device_out_of_memory) throw;
+  }
+  recording.failures++, forget(recording);
+  return false;
+}
+
+void Repeats::capture(Recording& recording, FunctionRef<void()> ops) {
+  watch(Mode::sizing, recording, ops);
+  make_room();
+  recording.launches.clear();
+  struct Capture {
+    Pool& pool;
+    cudaGraph_t graph = nullptr;
+    explicit Capture(Pool& pool) : pool(pool) {
+      check(cudaStreamBeginCapture(pool.stream(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+      pool.hold(true);
+    }
+    cudaError_t end() {
+      if (graph) return cudaSuccess;
+      const cudaError_t status = cudaStreamEndCapture(pool.stream(), &graph);
+      pool.hold(false);
+      return status;
+    }
+    ~Capture() {
+      if (!graph && end() != cudaSuccess) cudaGetLastError();
+      if (graph) cudaGraphDestroy(graph);
+    }
+  } capture(*stream_.pool());
+  watch(Mode::recording, recording, ops);
+  check(capture.end(), "cudaStreamEndCapture");
+  check(cudaGraphInstantiate(&recording.graph, capture.graph, 0), "cudaGraphInstantiate");
+}
+
+void Repeats::start(const Recording& recording) {
+  stream_.check_cancel();
+  stream_.upload(lists_->data(), contents_.data(), lists_->most());
+  stream_.start(recording.graph);
+}
+
+void Repeats::append_bytes(const void* data, size_t bytes) {
+  const size_t at = noted_.size();
+  noted_.resize(at + bytes);
+  std::memcpy(noted_.data() + at, data, bytes);
+}
+
+bool Repeats::noted() {
+  if (mode_ == Mode::recording) now_->launches.insert(now_->launches.end(), noted_.begin(), noted_.end());
+  if (mode_ == Mode::comparing) {
+    const auto& recorded = now_->launches;
+    if (recorded.size() - compared_ < noted_.size() || std::memcmp(recorded.data() + compared_, noted_.data(), noted_.size()) != 0)
+      throw Differs{};
+    compared_ += noted_.size();
+  }
+  return mode_ == Mode::recording;
+}
+
+Buffer Repeats::scratch(int64_t bytes) {
+  std::byte* data = scratch_->take(bytes);
+  if (!scratch_->fits() && mode_ != Mode::sizing) throw Differs{};
+  return own(data, bytes, scratch_);
+}
+
+std::byte* Repeats::place(const void* from, int64_t bytes, int64_t room) {
+  std::byte* data = lists_->take(std::max(bytes, room));
+  if (!lists_->fits() && mode_ != Mode::sizing) throw Differs{};
+  if (mode_ != Mode::sizing && bytes > 0) std::memcpy(contents_.data() + (data - lists_->data()), from, static_cast<size_t>(bytes));
+  return data;
+}
+
+Buffer Repeats::list(const void* from, int64_t bytes) { return own(place(from, bytes, 0), bytes, lists_); }
+
+const int32_t* Repeats::rows(std::span<const int32_t> values) {
+  for (const Placed& placed : rows_)
+    if (std::equal(values.begin(), values.end(), placed.values.begin(), placed.values.end())) return placed.at;
+  const auto bytes = static_cast<int64_t>(values.size_bytes());
+  auto* at = reinterpret_cast<const int32_t*>(place(values.data(), bytes, now_->shape.front() * 4));
+  rows_.push_back({{values.begin(), values.end()}, at});
+  return at;
+}
+
+}  // namespace dimoo::cuda

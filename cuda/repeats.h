@@ -1,0 +1,123 @@
+// Passes that come again in the same shape, as CUDA graphs: the second time their launches are captured, from then on the ops only say what
+// they would do. Where every launch is the recorded one, bit for bit in its arguments, the graph goes out as one; host lists that may
+// differ (rows, positions, tiles) go into fixed places of device memory before it. Where any launch differs, the pass runs as it is.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "base/tensor.h"
+
+namespace dimoo::cuda {
+
+class Stream;
+
+/// Who takes memory back that a Buffer held.
+class Giver {
+ public:
+  virtual ~Giver() = default;
+  virtual void give(void* data, int64_t bytes) noexcept = 0;
+};
+
+/// Device memory handed out in order, so that the same ops get the same addresses. Whatever is given back stays where it is until all is.
+class Arena : public Giver {
+ public:
+  /// `nowhere`: where addresses begin while there is no memory, or not enough.
+  explicit Arena(uintptr_t nowhere) : nowhere_(reinterpret_cast<std::byte*>(nowhere)) {}
+  std::byte* take(int64_t bytes);
+  void give(void*, int64_t) noexcept override {
+    if (--taken_ == 0 && !keeps_) top_ = kFirst;
+  }
+  /// From the beginning; `keeps`: nothing is used twice.
+  void reset(bool keeps) { top_ = most_ = kFirst, taken_ = 0, keeps_ = keeps; }
+  /// Bytes that were taken at once, from its beginning.
+  int64_t most() const { return most_; }
+  int64_t bytes() const { return static_cast<int64_t>(memory_.bytes()); }
+  bool fits() const { return most_ <= bytes(); }
+  std::byte* data() const { return static_cast<std::byte*>(memory_.data()); }
+  void set_memory(Buffer memory) { memory_ = std::move(memory); }
+
+ private:
+  static constexpr int64_t kAlignment = 256, kFirst = kAlignment;  // the first address belongs to the memory itself
+
+  std::byte* nowhere_;
+  Buffer memory_;
+  int64_t top_ = kFirst, most_ = kFirst, taken_ = 0;
+  bool keeps_ = false;
+};
+
+class Repeats {
+ public:
+  explicit Repeats(Stream& stream) : stream_(stream) {}
+  ~Repeats();
+  Repeats(const Repeats&) = delete;
+  Repeats& operator=(const Repeats&) = delete;
+
+  /// Runs `ops`, which launch kernels and take lists and scratch, and nothing else: no uploads, no waits, no read-backs. `owner` and
+  /// `shape` tell one pass from another; that the launches agree is checked.
+  void run(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops);
+
+  /// Whether the ops of a pass are being recorded or compared; the calls below are for then.
+  bool watching() const { return mode_ != Mode::off; }
+  Buffer scratch(int64_t bytes);
+  Buffer list(const void* from, int64_t bytes);
+  /// A list of rows of the pass: its place has room for all of them, so that the places behind it do not depend on its length.
+  const int32_t* rows(std::span<const int32_t> values);
+  /// Notes a launch. Whether it is to be made.
+  template <class... Parameters>
+  bool note(const void* kernel, dim3 grid, int threads, int64_t shared, Parameters... parameters) {
+    noted_.clear();
+    append(kernel), append(grid.x), append(grid.y), append(threads), append(shared);
+    (append(parameters), ...);
+    return noted();
+  }
+
+ private:
+  enum class Mode { off, sizing, recording, comparing };
+  struct Recording {
+    const void* owner;
+    std::vector<int64_t> shape;
+    std::vector<std::byte> launches;
+    cudaGraphExec_t graph = nullptr;
+    int asked = 0, failures = 0;
+  };
+  struct Differs {};
+
+  template <class T>
+  void append(T value) {
+    __builtin_clear_padding(&value);
+    append_bytes(&value, sizeof value);
+  }
+  void append_bytes(const void* data, size_t bytes);
+  bool noted();
+  void watch(Mode mode, Recording& recording, FunctionRef<void()> ops);
+  bool record(Recording& recording, FunctionRef<void()> ops);
+  void capture(Recording& recording, FunctionRef<void()> ops);
+  bool agrees(Recording& recording, FunctionRef<void()> ops);
+  void start(const Recording& recording);
+  void forget(Recording& recording);
+  void make_room();
+  std::byte* place(const void* from, int64_t bytes, int64_t room);
+  Recording& find(const void* owner, std::span<const int64_t> shape);
+
+  Stream& stream_;
+  Mode mode_ = Mode::off;
+  std::list<Recording> recordings_;  // the latest first
+  Recording* now_ = nullptr;
+  size_t compared_ = 0;  // bytes of now_->launches
+  std::vector<std::byte> noted_;
+  // No memory lies there: bits 47 to 63 of an address are equal.
+  std::shared_ptr<Arena> scratch_ = std::make_shared<Arena>(uintptr_t{1} << 60), lists_ = std::make_shared<Arena>(uintptr_t{1} << 61);
+  std::vector<std::byte> contents_;  // of the lists' arena
+  struct Placed {
+    std::vector<int32_t> values;
+    const int32_t* at;
+  };
+  std::vector<Placed> rows_;
+};
+
+}  // namespace dimoo::cuda

@@ -1,0 +1,44 @@
+// What tests on a GPU share: the device, how much of it there is, and rows on it.
+#pragma once
+#include <cstdio>
+#include <cstdlib>
+
+#include "device/registry.h"
+
+namespace gpus {
+
+using namespace dimoo;
+
+/// The first GPU; none: says why.
+inline std::unique_ptr<Device> gpu() {
+  std::string reason = "none listed";
+  for (const DeviceReport& report : inspect_devices()) {
+    if (report.id == "cpu") continue;
+    if (report.usable) return create_device(report.id, {});
+    reason = report.id + ": " + report.reason;
+  }
+  std::printf("# skipped: %s\n", reason.c_str());
+  return nullptr;
+}
+
+/// A CPU that plays the GPU (test/cuda_emulation) takes smaller shapes and fewer recorded decodings: it is a thousand times slower.
+inline bool emulated(const Device& device) { return device.name() == "Emulated GPU"; }
+/// And under a sanitizer fewer still.
+inline bool sanitized() { return std::getenv("DIMOO_SANITIZED") != nullptr; }
+
+/// Host rows on a device.
+struct OnDevice {
+  Buffer memory;
+  Tensor tensor;
+  OnDevice(Device& device, int64_t rows, int64_t cols, const float* values = nullptr) : memory(device.allocate(rows * cols * 4)) {
+    tensor = Tensor(static_cast<float*>(memory.data()), rows, cols);
+    if (values) device.upload(tensor, values);
+  }
+  std::vector<float> read(Device& device) const {
+    std::vector<float> out(static_cast<size_t>(tensor.rows * tensor.cols));
+    device.download(out.data(), tensor);
+    return out;
+  }
+};
+
+}  // namespace gpus

@@ -308,6 +308,13 @@ void launch_whole(Stream& stream, const Blocks& b) {
                 static_cast<const Tile*>(list.data()), b.q, b.layout, b.out.f32());
 }
 
+/// Parts of as many tiles as these, were all keys as many as the most.
+int64_t most_parts(const Blocks& b) {
+  int64_t longest = 0;
+  for (const Tile& tile : b.tiles) longest = std::max<int64_t>(longest, blocks(tile.keys, kChunk));
+  return longest * static_cast<int64_t>(b.tiles.size());
+}
+
 template <int kDim, int kWarps>
 int64_t part_bytes(int64_t parts, int64_t heads) {
   return parts * kWarps * 16 * heads * Part<kDim>::kSize * 4;
@@ -318,12 +325,14 @@ template <int kDim, int kWarps>
 void launch_parted(Stream& stream, const Blocks& b) {
   std::vector<Tile> parts;
   std::vector<int32_t> first_part;
+  parts.reserve(static_cast<size_t>(most_parts(b)));
   for (const Tile& tile : b.tiles) {
     first_part.push_back(static_cast<int32_t>(parts.size()));
     for (int32_t key = 0; key < tile.keys; key += kChunk)
       parts.push_back({tile.first, tile.count, std::min(kChunk, tile.keys - key), tile.k + key * tile.k_stride,
                        tile.v + key * tile.v_stride, tile.k_stride, tile.v_stride});
   }
+  parts.resize(static_cast<size_t>(most_parts(b)));  // as for tiles: passes that differ in their branches' rows have equal grids
   const Buffer list = stream.list(b.tiles), part_list = stream.list(std::span<const Tile>(parts)),
                firsts = stream.list(std::span<const int32_t>(first_part));
   const Buffer left = stream.scratch(part_bytes<kDim, kWarps>(static_cast<int64_t>(parts.size()), b.heads));
@@ -338,10 +347,9 @@ void launch_parted(Stream& stream, const Blocks& b) {
 /// Whether chunks share out a branch's keys: where its queries alone would leave most of the GPU idle, and the parts stay small.
 template <int kDim, int kWarps>
 bool parts_pay(const Stream& stream, const Blocks& b) {
-  int64_t parts = 0, longest = 0;
-  for (const Tile& tile : b.tiles) parts += blocks(tile.keys, kChunk), longest = std::max<int64_t>(longest, tile.keys);
-  return longest > kChunk && static_cast<int64_t>(b.tiles.size()) * b.heads < 2 * stream.processors() &&
-         part_bytes<kDim, kWarps>(parts, b.heads) <= kMostAttentionParts;
+  const bool long_keys = std::any_of(b.tiles.begin(), b.tiles.end(), [](const Tile& tile) { return tile.keys > kChunk; });
+  return long_keys && static_cast<int64_t>(b.tiles.size()) * b.heads < 2 * stream.processors() &&
+         part_bytes<kDim, kWarps>(most_parts(b), b.heads) <= kMostAttentionParts;
 }
 
 template <int kDim, int kWarps>

@@ -76,12 +76,20 @@ std::unique_ptr<Weight> CudaDevice::prepare_conv(const HostTensor& tensor, int64
 }
 
 /// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16; and lists, as long as they get, with
-/// what decisions and choices take. Recorded passes keep theirs apart.
+/// what decisions and choices take. Recorded passes keep theirs apart, with up to half as much again, and a graph's nodes.
 int64_t CudaDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const {
-  constexpr int64_t kLists = 4 * static_cast<int64_t>(Lists::kKept), kDecisions = 64, kRest = 1 << 20, kChunks = 16;
+  constexpr int64_t kLists = 4 * static_cast<int64_t>(Lists::kKept), kDecisions = 64, kRest = 1 << 20, kChunks = 16, kGraphs = 16 << 20;
   const int64_t each = std::max(4 * std::max(width, hidden), 6 * width) + kLists + kDecisions;
   const int64_t parts = std::min(rows * width * 4 * kChunks, kMostAttentionParts);
-  return (rows + std::min(rows, kMostRepeatedRows)) * each + parts + kRest;
+  const int64_t recorded = (std::min(rows, kMostRepeatedRows) * each + parts) * 3 / 2 + kGraphs;
+  return rows * each + parts + recorded + kRest;
+}
+
+/// Up to the next tile of products, which would compute those rows anyway.
+int64_t CudaDevice::filled_rows(int64_t rows) const {
+  if (rows > kMostRepeatedRows) return rows;
+  const int64_t step = rows <= 256 ? 32 : rows <= 1024 ? 64 : 128;
+  return (rows + step - 1) / step * step;
 }
 
 void CudaDevice::repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {

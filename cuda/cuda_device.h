@@ -31,7 +31,7 @@ class CudaDevice : public Device {
   int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override;
   void set_panel_budget(int64_t) override {}
-  int64_t filled_rows(int64_t rows) const override { return rows > kMostRepeatedRows ? rows : (rows + kRowStep - 1) / kRowStep * kRowStep; }
+  int64_t filled_rows(int64_t rows) const override;
   void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) override;
   void set_cancel(const CancelToken* cancel) override { stream_.set_cancel(cancel); }
 
@@ -60,8 +60,8 @@ class CudaDevice : public Device {
   void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:
-  /// Passes of more rows keep the GPU busy for longer than the host takes to launch them. Rows up to the next step cost products nothing.
-  static constexpr int64_t kMostRepeatedRows = 2048, kRowStep = 32;
+  /// Passes of more rows keep the GPU busy for longer than the host takes to launch them.
+  static constexpr int64_t kMostRepeatedRows = 2048;
 
   /// The stream, with this thread speaking to its GPU.
   Stream& on();

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "cuda/repeats.h"
@@ -7,10 +8,17 @@
 namespace dimoo::cuda {
 namespace {
 
-constexpr size_t kMostRecordings = 16;
-constexpr int kMostFailures = 3;  // of one pass that never agrees with its recording
+constexpr size_t kMostRecordings = 64;
+constexpr int kPlainVisits = 2;   // of a shape before it is recorded: many come no more often
+constexpr int kMostFailures = 3;  // in a row, of a shape whose passes never agree
 
 }  // namespace
+
+/// Bits 47 to 63 of a real address are equal; these are not.
+Arena::Arena() {
+  static std::atomic<uintptr_t> arenas{0};
+  nowhere_ = reinterpret_cast<std::byte*>((uintptr_t{1} << 60) + (arenas++ << 44));
+}
 
 std::byte* Arena::take(int64_t bytes) {
   const int64_t at = top_;
@@ -44,9 +52,9 @@ Repeats::Recording& Repeats::find(const void* owner, std::span<const int64_t> sh
 
 void Repeats::run(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {
   Recording& recording = find(owner, shape);
-  const bool again = recording.asked++ > 0 && recording.failures < kMostFailures;
-  if (!again || !(recording.graph ? agrees(recording, ops) : record(recording, ops))) return ops();
-  start(recording);
+  const bool again = recording.asked++ >= kPlainVisits && recording.failures < kMostFailures;
+  if (!again || !(recording.graph ? agrees(recording, ops) : record(recording, ops)) || !start(recording)) return ops();
+  recording.failures = 0;
 }
 
 /// Lets `ops` say what they do.
@@ -74,13 +82,14 @@ bool Repeats::agrees(Recording& recording, FunctionRef<void()> ops) {
   return same;
 }
 
-/// Room for what the ops took; recordings that speak of other places are void.
+/// Room for what the ops took, and some more, as recordings that speak of other places are void.
 void Repeats::make_room() {
   for (const auto& arena : {scratch_, lists_}) {
-    if (arena->most() <= arena->bytes()) continue;
+    if (arena->fits()) continue;
     for (Recording& recording : recordings_) forget(recording);
+    const int64_t bytes = arena->most() + arena->bytes() / 2;
     arena->set_memory({});
-    arena->set_memory(allocate(stream_.pool(), arena->most()));
+    arena->set_memory(allocate(stream_.pool(), bytes));
   }
   contents_.resize(static_cast<size_t>(lists_->bytes()));
 }
@@ -106,8 +115,10 @@ void Repeats::capture(Recording& recording, FunctionRef<void()> ops) {
     Pool& pool;
     cudaGraph_t graph = nullptr;
     explicit Capture(Pool& pool) : pool(pool) {
-      check(cudaStreamBeginCapture(pool.stream(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
       pool.hold(true);
+      const cudaError_t status = cudaStreamBeginCapture(pool.stream(), cudaStreamCaptureModeThreadLocal);
+      if (status != cudaSuccess) pool.hold(false);
+      check(status, "cudaStreamBeginCapture");
     }
     cudaError_t end() {
       if (graph) return cudaSuccess;
@@ -123,12 +134,21 @@ void Repeats::capture(Recording& recording, FunctionRef<void()> ops) {
   watch(Mode::recording, recording, ops);
   check(capture.end(), "cudaStreamEndCapture");
   check(cudaGraphInstantiate(&recording.graph, capture.graph, 0), "cudaGraphInstantiate");
+  check(cudaGraphUpload(recording.graph, stream_.pool()->stream()), "cudaGraphUpload");
 }
 
-void Repeats::start(const Recording& recording) {
+/// Whether it could be started.
+bool Repeats::start(Recording& recording) {
   stream_.check_cancel();
-  stream_.upload(lists_->data(), contents_.data(), lists_->most());
-  stream_.start(recording.graph);
+  try {
+    stream_.upload(lists_->data(), contents_.data(), lists_->most());
+    stream_.start(recording.graph);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != Code::internal) throw;
+  }
+  recording.failures++, forget(recording);
+  return false;
 }
 
 void Repeats::append_bytes(const void* data, size_t bytes) {
@@ -165,10 +185,12 @@ Buffer Repeats::list(const void* from, int64_t bytes) { return own(place(from, b
 
 const int32_t* Repeats::rows(std::span<const int32_t> values) {
   for (const Placed& placed : rows_)
-    if (std::equal(values.begin(), values.end(), placed.values.begin(), placed.values.end())) return placed.at;
+    if (placed.from == values.data() && placed.values.size() >= values.size() &&
+        std::equal(values.begin(), values.end(), placed.values.begin()))
+      return placed.at;
   const auto bytes = static_cast<int64_t>(values.size_bytes());
   auto* at = reinterpret_cast<const int32_t*>(place(values.data(), bytes, now_->shape.front() * 4));
-  rows_.push_back({{values.begin(), values.end()}, at});
+  rows_.push_back({values.data(), {values.begin(), values.end()}, at});
   return at;
 }
 

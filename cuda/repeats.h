@@ -1,4 +1,4 @@
-// Passes that come again in the same shape, as CUDA graphs: the second time their launches are captured, from then on the ops only say what
+// Passes that come again in the same shape, as CUDA graphs: the third time their launches are captured, from then on the ops only say what
 // they would do. Where every launch is the recorded one, bit for bit in its arguments, the graph goes out as one; host lists that may
 // differ (rows, positions, tiles) go into fixed places of device memory before it. Where any launch differs, the pass runs as it is.
 #pragma once
@@ -26,8 +26,7 @@ class Giver {
 /// Device memory handed out in order, so that the same ops get the same addresses. Whatever is given back stays where it is until all is.
 class Arena : public Giver {
  public:
-  /// `nowhere`: where addresses begin while there is no memory, or not enough.
-  explicit Arena(uintptr_t nowhere) : nowhere_(reinterpret_cast<std::byte*>(nowhere)) {}
+  Arena();
   std::byte* take(int64_t bytes);
   void give(void*, int64_t) noexcept override {
     if (--taken_ == 0 && !keeps_) top_ = kFirst;
@@ -44,7 +43,7 @@ class Arena : public Giver {
  private:
   static constexpr int64_t kAlignment = 256, kFirst = kAlignment;  // the first address belongs to the memory itself
 
-  std::byte* nowhere_;
+  std::byte* nowhere_;  // where addresses begin while there is no memory, or not enough: no other arena's, and nobody's memory
   Buffer memory_;
   int64_t top_ = kFirst, most_ = kFirst, taken_ = 0;
   bool keeps_ = false;
@@ -65,7 +64,8 @@ class Repeats {
   bool watching() const { return mode_ != Mode::off; }
   Buffer scratch(int64_t bytes);
   Buffer list(const void* from, int64_t bytes);
-  /// A list of rows of the pass: its place has room for all of them, so that the places behind it do not depend on its length.
+  /// A list of rows of the pass: one that comes again, or its beginning, is brought once, told by where it lies and by what is in it. Its
+  /// place has room for all rows, so that the places behind it do not depend on its length.
   const int32_t* rows(std::span<const int32_t> values);
   /// Notes a launch. Whether it is to be made.
   template <class... Parameters>
@@ -83,7 +83,7 @@ class Repeats {
     std::vector<int64_t> shape;
     std::vector<std::byte> launches;
     cudaGraphExec_t graph = nullptr;
-    int asked = 0, failures = 0;
+    int asked = 0, failures = 0;  // failures: in a row
   };
   struct Differs {};
 
@@ -98,7 +98,7 @@ class Repeats {
   bool record(Recording& recording, FunctionRef<void()> ops);
   void capture(Recording& recording, FunctionRef<void()> ops);
   bool agrees(Recording& recording, FunctionRef<void()> ops);
-  void start(const Recording& recording);
+  bool start(Recording& recording);
   void forget(Recording& recording);
   void make_room();
   std::byte* place(const void* from, int64_t bytes, int64_t room);
@@ -110,10 +110,10 @@ class Repeats {
   Recording* now_ = nullptr;
   size_t compared_ = 0;  // bytes of now_->launches
   std::vector<std::byte> noted_;
-  // No memory lies there: bits 47 to 63 of an address are equal.
-  std::shared_ptr<Arena> scratch_ = std::make_shared<Arena>(uintptr_t{1} << 60), lists_ = std::make_shared<Arena>(uintptr_t{1} << 61);
+  std::shared_ptr<Arena> scratch_ = std::make_shared<Arena>(), lists_ = std::make_shared<Arena>();
   std::vector<std::byte> contents_;  // of the lists' arena
   struct Placed {
+    const int32_t* from;
     std::vector<int32_t> values;
     const int32_t* at;
   };

@@ -177,6 +177,13 @@ void Stream::wait(const char* what) {
   check(cudaStreamSynchronize(pool_->stream()), what);
 }
 
+void Stream::allow(const void* kernel, int64_t shared, const char* name) {
+  int64_t& allowed = allowed_[kernel];
+  if (allowed >= shared) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)), name);
+  allowed = shared;
+}
+
 void Stream::start(cudaGraphExec_t graph) {
   activity_.replays++;
   check(cudaGraphLaunch(graph, pool_->stream()), "cudaGraphLaunch");

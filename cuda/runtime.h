@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -97,12 +98,9 @@ class Stream {
     if (repeats_.watching() &&
         !repeats_.note(reinterpret_cast<const void*>(kernel), grid, threads, shared, static_cast<Parameters>(arguments)...))
       return;
-    if (shared > kPlainShared)
-      check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(shared)),
-            name);
+    if (shared > kPlainShared) allow(reinterpret_cast<const void*>(kernel), shared, name);
     const cudaLaunchConfig_t config{grid, dim3(static_cast<unsigned>(threads)), static_cast<size_t>(shared), pool_->stream(), nullptr, 0};
-    activity_.launches++;
+    if (!repeats_.watching()) activity_.launches++;
     check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), name);
     if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
   }
@@ -120,6 +118,8 @@ class Stream {
   static constexpr int64_t kHalf = 8 << 20;          // bytes of each of two staging halves
 
   void turn();
+  /// Lets a kernel have this much shared memory. Never less than before: another head's recording may count on it.
+  void allow(const void* kernel, int64_t shared, const char* name);
 
   std::shared_ptr<Pool> pool_;
   const CancelToken* cancel_ = nullptr;
@@ -129,6 +129,7 @@ class Stream {
   int64_t filled_ = 0;
   bool wait_each_ = false;
   int processors_ = 1;
+  std::map<const void*, int64_t> allowed_;  // bytes of shared memory
   Activity activity_;
   Readbacks readbacks_{*this};
   Repeats repeats_{*this};

@@ -80,16 +80,17 @@ void plan_vq(const Device& device, const Hyperparameters& hyper, const Source& s
 MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const RunShape& shape,
                        int64_t panel_budget, int64_t available) {
   MemoryPlan plan;
+  const int64_t rows = device.filled_rows(shape.pass_rows);
   plan.weights = weight_bytes(source) + half_split_bytes(hyper, source);
   plan.copied = copied_bytes(device, source);
-  plan.kv = Backbone::kv_bytes(hyper, Backbone::kv_type(device, hyper, source, precision), shape.pass_rows) + shape.held_kv;
+  plan.kv = Backbone::kv_bytes(hyper, Backbone::kv_type(device, hyper, source, precision), rows) + shape.held_kv;
   plan.logits = shape.held_logits;
   if (shape.held_logits > 0)
     plan.logits += Pass::kept_logits_bytes(hyper, shape.pass_rows, shape.text_rows > 0 ? Slice::vocabulary : Slice::codes);
   else
     plan.logits +=
         std::max(Pass::logits_bytes(hyper, shape.code_rows, Slice::codes), Pass::logits_bytes(hyper, shape.text_rows, Slice::vocabulary));
-  plan.activations = Backbone::activation_bytes(hyper, shape.pass_rows) + device.scratch_bytes(shape.pass_rows, hyper.d_model, hyper.mlp);
+  plan.activations = Backbone::activation_bytes(hyper, rows) + device.scratch_bytes(rows, hyper.d_model, hyper.mlp);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
   if (shape.grid_rows > 0) plan_vq(device, hyper, source, shape, panel_budget < all, plan);

@@ -11,6 +11,7 @@ namespace dimoo {
 namespace {
 
 constexpr int64_t kLeastPositions = 1024;  // of the table of angles: what it is made for first
+constexpr int64_t kChunk = 512;            // keys that attention takes at a time (design.md, contract 2)
 
 HostTensor host(const Source& source, const std::string& name) {
   const SourceTensor& tensor = *source.find(name);
@@ -37,18 +38,30 @@ std::vector<float> host_vector(const Source& source, const std::string& name) {
 struct Backbone::Filled {
   std::vector<int32_t> tokens, positions, head_rows;
   std::span<const BranchRows> branches;
+  int64_t heads;  // of the batch that was given
 
   Filled(const Batch& batch, const Device& device)
       : tokens(batch.tokens.begin(), batch.tokens.end()),
         positions(batch.positions.begin(), batch.positions.end()),
         head_rows(batch.head_rows.begin(), batch.head_rows.end()),
-        branches(batch.branches) {
+        branches(batch.branches),
+        heads(static_cast<int64_t>(batch.head_rows.size())) {
     const auto fill = [&](std::vector<int32_t>& list) {
       if (!list.empty()) list.resize(static_cast<size_t>(device.filled_rows(static_cast<int64_t>(list.size()))), list.back());
     };
     fill(tokens), fill(positions), fill(head_rows);
   }
-  Batch batch() const { return {tokens, positions, branches, head_rows}; }
+  Batch batch() const { return {tokens, positions, branches, head_rows, static_cast<int64_t>(head_rows.size()) - heads}; }
+  /// What a device must see again to repeat a pass: rows, rows of the head, and of every branch whether it has a cache and how many of
+  /// attention's chunks its keys are.
+  std::vector<int64_t> shape() const {
+    std::vector<int64_t> shape{static_cast<int64_t>(tokens.size()), static_cast<int64_t>(head_rows.size())};
+    for (const BranchRows& b : branches) {
+      const int64_t chunks = ((b.cache ? b.cache->rows() : b.count) + kChunk - 1) / kChunk;
+      shape.push_back(b.cache ? -chunks : chunks);
+    }
+    return shape;
+  }
 };
 
 /// Views of the workspace for r rows: keys and values, residual stream, normalised rows, queries, attention, the rows of the last block
@@ -204,12 +217,13 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w) {
   std::vector<int32_t> positions;
   for (const int32_t row : batch.head_rows) positions.push_back(batch.positions[static_cast<size_t>(row)]);
   std::vector<AttentionSpan> read = spans(batch, hyper_.layers - 1, w);
-  for (AttentionSpan& span : read) {  // a row behind the head's own is the last of these once more
-    const auto from = std::lower_bound(batch.head_rows.begin(), batch.head_rows.end(), span.first);
-    const auto to = std::lower_bound(from, batch.head_rows.end(), span.first + span.count);
+  const auto end = batch.head_rows.end() - batch.idle_heads;
+  for (AttentionSpan& span : read) {
+    const auto from = std::lower_bound(batch.head_rows.begin(), end, span.first);
+    const auto to = std::lower_bound(from, end, span.first + span.count);
     span.first = from - batch.head_rows.begin(), span.count = to - from;
   }
-  std::erase_if(read, [](const AttentionSpan& span) { return span.count == 0; });
+  read.back().first = o - batch.idle_heads, read.back().count = batch.idle_heads;  // those without keys
   device_.gather(w.h, batch.head_rows, a);
   device_.project(a, *block.q, {positions, rotary_table_, heads}, {}, q);
   device_.attention(q, read, heads, kv_heads, a);
@@ -226,8 +240,7 @@ Tensor Backbone::forward(const Batch& given, const Observer& observer) {
   const Filled filled(given, device_);
   const Batch batch = filled.batch();
   Workspace w = workspace(batch);
-  const int64_t shape[] = {w.x.rows, static_cast<int64_t>(batch.head_rows.size()), static_cast<int64_t>(batch.branches.size())};
-  device_.repeat(this, shape, [&] {
+  device_.repeat(this, filled.shape(), [&] {
     device_.embed(*embedding_, batch.tokens, w.x);
     run_blocks(batch, w, {});
     run_last_block(batch, w);

@@ -25,6 +25,7 @@ struct Batch {
   std::span<const int32_t> positions;  // (r) index within the branch
   std::span<const BranchRows> branches;
   std::span<const int32_t> head_rows;  // (o) packed rows that the head will read, ascending
+  int64_t idle_heads = 0;              // of them, the last ones: nobody reads what comes of those
 };
 
 /// Which rows of the output matrix the head computes.

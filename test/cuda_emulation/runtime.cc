@@ -199,7 +199,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device < 0 || device > 1) return fail(cudaErrorInvalidDevice);
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "Emulated GPU");
-  properties->totalGlobalMem = kTotal, properties->major = 8, properties->minor = 0, properties->multiProcessorCount = 4;
+  properties->totalGlobalMem = kTotal, properties->major = 8, properties->minor = 0;
+  properties->multiProcessorCount = device == 0 ? 4 : 64;  // so that both ways of sharing out work are taken
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) {
@@ -328,6 +329,7 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph, cudaGra
   if (exec->nodes.size() != graph->nodes.size()) return fail(cudaErrorGraphExecUpdateFailure);
   return exec->nodes = graph->nodes, cudaSuccess;
 }
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return trouble(); }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const Lock lock(state().mutex);
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;

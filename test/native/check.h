@@ -4,6 +4,7 @@
 #pragma once
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <stdexcept>
@@ -33,6 +34,9 @@ template <class... Parts>
   (out << ... << parts);
   throw std::runtime_error(out.str());
 }
+
+/// Sanitizers make everything ten times slower: the longest tests then do less, as long as each piece of code still runs.
+inline bool sanitized() { return std::getenv("DIMOO_SANITIZED") != nullptr; }
 
 inline bool run(const Test& test) {
   try {

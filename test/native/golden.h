@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "cpu/dispatch.h"
 #include "device/registry.h"
 #include "engine/pass.h"
 #include "model/vq.h"
@@ -36,6 +37,13 @@ std::vector<T> list(const Json& json) {
   std::vector<T> out;
   for (const Json& item : json.as_array()) out.push_back(static_cast<T>(item.as_double()));
   return out;
+}
+
+/// One fast variant under a sanitizer: variants_test covers what the others do not share.
+inline std::vector<cpu::Variant> variants_to_follow() {
+  auto all = cpu::variants();
+  if (check::sanitized()) all.resize(1);
+  return all;
 }
 
 enum class Damage { other_value, not_a_number };

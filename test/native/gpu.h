@@ -1,9 +1,9 @@
 // What tests on a GPU share: the device, how much of it there is, and rows on it.
 #pragma once
 #include <cstdio>
-#include <cstdlib>
 
 #include "device/registry.h"
+#include "test/native/check.h"
 
 namespace gpus {
 
@@ -23,8 +23,7 @@ inline std::unique_ptr<Device> gpu() {
 
 /// A CPU that plays the GPU (test/cuda_emulation) takes smaller shapes and fewer recorded decodings: it is a thousand times slower.
 inline bool emulated(const Device& device) { return device.name() == "Emulated GPU"; }
-/// And under a sanitizer fewer still.
-inline bool sanitized() { return std::getenv("DIMOO_SANITIZED") != nullptr; }
+using check::sanitized;  // then fewer still
 
 /// Host rows on a device.
 struct OnDevice {

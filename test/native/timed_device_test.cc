@@ -24,7 +24,7 @@ class Recorder : public Device {
   void set_threads(int) override { was("set_threads"); }
   double peak(Arithmetic) override { return was("peak"), 3; }
   MemoryReport memory() const override { return was("memory"), MemoryReport{1, 2, 3, 4}; }
-  Activity activity() const override { return was("activity"), Activity{5, 6}; }
+  Activity activity() const override { return was("activity"), Activity{5, 4, 6}; }
   Buffer allocate(int64_t) override { return was("allocate"), Buffer(); }
   void upload(Tensor, const void*) override { was("upload"); }
   void download(void*, Tensor) override { was("download"); }
@@ -35,6 +35,8 @@ class Recorder : public Device {
   int64_t panel_bytes(const HostTensor&, Precision) const override { return was("panel_bytes"), 8; }
   int64_t conv_panel_bytes(const HostTensor&, Sampling) const override { return was("conv_panel_bytes"), 9; }
   int64_t scratch_bytes(int64_t, int64_t, int64_t) const override { return was("scratch_bytes"), 10; }
+  int64_t filled_rows(int64_t) const override { return was("filled_rows"), 11; }
+  void repeat(const void*, std::span<const int64_t>, FunctionRef<void()>) override { was("repeat"); }
   void set_panel_budget(int64_t) override { was("set_panel_budget"); }
   void set_cancel(const CancelToken*) override { was("set_cancel"); }
   void embed(const Weight&, std::span<const int32_t>, Tensor) override { was("embed"); }
@@ -155,6 +157,10 @@ TEST(questions_get_the_answers_of_the_device_behind) {
     CHECK_EQ(d.conv_panel_bytes(none, Sampling::same), int64_t{9});
     CHECK_EQ(d.scratch_bytes(1, 1, 1), int64_t{10});
     CHECK(d.folds_norms());
+  });
+  timed.check({"filled_rows", "repeat"}, "", [&] {
+    CHECK_EQ(d.filled_rows(1), int64_t{11});
+    d.repeat(nullptr, {}, [] {});
   });
   timed.check({"set_threads", "set_panel_budget", "set_cancel", "allocate", "prepare_conv"}, "", [&] {
     d.set_threads(1), d.set_panel_budget(0), d.set_cancel(nullptr), d.allocate(1), d.prepare_conv(none, 1, 1, Sampling::same);

@@ -56,11 +56,12 @@ case "${1:-60}" in
   ;;
 *)
   build "$out/build" "address,undefined" ""
-  for target in $targets; do
+  # shellcheck disable=SC2016
+  printf '%s\n' $targets | out="$out" seeds="$seeds" xargs -P "${DIMOO_JOBS:-2}" -I{} sh -euc '
+    target=$1 seconds=$2
     mkdir -p "$out/corpus/$target"
-    "$out/build/bin/$target" -max_total_time="${1:-60}" -max_len=65536 -rss_limit_mb=4096 -artifact_prefix="$out/$target-" -print_final_stats=1 \
+    "$out/build/bin/$target" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=4096 -artifact_prefix="$out/$target-" -print_final_stats=1 \
       "$out/corpus/$target" "$seeds/$target" > "$out/$target.log" 2>&1 || { tail -n 60 "$out/$target.log"; echo "$target: a finding"; exit 1; }
-    echo "$target: clean, $(awk '/number_of_executed_units/ { print $2 }' "$out/$target.log") inputs in ${1:-60} s"
-  done
+    echo "$target: clean, $(awk "/number_of_executed_units/ { print \$2 }" "$out/$target.log") inputs in $seconds s"' fuzz {} "${1:-60}"
   ;;
 esac

@@ -1,3 +1,4 @@
+// Two arenas stand in for the pool while a pass is recorded or compared: one for what its ops need while they run, one for their lists.
 #include <algorithm>
 #include <atomic>
 #include <cstring>

@@ -1,7 +1,7 @@
 // Programs that are asked for one pass at a time (bench/native/pass_bench.cc, bench/llama/driver.cc, bench/torch/driver.py), so
 // that a comparison can take turns among them in one run.
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -70,9 +70,18 @@ export function llamaModel(folder, shape, type) {
   return file
 }
 
+/** Of the vector instructions that make a difference, those that this processor shows. */
+function vectorInstructions() {
+  const known = ['avx2', 'avx_vnni', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_int8', 'asimd', 'asimddp', 'i8mm', 'bf16']
+  const info = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : ''
+  const flags = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(info)?.[1].split(' '))
+  return known.filter((name) => flags.has(name))
+}
+
 export function machine(threads) {
   return {
     cpu: os.cpus()[0]?.model,
+    vectorInstructions: vectorInstructions(),
     threads,
     platform: `${os.platform()}-${os.arch()}`,
     loadAverageBefore: os.loadavg()[0],

@@ -54,15 +54,21 @@ DIMOO_HD inline uint32_t four_bytes(const void* at, int64_t offset) {
 template <DType kType>
 struct Eight;
 
-template <>
-struct Eight<DType::q8_0> {
+/// Of a block of 32 values: a scale, then bytes of which kBytes hold the values in order.
+template <class Block>
+struct EightOfBlock {
+  static constexpr int kBytes = sizeof Block::q;
   uint16_t scale, q[4];
 
   DIMOO_HD void read(const std::byte* row, int64_t k) {
-    const std::byte* block = row + k / 32 * static_cast<int64_t>(sizeof(BlockQ8_0));
+    const auto* block = reinterpret_cast<const Block*>(row) + k / 32;
     scale = two_bytes(block, 0);
-    for (int i = 0; i < 4; i++) q[i] = two_bytes(block, 2 + k % 32 + 2 * i);
+    for (int i = 0; i < 4; i++) q[i] = two_bytes(block->q, k % kBytes + 2 * i);
   }
+};
+
+template <>
+struct Eight<DType::q8_0> : EightOfBlock<BlockQ8_0> {
   DIMOO_HD void values(int64_t, float* out) const {
     const float factor = half_value(scale);
     for (int i = 0; i < kEight; i++) out[i] = factor * static_cast<float>(static_cast<int8_t>(q[i / 2] >> i % 2 * 8 & 255));
@@ -70,17 +76,10 @@ struct Eight<DType::q8_0> {
 };
 
 template <>
-struct Eight<DType::q4_0> {
-  uint16_t scale, q[4];
-
-  DIMOO_HD void read(const std::byte* row, int64_t k) {
-    const std::byte* block = row + k / 32 * static_cast<int64_t>(sizeof(BlockQ4_0));
-    scale = two_bytes(block, 0);
-    for (int i = 0; i < 4; i++) q[i] = two_bytes(block, 2 + k % 16 + 2 * i);
-  }
+struct Eight<DType::q4_0> : EightOfBlock<BlockQ4_0> {
   DIMOO_HD void values(int64_t k, float* out) const {
     const float factor = half_value(scale);
-    const int shift = k % 32 < 16 ? 0 : 4;
+    const int shift = k % 32 < kBytes ? 0 : 4;
     for (int i = 0; i < kEight; i++) out[i] = factor * static_cast<float>((q[i / 2] >> (i % 2 * 8 + shift) & 15) - 8);
   }
 };

@@ -10,7 +10,7 @@
 namespace dimoo::cpu {
 namespace {
 
-constexpr int64_t kChunk = 512;  // keys, fixed: part of the result's definition
+constexpr int64_t kChunk = kKeyChunk;
 constexpr int64_t kBlock = 192;  // queries whose scores lie in scratch; a multiple of every tile's rows
 constexpr int64_t kBlocks = 5;   // of a group, at most
 

@@ -64,6 +64,10 @@ struct ChannelScale {
   Activation act = Activation::none;
 };
 
+/// Keys whose softmax attention takes by itself before it combines them, in order, with those before: part of the result's definition
+/// (design.md, contract 2).
+inline constexpr int kKeyChunk = 512;
+
 /// Query rows of one branch and the keys they attend to (all of the branch, no mask).
 struct AttentionSpan {
   int64_t first = 0;                     // first query row in q and out

@@ -10,9 +10,6 @@
 namespace dimoo {
 namespace {
 
-constexpr int64_t kLeastPositions = 1024;  // of the table of angles: what it is made for first
-constexpr int64_t kChunk = 512;            // keys that attention takes at a time (design.md, contract 2)
-
 HostTensor host(const Source& source, const std::string& name) {
   const SourceTensor& tensor = *source.find(name);
   const int64_t rows = tensor.shape.front();
@@ -57,7 +54,7 @@ struct Backbone::Filled {
   std::vector<int64_t> shape() const {
     std::vector<int64_t> shape{static_cast<int64_t>(tokens.size()), static_cast<int64_t>(head_rows.size())};
     for (const BranchRows& b : branches) {
-      const int64_t chunks = ((b.cache ? b.cache->rows() : b.count) + kChunk - 1) / kChunk;
+      const int64_t chunks = ((b.cache ? b.cache->rows() : b.count) + kKeyChunk - 1) / kKeyChunk;
       shape.push_back(b.cache ? -chunks : chunks);
     }
     return shape;
@@ -153,7 +150,7 @@ void Backbone::reserve(int64_t rows) {
 
 void Backbone::reserve_positions(int64_t positions) {
   if (positions <= rotary_table_.rows) return;
-  const int64_t count = std::max({positions, rotary_table_.rows * 2, kLeastPositions});
+  const int64_t count = std::max(positions, rotary_table_.rows * 2);
   std::vector<float> table(static_cast<size_t>(count * hyper_.head_dim));
   rotary_table(count, hyper_.head_dim, hyper_.rope_theta, table.data());
   rotary_ = device_.allocate(count * hyper_.head_dim * 4);

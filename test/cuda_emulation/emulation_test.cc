@@ -2,6 +2,8 @@
 // and that a lost device is told as such.
 #include <cuda_runtime.h>
 
+#include <set>
+
 #include "cuda/ptx/cp_async.cuh"
 #include "cuda/ptx/shared.cuh"
 #include "cuda/runtime.h"
@@ -94,6 +96,19 @@ TEST(a_copy_must_stay_inside_of_device_memory) {
     thrown = holds(error.what(), "outside of device memory");
   }
   CHECK(thrown);
+}
+
+/// Buffers are told apart by their addresses, those of passes that are only being measured too, whichever device they are of.
+TEST(arenas_without_memory_share_no_addresses) {
+  cuda::Arena one, other;
+  std::set<std::byte*> seen;
+  for (int i = 0; i < 3; i++)
+    for (cuda::Arena* arena : {&one, &other}) CHECK(seen.insert(arena->take(int64_t{1} << 36)).second);
+  CHECK(!one.fits());
+  const std::byte* first = *seen.begin();
+  CHECK(one.take(1) != first);  // three are out
+  for (int i = 0; i < 4; i++) one.give(nullptr, 0);
+  CHECK(one.take(1) == first);
 }
 
 /// With ML-Cache too, whose choice needs no wait of its own, and with logits in pieces, which are cut after the last.

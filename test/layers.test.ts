@@ -54,7 +54,7 @@ function scriptViolations(file: string, text: string): string[] {
   const found: string[] = []
   for (const [, target] of text.matchAll(/(?:from|import\(|import|require\()\s*'([^']+)'/g)) {
     const forbidden =
-      (target === 'node-gyp-build' && file !== 'lib/binding.ts') ||
+      (target === 'node-gyp-build' && file !== 'lib/native/binding.ts') ||
       (target === 'sharp' && !file.startsWith('lib/image/')) ||
       (target === 'commander' && !file.startsWith('lib/cli/')) ||
       (target!.startsWith('@huggingface/') && !file.startsWith('lib/prompt/')) ||
@@ -62,7 +62,7 @@ function scriptViolations(file: string, text: string): string[] {
       /\.\.\/(csrc|test|bench)/.test(target!)
     if (forbidden) found.push(`${file}: '${target}'`)
   }
-  if (text.includes("'node-gyp-build'") && file !== 'lib/binding.ts') found.push(`${file}: node-gyp-build`)
+  if (text.includes("'node-gyp-build'") && file !== 'lib/native/binding.ts') found.push(`${file}: node-gyp-build`)
   return found
 }
 
@@ -93,8 +93,8 @@ test.each([
 })
 
 test.each([
-  ['lib/model.ts', "import sharp from 'sharp'"],
-  ['lib/run.ts', "import load from 'node-gyp-build'"],
+  ['lib/model/model.ts', "import sharp from 'sharp'"],
+  ['lib/run/run.ts', "import load from 'node-gyp-build'"],
   ['lib/index.ts', "export * from './cli/main.js'"],
 ])('a planted import in %s is seen', (file, line) => {
   expect(scriptViolations(file, `${read(file)}\n${line}\n`).length).toBeGreaterThan(0)

@@ -18,7 +18,7 @@ import { plain } from '../bench/quality/sweep-points.js'
 import { draw } from '../bench/quality/world/draw.js'
 import { convert, loadModel } from '../lib/index.js'
 import type { DimooModel } from '../lib/index.js'
-import { embeddedModel } from '../lib/source.js'
+import { embeddedModel } from '../lib/model/source.js'
 
 const bench = path.resolve(import.meta.dirname, '../bench')
 const results = JSON.parse(readFileSync(path.join(bench, 'results/quality.json'), 'utf8')) as Results

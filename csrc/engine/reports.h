@@ -16,11 +16,11 @@ Json doctor_report(const Json& options, const CancelToken& cancel);
 Json build_report(const char* compiler, const char* sanitizer);
 /// {name, architecture, format, weights}: what a checkpoint is; `weights` is the type of most of its blocks' bytes.
 Json source_report(const Source& source, const Hyperparameters& hyper);
-/// ModelInfo of lib/info.ts.
+/// ModelInfo of lib/native/info.ts.
 Json model_report(const Model& model);
 /// SchedulerStats of lib/model.ts.
 Json stats_report(const Model& model);
-/// The options of `load` (NativeLoadOptions of lib/binding.ts).
+/// The options of `load` (NativeLoadOptions of lib/native/binding.ts).
 LoadOptions parse_load_options(const Json& options);
 
 }  // namespace dimoo

@@ -1,4 +1,4 @@
-// Binding of lib/binding.ts: the module's exports and the environment's end.
+// Binding of lib/native/binding.ts: the module's exports and the environment's end.
 #include <napi.h>
 
 #include "engine/bench.h"

@@ -1,4 +1,4 @@
-// Picture arithmetic of lib/binding.ts, each call a job on a thread of its own.
+// Picture arithmetic of lib/native/binding.ts, each call a job on a thread of its own.
 #pragma once
 #include <napi.h>
 

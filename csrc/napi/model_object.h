@@ -1,4 +1,4 @@
-// NativeModel of lib/binding.ts. Closing, and what destroys a model, happens on threads of their own: it waits for the engine.
+// NativeModel of lib/native/binding.ts. Closing, and what destroys a model, happens on threads of their own: it waits for the engine.
 #pragma once
 #include "napi/addon_data.h"
 

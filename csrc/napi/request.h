@@ -1,4 +1,4 @@
-// NativeRequest of lib/binding.ts as the core's RunRequest. Tags and types are checked here, bounds by the model.
+// NativeRequest of lib/native/binding.ts as the core's RunRequest. Tags and types are checked here, bounds by the model.
 #pragma once
 #include <napi.h>
 

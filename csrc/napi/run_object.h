@@ -1,4 +1,4 @@
-// NativeRun of lib/binding.ts. Collected or cancelled, its run stops.
+// NativeRun of lib/native/binding.ts. Collected or cancelled, its run stops.
 #pragma once
 #include "napi/addon_data.h"
 

@@ -1,8 +1,8 @@
 // An answer on the command line: settled text as it is fixed; on a terminal the still-masked rest of the line dimmed behind it; or one
 // JSON event a step, the last one the result.
-import type { TextResult } from '../result.js'
-import type { Run } from '../run-options.js'
-import type { TextStep } from '../text-step.js'
+import type { TextResult } from '../run/result.js'
+import type { Run } from '../run/options.js'
+import type { TextStep } from '../run/text-step.js'
 import { printable, writeJson, type Context } from './context.js'
 import { advance, charWidth } from './width.js'
 

@@ -1,11 +1,11 @@
 // `dimoo bench`: rows per second of one exact pass, where its time goes, pictures per minute, and which fraction of this machine's
 // ceilings that is. The work is the addon's.
 import { Command } from 'commander'
-import { DEVICE_FIELD, PRECISION_FIELD, resolveDevice, type Device, type Precision } from '../devices.js'
-import type { WeightType } from '../info.js'
-import { runJob } from '../job.js'
-import { resolveSource } from '../source.js'
-import * as validate from '../validate.js'
+import { DEVICE_FIELD, PRECISION_FIELD, resolveDevice, type Device, type Precision } from '../model/devices.js'
+import type { WeightType } from '../native/info.js'
+import { runJob } from '../native/job.js'
+import { resolveSource } from '../model/source.js'
+import * as validate from '../fields/validate.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { parseSize, SIZE_HELP } from './size.js'

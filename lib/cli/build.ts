@@ -3,8 +3,8 @@ import { Command } from 'commander'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { packageRoot } from '../binding.js'
-import { DimooError } from '../errors.js'
+import { packageRoot } from '../native/binding.js'
+import { DimooError } from '../base/errors.js'
 import type { Context } from './context.js'
 
 const EXAMPLES = `

@@ -1,7 +1,7 @@
 // `dimoo chat`: a conversation on a terminal, or one message (argument or stdin) and its answer.
 import { text as readAll } from 'node:stream/consumers'
 import { Command } from 'commander'
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 import type { ChatMessage } from '../prompt/templates.js'
 import { checkRequest, REQUEST_FIELDS, type TaskRequests } from '../requests/index.js'
 import { answer } from './answer.js'

@@ -2,8 +2,8 @@
 // ends; Ctrl-D ends. What is typed during an answer is not echoed into it and comes next.
 import { createInterface, type Interface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { DimooError } from '../errors.js'
-import type { DimooModel } from '../model.js'
+import { DimooError } from '../base/errors.js'
+import type { DimooModel } from '../model/model.js'
 import type { ChatMessage } from '../prompt/templates.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'

@@ -1,6 +1,6 @@
 // `dimoo convert`: a checkpoint as one GGUF file.
 import { Command } from 'commander'
-import { convert, CONVERT_FIELDS, type ConvertOptions } from '../convert.js'
+import { convert, CONVERT_FIELDS, type ConvertOptions } from '../model/convert.js'
 import { bytesText, makeJobReporter } from './job-report.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'

@@ -1,8 +1,8 @@
 // Flags from the tables of options: `onDeviceUnavailable` is `--on-device-unavailable`, `memory.panelBytes` is
 // `--memory-panel-bytes`. A field without help (functions, signals) is no flag. Values are checked where the API checks them.
 import type { Command } from 'commander'
-import { DimooError, invalid } from '../errors.js'
-import type { Field, Fields } from '../validate.js'
+import { DimooError, invalid } from '../base/errors.js'
+import type { Field, Fields } from '../fields/validate.js'
 
 interface Flag {
   /** Where the value goes, e.g. ['memory', 'panelBytes']. */

@@ -1,6 +1,6 @@
 // `dimoo generate`: flags to a request, a run to a picture file. Every field of the request and of loading is a flag.
 import { Command } from 'commander'
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 import { checkTextToImage, TEXT_TO_IMAGE_FIELDS, type TextToImageRequest } from '../requests/text-to-image.js'
 import { printable, type Context } from './context.js'
 import { addDrawFlags, checkOutputs, draw, type DrawFlags } from './draw.js'

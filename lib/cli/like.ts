@@ -1,8 +1,8 @@
 // `--like out.png`: the request that made a picture, from the parameters inside it.
-import { invalid } from '../errors.js'
-import type { ImageParameters } from '../image/parameters.js'
+import { invalid } from '../base/errors.js'
+import type { ImageParameters } from '../parameters/parameters.js'
 import { readParameters } from '../image/read.js'
-import type { ModelInfo } from '../info.js'
+import type { ModelInfo } from '../native/info.js'
 import type { TextToImageRequest } from '../requests/text-to-image.js'
 
 export async function likeOf(file: string): Promise<ImageParameters> {

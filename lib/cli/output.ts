@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { access, constants, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { DimooError, invalid } from '../errors.js'
+import { DimooError, invalid } from '../base/errors.js'
 import type { ImageFormat } from '../image/encode.js'
 
 const FORMATS: Readonly<Record<string, ImageFormat>> = {

@@ -1,8 +1,8 @@
 // The commands that make pictures from pictures: one way from flags to a run, a table of what differs.
 import { Command } from 'commander'
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 import { checkRequest, REQUEST_FIELDS, REQUIRED_FIELDS, type TaskRequests } from '../requests/index.js'
-import type { Fields } from '../validate.js'
+import type { Fields } from '../fields/validate.js'
 import type { Context } from './context.js'
 import { addDrawFlags, checkOutputs, draw, type DrawFlags } from './draw.js'
 import { addFlags, checkGiven, readFlags } from './flags.js'

@@ -1,7 +1,7 @@
 // The command line: finds the command's module, runs it, turns the outcome into an exit code (0 done, 1 failed, 2 bad usage,
 // 130 interrupted). Loads nothing but the command that was asked for.
 import { Command, CommanderError } from 'commander'
-import { DimooError } from '../errors.js'
+import { DimooError } from '../base/errors.js'
 import { INTERRUPTED, writeJson, type Context } from './context.js'
 import { withoutStrayValues } from './flags.js'
 import type { PictureTask } from './pictures.js'

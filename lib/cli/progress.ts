@@ -1,6 +1,6 @@
 // How far a run is, in one of three ways: a bar that redraws itself on a terminal, plain lines elsewhere, JSON events.
-import type { Progress } from '../job.js'
-import type { ImageStep } from '../step.js'
+import type { Progress } from '../native/job.js'
+import type { ImageStep } from '../run/step.js'
 import { writeJson, type Context } from './context.js'
 
 export interface Reporter {

@@ -1,7 +1,7 @@
 // A picture in the terminal: two pixels to a character (the upper half block), in true colour.
-import { binding } from '../binding.js'
+import { binding } from '../native/binding.js'
 import type { RawImage } from '../image/raw.js'
-import { settle } from '../job.js'
+import { settle } from '../native/job.js'
 
 /** Lines of text at most `columns` characters wide and `lines` high; larger pictures are scaled down. */
 export async function halfBlocks(image: RawImage, columns: number, lines: number): Promise<string[]> {

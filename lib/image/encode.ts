@@ -1,6 +1,6 @@
 // Pictures to files: PNG, JPEG and WebP through sharp, with text inside, and animated WebP.
-import { DimooError } from '../errors.js'
-import * as validate from '../validate.js'
+import { DimooError } from '../base/errors.js'
+import * as validate from '../fields/validate.js'
 import { addPngText } from './png-text.js'
 import { checkRawImage, type RawImage } from './raw.js'
 import { sharp } from './sharp.js'

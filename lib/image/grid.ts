@@ -1,7 +1,7 @@
 // Pictures onto the model's grid: sides down to multiples of the cell, resampled as the model was trained (golden README, 10).
-import { binding } from '../binding.js'
-import { DimooError } from '../errors.js'
-import { settle } from '../job.js'
+import { binding } from '../native/binding.js'
+import { DimooError } from '../base/errors.js'
+import { settle } from '../native/job.js'
 import type { RawImage } from './raw.js'
 
 /** RGB pixels whose sides are multiples of `scale`. Throws `image/invalid` for a picture smaller than one cell. */

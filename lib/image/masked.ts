@@ -1,7 +1,7 @@
 // A half-decoded picture for the eye: the model's present guess, with the cells that are still masked as asked.
 // Pixels of cells are copied row by row; resampling is the addon's, on its own threads.
-import { binding } from '../binding.js'
-import { settle } from '../job.js'
+import { binding } from '../native/binding.js'
+import { settle } from '../native/job.js'
 import type { RawImage } from './raw.js'
 
 /** 'held': the model's present guess. 'blurred': the guess, blurred to about a cell. 'grey': grey 127. */

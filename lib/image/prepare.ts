@@ -1,7 +1,7 @@
 // A given picture at the size in which the model is to see it: cropped to the best size of about an area, or taken as it is.
-import { binding } from '../binding.js'
-import { DimooError } from '../errors.js'
-import { settle } from '../job.js'
+import { binding } from '../native/binding.js'
+import { DimooError } from '../base/errors.js'
+import { settle } from '../native/job.js'
 import type { RawImage } from './raw.js'
 import type { OriginalImage } from './read.js'
 

@@ -1,6 +1,6 @@
 // The one picture type inside and outside: tightly packed 8-bit pixels, row by row, sRGB. Checked here, once.
-import { DimooError } from '../errors.js'
-import { show } from '../validate.js'
+import { DimooError } from '../base/errors.js'
+import { show } from '../fields/validate.js'
 
 /** `data` holds height * width * channels bytes; 3: RGB, 4: RGBA. */
 export interface RawImage {

@@ -2,9 +2,9 @@
 // frame of an animation taken. At most 64 megapixels; pictures are never fetched from a network.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { DimooError, invalid } from '../errors.js'
-import { show } from '../validate.js'
-import { parseParameters, PARAMETERS_KEY, type ImageParameters } from './parameters.js'
+import { DimooError, invalid } from '../base/errors.js'
+import { show } from '../fields/validate.js'
+import { parseParameters, PARAMETERS_KEY, type ImageParameters } from '../parameters/parameters.js'
 import { readPngText } from './png-text.js'
 import { checkRawImage, isRawImage, type RawImage } from './raw.js'
 import { sharp } from './sharp.js'

@@ -1,6 +1,6 @@
 // llama.cpp's tokenizer keys (`tokenizer.ggml.*` of a GGUF file) as the tokenizer.json they were made from: byte-level BPE only.
 // A pre-tokenizer is known there by a name; the expressions here are the ones of the tokenizer.json that the name stands for.
-import { DimooError } from '../errors.js'
+import { DimooError } from '../base/errors.js'
 import type { AddedToken } from './added-tokens.js'
 
 /** `{"ggml": ...}` of NativeModel.tokenizerJson(). Read from a file, so nothing is certain. */

@@ -1,7 +1,7 @@
 // Where tokenising runs: short texts here and now, longer ones in a worker thread that starts with the first of them, so that
 // the event loop never stops for over 10 ms.
 import { Worker } from 'node:worker_threads'
-import { DimooError } from '../errors.js'
+import { DimooError } from '../base/errors.js'
 import { Tokenizer } from './tokenizer.js'
 import type { WorkerReply, WorkerTask } from './tokenizer-worker.js'
 

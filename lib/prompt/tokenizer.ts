@@ -2,7 +2,7 @@
 // The work is @huggingface/tokenizers'; added tokens, two corners of its regular expressions and decoding are mended here.
 // Synchronous: lib/prompt/text.ts decides on which thread it runs.
 import { Tokenizer as LibraryClass } from '@huggingface/tokenizers'
-import { DimooError } from '../errors.js'
+import { DimooError } from '../base/errors.js'
 import { AddedTokenSplitter, type AddedToken } from './added-tokens.js'
 import { fromGgml, type GgmlTokenizer } from './ggml-tokenizer.js'
 import { mendPattern } from './pattern.js'

@@ -1,7 +1,7 @@
 // What every request for pictures has in common: count, guidance, defaults, and the complete request that all picture tasks end in.
-import type { Defaults } from '../info.js'
-import { invalid } from '../errors.js'
-import * as validate from '../validate.js'
+import type { Defaults } from '../native/info.js'
+import { invalid } from '../base/errors.js'
+import * as validate from '../fields/validate.js'
 import { COMMON_FIELDS, defined, resolveSampling, resolveSchedule, SCHEDULE_FIELD } from './sampling.js'
 import type { ResolvedSampling, SamplingOptions } from './sampling.js'
 

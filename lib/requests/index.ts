@@ -1,7 +1,7 @@
 // Every task's request: its type, its table of fields (also the command line's flags), and the checks that need no model.
-import { invalid } from '../errors.js'
-import type { Fields } from '../validate.js'
-import { show } from '../validate.js'
+import { invalid } from '../base/errors.js'
+import type { Fields } from '../fields/validate.js'
+import { show } from '../fields/validate.js'
 import { checkPaint, PAINT_FIELDS, PAINT_REQUIRED, type PaintRequests, type PaintTask } from './paint.js'
 import { checkText, TEXT_REQUIRED, TEXT_TASK_FIELDS, type TextRequests, type TextTask } from './text.js'
 import { checkTextToImage, TEXT_TO_IMAGE_FIELDS, type TextToImageRequest } from './text-to-image.js'

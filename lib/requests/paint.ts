@@ -1,7 +1,7 @@
 // Pictures of which a part is given: inpaint, outpaint and retouch. What is not masked keeps its tokens, and with `composite` its pixels.
-import { invalid } from '../errors.js'
-import type { ImageResult, GeneratedImage } from '../result.js'
-import * as validate from '../validate.js'
+import { invalid } from '../base/errors.js'
+import type { ImageResult, GeneratedImage } from '../run/result.js'
+import * as validate from '../fields/validate.js'
 import { BEST_OF_FIELD, checkPrompt, IMAGE_AREA_FIELD, PROMPT_FIELD, resolveTextGuided, TEXT_GUIDED_FIELDS } from './image.js'
 import type { ImageAreaOption, ImageRequestBase, Judged, ModelFacts, ResolvedImage, TextGuided } from './image.js'
 import { isPicture, isRatio, mask, maskOrRatio, picture, ratio, type ImageInput, type MaskInput, type Ratio } from './pictures.js'

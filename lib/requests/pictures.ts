@@ -1,8 +1,8 @@
 // Rules for pictures, masks and regions in requests: what kind of value they are. Whether they can be read is found when they are.
 import { isRawImage, type RawImage } from '../image/raw.js'
 import type { ImageInput } from '../image/read.js'
-import { invalid } from '../errors.js'
-import * as validate from '../validate.js'
+import { invalid } from '../base/errors.js'
+import * as validate from '../fields/validate.js'
 
 /** A rectangle in pixels of the picture. */
 export interface Rect {

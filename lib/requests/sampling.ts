@@ -1,8 +1,8 @@
 // What every task can be told about sampling, and how defaults are filled in. Pure: no addon, no clock; the seed's randomness comes
 // from node:crypto.
 import { randomBytes } from 'node:crypto'
-import { invalid } from '../errors.js'
-import * as validate from '../validate.js'
+import { invalid } from '../base/errors.js'
+import * as validate from '../fields/validate.js'
 
 export const MAX_STEPS = 4096
 

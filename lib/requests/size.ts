@@ -1,6 +1,6 @@
 // Picture sizes: both sides on the model's grid, an aspect ratio in place of a side, and the limit on cells.
-import { invalid } from '../errors.js'
-import * as validate from '../validate.js'
+import { invalid } from '../base/errors.js'
+import * as validate from '../fields/validate.js'
 
 /** Cells of one picture; 4096 x 4096 pixels at 16 pixels a cell. */
 export const MAX_CELLS = 65_536

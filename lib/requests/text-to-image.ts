@@ -1,5 +1,5 @@
 // Text to image: the prompt and the size of the picture.
-import * as validate from '../validate.js'
+import * as validate from '../fields/validate.js'
 import { BEST_OF_FIELD, checkPrompt, IMAGE_DEFAULTS, PROMPT_FIELD, resolveTextGuided, TEXT_GUIDED_FIELDS } from './image.js'
 import type { ImageRequestBase, Judged, ModelFacts, ResolvedImage, TextGuided } from './image.js'
 import { defined } from './sampling.js'

@@ -1,7 +1,7 @@
 // Requests for text: questions about pictures (`ask`) and conversations (`chat`), decoded block by block.
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 import type { ChatMessage } from '../prompt/templates.js'
-import * as validate from '../validate.js'
+import * as validate from '../fields/validate.js'
 import { checkPrompt, IMAGE_AREA_FIELD, PROMPT_FIELD } from './image.js'
 import type { ImageAreaOption, ModelFacts } from './image.js'
 import { isPicture, type ImageInput } from './pictures.js'

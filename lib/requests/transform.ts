@@ -1,8 +1,8 @@
 // Picture to picture: edit, control, predict, subject, style and view. The output has the size of the given picture after its crop
 // (of the reference for style).
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 import { MAP_NAMES, type MapKind } from '../prompt/templates.js'
-import * as validate from '../validate.js'
+import * as validate from '../fields/validate.js'
 import { BEST_OF_FIELD, checkPrompt, IMAGE_AREA_FIELD, IMAGE_GUIDED_FIELDS, PROMPT_FIELD, resolveImageGuided } from './image.js'
 import type { ImageAreaOption, ImageGuided, ImageRequestBase, Judged, ModelFacts, ResolvedImage } from './image.js'
 import { picture, type ImageInput } from './pictures.js'

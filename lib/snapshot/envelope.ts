@@ -4,9 +4,9 @@
 import { webcrypto } from 'node:crypto'
 import { promisify } from 'node:util'
 import { crc32, deflate, inflate } from 'node:zlib'
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 import { TASKS, type TaskName } from '../requests/index.js'
-import { show } from '../validate.js'
+import { show } from '../fields/validate.js'
 import { damaged } from './values.js'
 
 const MAGIC = 'DIMOOSNP'

@@ -1,6 +1,6 @@
 // A run written down between steps, and read again in another process: `run.snapshot()` and `model.resume(bytes)`.
-import type { ModelInfo } from '../info.js'
-import { isObject } from '../validate.js'
+import type { ModelInfo } from '../native/info.js'
+import { isObject } from '../fields/validate.js'
 import type { TaskPlan } from '../tasks/context.js'
 import { readBody, readHeader, writeEnvelope, type Header, type Identity } from './envelope.js'
 import { checkBody, type SnapshotBody } from './plan.js'

@@ -3,7 +3,7 @@
 import { isRawImage, checkRawImage } from '../image/raw.js'
 import { isText, type TaskName } from '../requests/index.js'
 import { isImagePlan, type TaskPlan } from '../tasks/context.js'
-import { isObject } from '../validate.js'
+import { isObject } from '../fields/validate.js'
 import { damaged } from './values.js'
 
 export interface SnapshotBody {

@@ -1,7 +1,7 @@
 // Plain objects with typed arrays and bigints as bytes, and back: JSON for the objects, the arrays behind it. Reads untrusted bytes:
 // every length is checked, nothing but plain values comes out. Little-endian, as every machine that the addon runs on.
 // Layout: length of the JSON (u32), JSON, then each array aligned to 8 bytes.
-import { invalid } from '../errors.js'
+import { invalid } from '../base/errors.js'
 
 const ARRAYS = { u8: Uint8Array, u32: Uint32Array, i32: Int32Array, f32: Float32Array, u64: BigUint64Array } as const
 type ArrayKind = keyof typeof ARRAYS

@@ -1,7 +1,7 @@
 // Original pixels back where nothing was drawn. The arithmetic is the addon's, on its own threads.
-import { binding, type NativeOutcome } from '../binding.js'
+import { binding, type NativeOutcome } from '../native/binding.js'
 import type { RawImage } from '../image/raw.js'
-import { settle } from '../job.js'
+import { settle } from '../native/job.js'
 import type { Composite, ImagePlan } from './context.js'
 
 /** The picture that was drawn, but for the cells whose tokens are still the given ones: cells masked again mid-run stay drawn. */

@@ -1,12 +1,12 @@
 // What a task needs of its model, and what it makes of a request: the complete native request and the facts that its steps and its
-// result need. Both can be written down (lib/snapshot.ts), so a resumed run is put together the same way.
-import type { NativeImageRequest, NativeModel, NativeTextRequest } from '../binding.js'
-import type { ImageParameters } from '../image/parameters.js'
+// result need. Both can be written down (lib/snapshot), so a resumed run is put together the same way.
+import type { NativeImageRequest, NativeModel, NativeTextRequest } from '../native/binding.js'
+import type { ImageParameters } from '../parameters/parameters.js'
 import type { RawImage } from '../image/raw.js'
-import type { ModelInfo } from '../info.js'
+import type { ModelInfo } from '../native/info.js'
 import type { TextCoder } from '../prompt/text.js'
-import type { RunOptions } from '../run-options.js'
-import type { ImageTask } from '../image/parameters.js'
+import type { RunOptions } from '../run/options.js'
+import type { ImageTask } from '../parameters/parameters.js'
 import type { TextTask } from '../requests/text.js'
 
 export type Compat = 'none' | 'reference'

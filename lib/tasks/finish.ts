@@ -1,8 +1,8 @@
 // From a native outcome to the public result. Composing and judging take more work; everything else is at once.
-import type { NativeOutcome } from '../binding.js'
+import type { NativeOutcome } from '../native/binding.js'
 import type { RawImage } from '../image/raw.js'
-import { toGenerated, toTimings, toUsage, type ImageResult, type TextResult } from '../result.js'
-import type { Ending } from '../run-plan.js'
+import { toGenerated, toTimings, toUsage, type ImageResult, type TextResult } from '../run/result.js'
+import type { Ending } from '../run/parts.js'
 import { compose } from './compose.js'
 import type { ImagePlan, TaskModel, TextPlan } from './context.js'
 import { judge, type Judgement } from './judge.js'

@@ -1,9 +1,9 @@
 // The last step of every picture task: a resolved request, its branches and its cells become the native request.
-import type { ImageParameters } from '../image/parameters.js'
+import type { ImageParameters } from '../parameters/parameters.js'
 import type { Branches } from '../prompt/layout.js'
 import { candidates, type ResolvedImage } from '../requests/image.js'
 import { defined, seedsFrom } from '../requests/sampling.js'
-import type { RunOptions } from '../run-options.js'
+import type { RunOptions } from '../run/options.js'
 import { runFields, type Composite, type ImagePlan, type TaskModel } from './context.js'
 
 export interface ImageParts {

@@ -2,8 +2,8 @@
 // are shown as their codes. Either a question, scored P(yes) / (P(yes) + P(no)) at the first token of its answer; or, where the checkpoint
 // names an answer (small models describe better than they affirm), the geometric mean of the probabilities of that answer's tokens; or,
 // where the checkpoint says so, by redrawing (redraw.ts).
-import type { NativeOutcome, NativeTextRequest } from '../binding.js'
-import { outcomeOf } from '../native-run.js'
+import type { NativeOutcome, NativeTextRequest } from '../native/binding.js'
+import { outcomeOf } from '../native/outcome.js'
 import { answerBranches, imageTokens, type CodedImage } from '../prompt/layout.js'
 import { understandPrompt } from '../prompt/templates.js'
 import { defined } from '../requests/sampling.js'

@@ -1,9 +1,9 @@
 // What each task takes and gives. The table that `run(task, ...)` is typed by.
 import type { TaskName, TaskRequests } from '../requests/index.js'
 import type { TextTask } from '../requests/text.js'
-import type { ImageResult, TextResult } from '../result.js'
-import type { ImageStep } from '../step.js'
-import type { TextStep } from '../text-step.js'
+import type { ImageResult, TextResult } from '../run/result.js'
+import type { ImageStep } from '../run/step.js'
+import type { TextStep } from '../run/text-step.js'
 
 interface ImageOutput {
   readonly step: ImageStep

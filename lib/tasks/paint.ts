@@ -1,14 +1,14 @@
 // Pictures of which a part is given: its tokens are known cells, the rest is masked. Inpaint and retouch mask a part of the picture,
 // outpaint what lies around it (or, by ratio, around a rectangle in it).
-import { breathe } from '../breathe.js'
-import { invalid } from '../errors.js'
+import { breathe } from '../base/breathe.js'
+import { invalid } from '../base/errors.js'
 import { prepareArea } from '../image/prepare.js'
 import type { RawImage } from '../image/raw.js'
 import { isRawImage } from '../image/raw.js'
 import { readMask, type ImageInput } from '../image/read.js'
 import { textBranches, type CodedImage } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
-import { checkMaskSize, checkRects, hasAlpha, isMasked, ratioCells, regionCellsSlowly } from '../region.js'
+import { checkMaskSize, checkRects, hasAlpha, isMasked, ratioCells, regionCellsSlowly } from '../image/region.js'
 import type { ResolvedImage } from '../requests/image.js'
 import {
   isGenerated,
@@ -20,8 +20,8 @@ import {
   type RetouchRequest,
 } from '../requests/paint.js'
 import { isRatio, isRects, type MaskInput, type Ratio, type Rect } from '../requests/pictures.js'
-import type { GeneratedImage } from '../result.js'
-import type { RunOptions } from '../run-options.js'
+import type { GeneratedImage } from '../run/result.js'
+import type { RunOptions } from '../run/options.js'
 import type { ImagePlan, TaskModel } from './context.js'
 import { imagePlan } from './image-plan.js'
 import { checkCells, cropOf, encode, readGiven } from './pictures.js'

@@ -1,12 +1,12 @@
 // Given pictures on their way into a sequence: read, brought to size, encoded. All of it off the event loop, all of it before the run
 // starts, and all of it stopped by the run's signal.
-import { binding } from '../binding.js'
-import { breathe } from '../breathe.js'
-import { DimooError } from '../errors.js'
+import { binding } from '../native/binding.js'
+import { breathe } from '../base/breathe.js'
+import { DimooError } from '../base/errors.js'
 import { prepareArea } from '../image/prepare.js'
 import type { RawImage } from '../image/raw.js'
 import { readImage, readOriginal, type ImageInput } from '../image/read.js'
-import { settle } from '../job.js'
+import { settle } from '../native/job.js'
 import type { CodedImage } from '../prompt/layout.js'
 import { MAX_CELLS } from '../requests/size.js'
 import type { TaskModel } from './context.js'

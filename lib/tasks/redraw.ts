@@ -4,8 +4,8 @@
 // It needs no understanding of pictures, only the drawing that the model knows best. On the embedded miniature it ranks right over wrong
 // pictures of one object with an AUC of 0.81 to 0.87, where answers to questions rank like chance, and of several with 0.59 to 0.72
 // (models/README.md).
-import type { NativeImageRequest } from '../binding.js'
-import { outcomeOf } from '../native-run.js'
+import type { NativeImageRequest } from '../native/binding.js'
+import { outcomeOf } from '../native/outcome.js'
 import type { CodedImage } from '../prompt/layout.js'
 import type { TaskModel } from './context.js'
 import { TOGETHER, type Judgement } from './judge.js'

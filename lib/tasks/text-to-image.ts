@@ -2,7 +2,7 @@
 import { textBranches } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
 import type { ResolvedTextToImage } from '../requests/text-to-image.js'
-import type { RunOptions } from '../run-options.js'
+import type { RunOptions } from '../run/options.js'
 import type { ImagePlan, TaskModel } from './context.js'
 import { imagePlan } from './image-plan.js'
 import { mapMaybe, promptIds } from './prompt-ids.js'

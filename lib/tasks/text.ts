@@ -1,10 +1,10 @@
 // Answers: questions about pictures and conversations. The target is masked tokens between <answer> and </answer>.
-import type { NativeTextRequest } from '../binding.js'
+import type { NativeTextRequest } from '../native/binding.js'
 import { answerBranches, doubledImageTokens, imageTokens } from '../prompt/layout.js'
 import { chatPrompt, lladaPrompt, understandPrompt } from '../prompt/templates.js'
 import { seedsFrom } from '../requests/sampling.js'
 import type { ChatRequest, ResolvedText, TextTask, UnderstandRequest } from '../requests/text.js'
-import type { RunOptions } from '../run-options.js'
+import type { RunOptions } from '../run/options.js'
 import { endIds, runFields, type TaskModel, type TextPlan } from './context.js'
 import { cropOf, encode, givenPicture } from './pictures.js'
 import { mapMaybe } from './prompt-ids.js'

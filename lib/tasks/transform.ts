@@ -6,7 +6,7 @@ import { mapPrompts, stylePrompts, textedPrompts, viewPrompts, type Prompts } fr
 import type { ResolvedImage } from '../requests/image.js'
 import type { ImageInput } from '../requests/pictures.js'
 import type { ControlRequest, EditRequest, PredictRequest, StyleRequest, TransformTask, ViewRequest } from '../requests/transform.js'
-import type { RunOptions } from '../run-options.js'
+import type { RunOptions } from '../run/options.js'
 import type { Compat, ImagePlan, TaskModel } from './context.js'
 import { imagePlan } from './image-plan.js'
 import { cropOf, drawEdges, encode, givenPicture } from './pictures.js'

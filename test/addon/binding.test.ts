@@ -1,10 +1,10 @@
-// The addon's own door (lib/binding.ts): what it refuses, how its objects are let go, and callbacks that throw.
+// The addon's own door (lib/native/binding.ts): what it refuses, how its objects are let go, and callbacks that throw.
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binding } from '../../lib/binding.js'
-import type { NativeImageRequest, NativeModel } from '../../lib/binding.js'
+import { binding } from '../../lib/native/binding.js'
+import type { NativeImageRequest, NativeModel } from '../../lib/native/binding.js'
 import { decode, golden, load } from './native.js'
 
 const root = path.resolve(import.meta.dirname, '../..')

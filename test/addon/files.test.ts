@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binding } from '../../lib/binding.js'
+import { binding } from '../../lib/native/binding.js'
 import { convert, inspectModel, loadModel, synth } from '../../lib/index.js'
 import { golden } from './native.js'
 

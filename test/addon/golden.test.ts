@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binding } from '../../lib/binding.js'
-import type { NativeImageRequest, NativeModel } from '../../lib/binding.js'
+import { binding } from '../../lib/native/binding.js'
+import type { NativeImageRequest, NativeModel } from '../../lib/native/binding.js'
 import { decode, golden, load } from './native.js'
 
 interface TraceStep {

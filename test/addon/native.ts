@@ -1,7 +1,7 @@
-// Helpers for tests that talk to the addon itself (lib/binding.ts).
+// Helpers for tests that talk to the addon itself (lib/native/binding.ts).
 import path from 'node:path'
-import { binding } from '../../lib/binding.js'
-import type { NativeImageRequest, NativeModel, NativeOutcome, NativeStep } from '../../lib/binding.js'
+import { binding } from '../../lib/native/binding.js'
+import type { NativeImageRequest, NativeModel, NativeOutcome, NativeStep } from '../../lib/native/binding.js'
 
 export const golden = path.resolve(import.meta.dirname, '../golden')
 

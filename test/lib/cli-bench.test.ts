@@ -4,7 +4,7 @@ import type { BenchReport } from '../../lib/cli/bench.js'
 import { dimoo } from './cli-run.js'
 import { asked, behaviour, fake, reset } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 
 const report: BenchReport = {
   name: 'synth',

@@ -5,15 +5,15 @@ import path from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { PictureTask } from '../../lib/cli/pictures.js'
-import type { Fields } from '../../lib/validate.js'
+import type { Fields } from '../../lib/fields/validate.js'
 import { dimoo as cli, streams, type Streams } from './cli-run.js'
 import { asked, behaviour, fake, imageRuns, reset, textRuns } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { program } = await import('../../lib/cli/program.js')
 const { PICTURE_COMMANDS } = await import('../../lib/cli/pictures.js')
 const { REQUEST_FIELDS } = await import('../../lib/requests/index.js')
-const { LOAD_FIELDS } = await import('../../lib/load.js')
+const { LOAD_FIELDS } = await import('../../lib/model/load.js')
 const { readParameters } = await import('../../lib/image/read.js')
 
 let folder: string

@@ -10,10 +10,10 @@ import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 import { dimoo as cli, Screen, streams, type Streams } from './cli-run.js'
 import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { program } = await import('../../lib/cli/program.js')
 const { REQUEST_FIELDS } = await import('../../lib/requests/index.js')
-const { LOAD_FIELDS } = await import('../../lib/load.js')
+const { LOAD_FIELDS } = await import('../../lib/model/load.js')
 
 const tokenizer = new Tokenizer(readFileSync(new URL('../golden/tokenizer/tokenizer.json', import.meta.url), 'utf8'))
 const ids = (text: string): number[] => [...tokenizer.encode(text)]

@@ -7,11 +7,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { dimoo, streams } from './cli-run.js'
 import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { program } = await import('../../lib/cli/program.js')
 const { flagName, flagsOf } = await import('../../lib/cli/flags.js')
 const { TEXT_TO_IMAGE_FIELDS } = await import('../../lib/requests/text-to-image.js')
-const { LOAD_FIELDS } = await import('../../lib/load.js')
+const { LOAD_FIELDS } = await import('../../lib/model/load.js')
 const { readParameters } = await import('../../lib/image/read.js')
 
 let folder: string

@@ -1,7 +1,15 @@
 // An addon of a few lines for tests of the TypeScript above it. What it was asked lies in `asked`, what it does in `behaviour`; runs
 // are test/lib/fake-engine.ts.
 import { readFileSync } from 'node:fs'
-import type { Binding, NativeImageRequest, NativeJob, NativeModel, NativeRequest, NativeRun, NativeTextRequest } from '../../lib/binding.js'
+import type {
+  Binding,
+  NativeImageRequest,
+  NativeJob,
+  NativeModel,
+  NativeRequest,
+  NativeRun,
+  NativeTextRequest,
+} from '../../lib/native/binding.js'
 import { asked, behaviour, Engine, FakeRun, nativeError, SCALE } from './fake-engine.js'
 
 export { asked, behaviour, nativeError, SCALE }

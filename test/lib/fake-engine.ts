@@ -1,4 +1,4 @@
-// The decoding half of the fake addon: fixes masked cells and tokens in order, by the clock, and follows the contract of lib/binding.ts
+// The decoding half of the fake addon: fixes masked cells and tokens in order, by the clock, and follows the contract of lib/native/binding.ts
 // on waking, merging, pausing, cancelling, remasking and snapshots.
 import type {
   NativeError,
@@ -8,7 +8,7 @@ import type {
   NativeRun,
   NativeStep,
   NativeTextRequest,
-} from '../../lib/binding.js'
+} from '../../lib/native/binding.js'
 
 export const SCALE = 8
 export const END = 577

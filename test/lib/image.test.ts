@@ -7,13 +7,13 @@ import sharp from 'sharp'
 import { afterAll, expect, test, vi } from 'vitest'
 import { encodeAnimation, encodeImage } from '../../lib/image/encode.js'
 import { vqPixels } from '../../lib/image/grid.js'
-import { parseParameters } from '../../lib/image/parameters.js'
+import { parseParameters } from '../../lib/parameters/parameters.js'
 import { addPngText, readPngText } from '../../lib/image/png-text.js'
 import { readImage, readParameters } from '../../lib/image/read.js'
 import type { RawImage } from '../../lib/image/raw.js'
 import { asked, fake } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-image-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -6,10 +6,10 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asked, behaviour, fake, imageRuns, nativeError, reset } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { BindingError, convert, DimooError, inspectDevices, inspectModel, loadModel, OutOfMemoryError, planMemory, synth } =
   await import('../../lib/index.js')
-const { bindingError } = await import('../../lib/binding-error.js')
+const { bindingError } = await import('../../lib/native/binding-error.js')
 
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-load-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { packValue, unpackValue } from '../../lib/snapshot/values.js'
 import { asked, behaviour, fake, imageRuns, reset, textRuns } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { loadModel } = await import('../../lib/index.js')
 type Model = Awaited<ReturnType<typeof loadModel>>
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asked, behaviour, fake, reset } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { loadModel } = await import('../../lib/index.js')
 type Model = Awaited<ReturnType<typeof loadModel>>
 

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { ratioCells } from '../../lib/region.js'
+import { ratioCells } from '../../lib/image/region.js'
 import { asked, behaviour, CODE_OFFSET, fake, imageRuns, nativeError, reset, textRuns, TOKENS } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { loadModel } = await import('../../lib/index.js')
 type Model = Awaited<ReturnType<typeof loadModel>>
 

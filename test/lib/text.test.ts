@@ -1,12 +1,12 @@
 // Answers through the API over the fake addon: requests, settled text at the edges of characters and blocks, results, conversations.
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { NativeStep } from '../../lib/binding.js'
+import type { NativeStep } from '../../lib/native/binding.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
-import { TextProgress } from '../../lib/text-step.js'
+import { TextProgress } from '../../lib/run/text-step.js'
 import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.js'
 
-vi.mock('../../lib/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
+vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { loadModel } = await import('../../lib/index.js')
 type Model = Awaited<ReturnType<typeof loadModel>>
 

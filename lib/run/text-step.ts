@@ -1,6 +1,6 @@
 // One decoding step of an answer as the reader sees it: the text that is settled, and the best present text around what is masked.
 // Characters can span tokens: a part of one is shown only when the rest of it is there.
-import type { NativeStep } from './binding.js'
+import type { NativeStep } from '../native/binding.js'
 import type { StepBase } from './step-base.js'
 
 /** The state of an answer after a step. */

@@ -1,10 +1,10 @@
 // What this process can compute on, which of it a load uses, and what a load and its runs would need in memory.
 // Asks the driver through the addon; never searches for files, never compiles, never prints.
 import { emitWarning } from 'node:process'
-import { DimooError, invalid } from './errors.js'
-import { runJob } from './job.js'
+import { DimooError, invalid } from '../base/errors.js'
+import { runJob } from '../native/job.js'
 import { resolveSource, type ModelSource } from './source.js'
-import * as validate from './validate.js'
+import * as validate from '../fields/validate.js'
 
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 export type DeviceId = 'cpu' | `cuda:${number}`

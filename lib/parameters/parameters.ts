@@ -1,5 +1,5 @@
 // The parameters that travel inside a picture: a picture repeats itself from them (`dimoo generate --like`). JSON, flat, versioned.
-import { DimooError } from '../errors.js'
+import { DimooError } from '../base/errors.js'
 import { isText, TASKS, type TaskName } from '../requests/index.js'
 import type { ResolvedCache } from '../requests/sampling.js'
 import type { TextTask } from '../requests/text.js'

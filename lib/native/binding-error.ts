@@ -2,7 +2,7 @@
 // Reads folders only; never compiles and never downloads.
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import { BindingError, type BindingAttempt } from './errors.js'
+import { BindingError, type BindingAttempt } from '../base/errors.js'
 
 /** `error` is what node-gyp-build threw for the package at `root`. */
 export function bindingError(root: string, error: unknown): BindingError {

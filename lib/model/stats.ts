@@ -1,5 +1,5 @@
 // What the scheduler of a model's device has done and is doing.
-import type { NativeModel } from './binding.js'
+import type { NativeModel } from '../native/binding.js'
 
 export interface SchedulerStats {
   readonly running: number

@@ -1,8 +1,8 @@
 // What a loaded model says of itself, as csrc/napi writes it (JSON), and as callers read it.
-import type { DeviceReport, Precision } from './devices.js'
-import type { TokenRoles } from './prompt/layout.js'
-import type { EDIT_DEFAULTS, IMAGE_DEFAULTS } from './requests/image.js'
-import type { TEXT_DEFAULTS } from './requests/text.js'
+import type { DeviceReport, Precision } from '../model/devices.js'
+import type { TokenRoles } from '../prompt/layout.js'
+import type { EDIT_DEFAULTS, IMAGE_DEFAULTS } from '../requests/image.js'
+import type { TEXT_DEFAULTS } from '../requests/text.js'
 
 export type WeightType = 'bf16' | 'f16' | 'f32' | 'q8_0' | 'q6_k' | 'q5_k' | 'q4_k' | 'q4_0'
 

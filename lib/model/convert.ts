@@ -1,11 +1,11 @@
 // Checkpoint files written by the addon, streaming: conversion to GGUF of any type, and random models for benches and tests.
 // An output appears complete or not at all.
 import path from 'node:path'
-import type { WeightType } from './info.js'
-import { runJob, type JobOptions, type Progress } from './job.js'
-import { invalid } from './errors.js'
+import type { WeightType } from '../native/info.js'
+import { runJob, type JobOptions, type Progress } from '../native/job.js'
+import { invalid } from '../base/errors.js'
 import { resolveSource, type ModelSource } from './source.js'
-import * as validate from './validate.js'
+import * as validate from '../fields/validate.js'
 
 const TYPES: readonly WeightType[] = ['bf16', 'f16', 'f32', 'q8_0', 'q6_k', 'q5_k', 'q4_k', 'q4_0']
 

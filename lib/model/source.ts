@@ -3,9 +3,9 @@
 import path from 'node:path'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { packageRoot } from './binding.js'
-import { DimooError, invalid } from './errors.js'
-import { show } from './validate.js'
+import { packageRoot } from '../native/binding.js'
+import { DimooError, invalid } from '../base/errors.js'
+import { show } from '../fields/validate.js'
 
 /** A directory (Hugging Face layout) or a .gguf file, as a path or a `file:` URL. */
 export type ModelSource = string | URL

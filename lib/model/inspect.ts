@@ -1,7 +1,7 @@
 // What a checkpoint holds, without loading it.
-import { runJob } from './job.js'
+import { runJob } from '../native/job.js'
 import { resolveSource, type ModelSource } from './source.js'
-import * as validate from './validate.js'
+import * as validate from '../fields/validate.js'
 
 export interface InspectReport {
   readonly format: 'gguf' | 'safetensors'

@@ -1,5 +1,5 @@
 // A run's time limits: its own deadline, and the longest it may wait in the queue. Timers keep neither the process nor the run.
-import { DimooError } from './errors.js'
+import { DimooError } from '../base/errors.js'
 
 export interface Limits {
   readonly deadlineMs?: number | undefined

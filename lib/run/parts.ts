@@ -1,7 +1,7 @@
-// What a run is made of. The run itself (lib/run.ts) knows nothing of tasks; lib/tasks knows nothing of waiting.
-import type { NativeOutcome, NativeRun, NativeStep } from './binding.js'
-import type { TaskName } from './requests/index.js'
-import type { RunOptions } from './run-options.js'
+// What a run is made of. The run itself (lib/run/run.ts) knows nothing of tasks; lib/tasks knows nothing of waiting.
+import type { NativeOutcome, NativeRun, NativeStep } from '../native/binding.js'
+import type { TaskName } from '../requests/index.js'
+import type { RunOptions } from './options.js'
 
 export type Starter = (wake: () => void) => NativeRun
 

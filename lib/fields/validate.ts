@@ -1,6 +1,6 @@
 // Options are validated once, here, against a table per options object: unknown ones are refused by name, and every message
 // names the option, the rule and the value. The command line derives its flags from the same tables (lib/cli/flags.ts).
-import { invalid } from './errors.js'
+import { invalid } from '../base/errors.js'
 
 /** One option: its rule, and the words of `--help`. */
 export interface Field<T = unknown> {

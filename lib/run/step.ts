@@ -1,16 +1,16 @@
 // One decoding step of a picture as the reader sees it. Everything in it is a copy and stays valid; a picture of it is made on demand.
-import type { NativeModel, NativeStep } from './binding.js'
-import { encodeImage, type ImageFormat } from './image/encode.js'
-import { drawMasked } from './image/masked.js'
-import { drawDraft } from './image/preview.js'
-import type { RawImage } from './image/raw.js'
-import { settle } from './job.js'
-import { regionCells } from './region.js'
-import type { Rect } from './requests/pictures.js'
-import { PREVIEW_FIELDS, type PreviewOptions, type StepPreviews } from './run-options.js'
-import type { Remask } from './run-plan.js'
+import type { NativeModel, NativeStep } from '../native/binding.js'
+import { encodeImage, type ImageFormat } from '../image/encode.js'
+import { drawMasked } from '../image/masked.js'
+import { drawDraft } from '../image/preview.js'
+import type { RawImage } from '../image/raw.js'
+import { settle } from '../native/job.js'
+import { regionCells } from '../image/region.js'
+import type { Rect } from '../requests/pictures.js'
+import { PREVIEW_FIELDS, type PreviewOptions, type StepPreviews } from './options.js'
+import type { Remask } from './parts.js'
 import type { StepBase } from './step-base.js'
-import * as validate from './validate.js'
+import * as validate from '../fields/validate.js'
 
 /** The grid of image tokens. */
 export interface Grid {

@@ -1,7 +1,7 @@
 // A native run of our own, waited for to its end: the probes that judge candidates.
 import type { NativeOutcome, NativeRun } from './binding.js'
-import { fromNative } from './errors.js'
-import type { Starter } from './run-plan.js'
+import { fromNative } from '../base/errors.js'
+import type { Starter } from '../run/parts.js'
 
 // The addon holds a run only through its handle.
 const held = new Set<NativeRun>()

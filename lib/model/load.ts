@@ -1,16 +1,16 @@
 // From a source to a model: options checked once, device chosen, weights mapped by the addon, tokenizer built.
 import { performance } from 'node:perf_hooks'
-import { binding, type NativeLoadOptions, type NativeModel } from './binding.js'
+import { binding, type NativeLoadOptions, type NativeModel } from '../native/binding.js'
 import { DEVICE_FIELD, MEMORY_FIELDS, PRECISION_FIELD, resolveDevice, type Device, type MemoryOptions, type Precision } from './devices.js'
-import { emit } from './diagnostics.js'
-import { fromNative } from './errors.js'
-import type { ModelInfo } from './info.js'
-import { settle, toProgress, type Progress } from './job.js'
+import { emit } from '../run/diagnostics.js'
+import { fromNative } from '../base/errors.js'
+import type { ModelInfo } from '../native/info.js'
+import { settle, toProgress, type Progress } from '../native/job.js'
 import { DimooModel } from './model.js'
-import { TextCoder } from './prompt/text.js'
+import { TextCoder } from '../prompt/text.js'
 import { embeddedModel, resolveSource, type ModelSource } from './source.js'
-import { LONGEST_TIMER_MS } from './run-options.js'
-import * as validate from './validate.js'
+import { LONGEST_TIMER_MS } from '../run/options.js'
+import * as validate from '../fields/validate.js'
 
 export interface Logger {
   debug(details: object, message?: string): void

@@ -1,7 +1,7 @@
 // One way to wait for the addon's threads: cancel through an AbortSignal, errors with the caller's stack.
 // A job that was cancelled rejects with the signal's reason.
 import { binding, type JobName, type NativeJob } from './binding.js'
-import { fromNative, isAborted } from './errors.js'
+import { fromNative, isAborted } from '../base/errors.js'
 
 /** How far a job is: `fraction` is 0 to 1, bytes where the phase counts bytes. */
 export interface Progress {

@@ -1,8 +1,8 @@
 // What a finished run hands over: pictures or a text, with seeds, what was asked with every default filled in, and the bill.
-import type { NativeOutcome } from './binding.js'
-import { encodeImage, type EncodeOptions, type ImageFormat } from './image/encode.js'
-import { PARAMETERS_KEY, type ImageParameters } from './image/parameters.js'
-import type { RawImage } from './image/raw.js'
+import type { NativeOutcome } from '../native/binding.js'
+import { encodeImage, type EncodeOptions, type ImageFormat } from '../image/encode.js'
+import { PARAMETERS_KEY, type ImageParameters } from '../parameters/parameters.js'
+import type { RawImage } from '../image/raw.js'
 
 export interface GeneratedImage {
   /** This picture's own seed: the same request with it and n = 1 gives the same picture. */

@@ -1,7 +1,7 @@
 // What a caller can say about a run, whatever its task, and what a run is to its caller.
-import type { ImageFormat } from './image/encode.js'
-import type { MaskedCells } from './image/masked.js'
-import * as validate from './validate.js'
+import type { ImageFormat } from '../image/encode.js'
+import type { MaskedCells } from '../image/masked.js'
+import * as validate from '../fields/validate.js'
 
 export type RunState = 'queued' | 'running' | 'done' | 'failed' | 'aborted'
 

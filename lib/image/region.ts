@@ -1,9 +1,9 @@
 // Regions of a picture as cells of its grid: whatever touches a cell takes all of it.
-import { breathe } from './breathe.js'
-import { DimooError, invalid } from './errors.js'
-import { checkRawImage, isRawImage, type RawImage } from './image/raw.js'
-import { isRects, type Ratio, type Rect } from './requests/pictures.js'
-import * as validate from './validate.js'
+import { breathe } from '../base/breathe.js'
+import { DimooError, invalid } from '../base/errors.js'
+import { checkRawImage, isRawImage, type RawImage } from './raw.js'
+import { isRects, type Ratio, type Rect } from '../requests/pictures.js'
+import * as validate from '../fields/validate.js'
 
 interface Grid {
   readonly rows: number

@@ -1,14 +1,14 @@
 // One run: steps as an async iterable, the end as `result()`; either alone is enough. It starts when created. The addon holds the
 // run only weakly (through its wake callback): a run that is dropped while nobody waits is collected, and its native run, collected
 // with it, stops. A run that somebody awaits is held by `awaited`, one that is being prepared or finished by that work.
-import type { NativeError, NativeOutcome, NativeRun, NativeStep } from './binding.js'
-import { breathe } from './breathe.js'
+import type { NativeError, NativeOutcome, NativeRun, NativeStep } from '../native/binding.js'
+import { breathe } from '../base/breathe.js'
 import { emit } from './diagnostics.js'
-import { DimooError, fromNative, invalid } from './errors.js'
-import { iterate, toStream } from './iterate.js'
-import { RunClock } from './run-clock.js'
-import type { Run, RunState } from './run-options.js'
-import { endedEarly, type Prepared, type Remask, type RunPlan } from './run-plan.js'
+import { DimooError, fromNative, invalid } from '../base/errors.js'
+import { iterate, toStream } from '../base/iterate.js'
+import { RunClock } from './clock.js'
+import type { Run, RunState } from './options.js'
+import { endedEarly, type Prepared, type Remask, type RunPlan } from './parts.js'
 
 /** Why we ended the run ourselves; `make` gives every caller an error of its own where it is one of ours. */
 interface Cause {

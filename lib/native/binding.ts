@@ -1,5 +1,5 @@
 // The one door to the addon: what csrc/napi exports, typed. Values only: numbers, strings of JSON, typed arrays.
-// Everything here may throw or reject with a NativeError; lib/errors.ts turns that into a DimooError.
+// Everything here may throw or reject with a NativeError; lib/base/errors.ts turns that into a DimooError.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { bindingError } from './binding-error.js'
@@ -19,7 +19,7 @@ export interface NativeJob<T> {
 /**
  * convert {source, output, type, vqType?, preview?, threads?} -> {tensors, bytes, fallbacks: [{name, type}], seconds}
  * synth   {shape, output, type, seed, layout?} -> {tensors, bytes}
- * inspect {source, verify?} -> InspectReport (lib/inspect.ts)
+ * inspect {source, verify?} -> InspectReport (lib/model/inspect.ts)
  * devices {} -> DeviceReport[]
  * plan    {source, device, precision, memory, runs: [{width, height, images, textTokens, cache, promptTokens}]} -> MemoryPlan
  * doctor  {verify?} -> {cpu: {name, features, threads, variants: [{op, chosen, available}], byName}, cuda: {...}, build: {...}}
@@ -159,7 +159,7 @@ export interface NativeRun {
 }
 
 export interface NativeModel {
-  /** ModelInfo (lib/model.ts) as JSON text: hyperparameters, token roles, defaults, device, types. */
+  /** ModelInfo (lib/native/info.ts) as JSON text: hyperparameters, token roles, defaults, device, types. */
   info(): string
   /** The checkpoint's tokenizer.json, '' if it has none. */
   tokenizerJson(): string
@@ -232,7 +232,7 @@ export interface NativePixels {
 }
 
 // The package root, from dist/ and from lib/ (tests run the sources) alike.
-export const packageRoot = fileURLToPath(new URL('..', import.meta.url))
+export const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
 const require = createRequire(import.meta.url)
 let loaded: Binding | undefined
 

@@ -1,11 +1,11 @@
 // The command line over a fake addon: flags are the API's fields, exit codes, files, events, and what a terminal sees.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { dimoo, streams } from './cli-run.js'
-import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
+import { asked, behaviour, fake, imageRuns, nativeError, reset } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 const { program } = await import('../../lib/cli/program.js')
@@ -163,6 +163,28 @@ describe('generate', () => {
     expect(asked.load[1]).toMatchObject({ precision: 'f32' })
     expect(three).toMatchObject({ steps: 5, seeds: one!.seeds })
     expect(await readParameters(at('b.png'))).toEqual(await readParameters(at('a.png')))
+  })
+
+  test("--like repeats a schedule of one's own, step by step", async () => {
+    const { loadModel } = await import('../../lib/index.js')
+    const model = await loadModel(undefined, { device: 'cpu' })
+    const schedule = (progress: number): number => (1 - progress) ** 2
+    const { images } = await model.generate({ prompt: 'a red circle', steps: 5, seed: 1, schedule }).result()
+    writeFileSync(at('own.png'), await images[0]!.encode('png'))
+    await model.close()
+    expect((await dimoo(['generate', '--like', at('own.png'), '-o', at('b.png'), '--device', 'cpu'])).code).toBe(0)
+    const [one, two] = imageRuns()
+    expect(two!.schedule).toEqual(one!.schedule)
+    expect(one!.schedule).toHaveLength(5)
+  })
+
+  test('a link stays a link: the file that it names is replaced', async () => {
+    writeFileSync(at('real.png'), 'old')
+    symlinkSync('real.png', at('link.png'))
+    expect((await generate('-o', at('link.png'))).code).toBe(0)
+    expect(lstatSync(at('link.png')).isSymbolicLink()).toBe(true)
+    expect(readFileSync(at('real.png')).subarray(1, 4).toString()).toBe('PNG')
+    expect(readdirSync(folder).sort()).toEqual(['link.png', 'real.png'])
   })
 
   test('--animate writes every step, with masked cells grey', async () => {

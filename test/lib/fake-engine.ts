@@ -49,8 +49,10 @@ class Target {
   readonly final: Int32Array
   readonly tokens: Int32Array
   masked: number[]
+  readonly #given: Int32Array
 
   constructor(request: NativeRequest) {
+    this.#given = request.kind === 'image' ? request.cells : new Int32Array(0)
     if (request.kind === 'image') {
       this.final = request.cells.map((cell, i) => (cell === -1 ? i : cell))
       this.tokens = Int32Array.from(request.cells)
@@ -69,8 +71,12 @@ class Target {
     return fixed
   }
 
+  // A given cell that is drawn after all becomes another code.
   mask(cells: Uint32Array): void {
-    for (const cell of cells) this.tokens[cell] = -1
+    for (const cell of cells) {
+      if ((this.#given[cell] ?? -1) !== -1) this.final[cell] = this.#given[cell]! + 1
+      this.tokens[cell] = -1
+    }
     this.masked = [...new Set([...this.masked, ...cells])].sort((a, b) => a - b)
   }
 }

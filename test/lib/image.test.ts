@@ -9,7 +9,7 @@ import { encodeAnimation, encodeImage } from '../../lib/image/encode.js'
 import { vqPixels } from '../../lib/image/grid.js'
 import { parseParameters } from '../../lib/parameters/parameters.js'
 import { addPngText, readPngText } from '../../lib/image/png-text.js'
-import { readImage, readParameters } from '../../lib/image/read.js'
+import { readImage, readMask, readParameters } from '../../lib/image/read.js'
 import type { RawImage } from '../../lib/image/raw.js'
 import { asked, fake } from './fake-binding.js'
 
@@ -72,6 +72,9 @@ test('EXIF rotation is applied', async () => {
     [255, 0, 0],
     [0, 0, 255],
   ])
+  // A mask lies over its picture as both are seen.
+  const mask = await readMask(rotated)
+  expect([mask.width, mask.height, mask.data[0], mask.data[4 * 6]]).toEqual([2, 4, 255, 0])
 })
 
 test('transparency is composed on white, in files and in raw pixels', async () => {

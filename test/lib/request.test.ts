@@ -50,6 +50,8 @@ test('an aspect ratio keeps the area, or follows the side that is given', () => 
   expect(size({ aspectRatio: '1:1' })).toEqual([1024, 1024])
   expect(size({ aspectRatio: '2:1', width: 512 })).toEqual([512, 256])
   expect(size({ aspectRatio: '2:1', height: 512 })).toEqual([1024, 512])
+  // 45 pixels are 5.6 cells of 8: the nearest number of them, not the lower one.
+  expect(resolve({ aspectRatio: '64:45', width: 64 }, { scale: 8, defaults: {} })).toMatchObject({ width: 64, height: 48 })
 })
 
 test("a schedule of one's own is sampled per step and ends at 0", () => {
@@ -75,6 +77,7 @@ test.each<[object, RegExp]>([
   [{ guidance: { image: 1 } }, /guidance: unknown option 'image'; known are text/],
   [{ guidance: [1] }, /guidance must be a number from 0 to 100, got an array/],
   [{ temperature: -0.1 }, /temperature/],
+  [{ temperature: 10.5 }, /temperature must be a number from 0 to 10, got 10\.5/],
   [{ seed: -1 }, /seed must be an integer from 0 to 2\^53 - 1, or a bigint up to 2\^64 - 1, got -1/],
   [{ seed: 2 ** 53 }, /seed/],
   [{ seed: 2n ** 64n }, /got 18446744073709551616n/],

@@ -1,5 +1,6 @@
 // Runs as a caller sees them, over a fake addon: iteration, result, every way out, delivery, lifetimes, events.
 import diagnostics from 'node:diagnostics_channel'
+import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asked, behaviour, fake, nativeError, reset } from './fake-binding.js'
@@ -45,6 +46,18 @@ describe('steps and result', () => {
     for (const delivery of ['latest', 'all', 'none'] as const) {
       expect((await model.generate({ ...request, steps: 20 }, { delivery }).result()).images).toHaveLength(1)
     }
+  })
+
+  test('asked for first, the result leaves every step to the loop that follows', async () => {
+    const run = model.generate({ ...request, steps: 12 }, { delivery: 'all' })
+    const result = run.result()
+    const steps: number[] = []
+    for await (const { step } of run) {
+      steps.push(step)
+      await sleep(3)
+    }
+    expect(steps).toEqual([...Array(12).keys()])
+    expect((await result).usage.steps).toBe(12)
   })
 
   test('n pictures: seeds count up modulo 2^64, the first stands on the result', async () => {
@@ -259,6 +272,20 @@ describe('lifetimes', () => {
     }
     expect(asked.cancelled).toBe(1)
     expect((await kept).usage.steps).toBe(10)
+  })
+
+  test('a signal is left without listeners, whatever the end', async () => {
+    const { signal } = new AbortController()
+    const ends = (run: { result(): Promise<unknown> }): Promise<unknown> => run.result().catch(() => undefined)
+    await ends(model.generate(request, { signal }))
+    await collect(model.generate(request, { signal }))
+    for await (const step of model.generate({ ...request, steps: 500 }, { signal })) if (step.step >= 0) break
+    await ends(model.generate({ ...request, steps: 500 }, { signal, deadlineMs: 5 }))
+    await ends(model.edit({ prompt: 'x', image: 'no-such.png' }, { signal }))
+    behaviour.startError = nativeError('queue/full', 'queue: 3 runs wait')
+    await ends(model.generate(request, { signal }))
+    await sleep(5) // the run that was left ends
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('events tell a run from its start to its end, without its prompt', async () => {

@@ -29,6 +29,11 @@ describe('previews', () => {
     expect(asked.previewTables).toBe(0)
   })
 
+  test('the last step has one, whether its number divides or not', async () => {
+    const steps = await collect(model.generate({ ...request, steps: 5 }, { delivery: 'all', previews: { every: 3 } }))
+    expect(steps.map((step) => step.preview !== undefined)).toEqual([false, false, true, false, true])
+  })
+
   test('drafts: one patch a code, masked cells as asked, the table read once', async () => {
     const steps = await collect(model.generate(request, { delivery: 'all', previews: { every: 2, masked: 'grey' } }))
     expect(steps.map((step) => step.preview !== undefined)).toEqual([false, true, false, true])

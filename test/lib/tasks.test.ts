@@ -271,6 +271,11 @@ describe('requests', () => {
       () => model.inpaint({ image: picture, prompt, mask: { ratio: { width: 2, height: 1 } } }),
       /mask: ratio must be .* at most 1, got an object/,
     ],
+    [
+      'inpaint',
+      () => model.inpaint({ image: picture, prompt, mask: { ratio: { width: 0, height: 1 } } }),
+      /mask: ratio must be .* each over 0 .*, got an object/,
+    ],
     ['outpaint', () => model.outpaint({ image: picture, prompt, extend: {} }), /extend must add pixels on at least one side, got none/],
     [
       'outpaint',

@@ -13,7 +13,10 @@ namespace dimoo::napi {
 
 struct AddonData {
   std::shared_ptr<Doorbell> bell;
+  // V8 calls a class's methods on objects of that class only; such objects are made by us only: their constructors take what is here.
   Napi::FunctionReference model_class, run_class;
+  std::shared_ptr<Model> model_to_wrap;
+  std::shared_ptr<Run> run_to_wrap;
   struct Worker {
     std::thread thread;
     std::shared_ptr<CancelToken> cancel;

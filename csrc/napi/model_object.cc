@@ -10,11 +10,6 @@
 #include "napi/values.h"
 
 namespace dimoo::napi {
-namespace {
-
-constexpr napi_type_tag kTag = {0x6c756d696e612d6d, 0x6f64656c2d6f626a};
-
-}  // namespace
 
 Napi::Function ModelObject::define(Napi::Env env) {
   return DefineClass(env, "NativeModel",
@@ -25,9 +20,8 @@ Napi::Function ModelObject::define(Napi::Env env) {
 }
 
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
-  if (info.Length() < 1 || !info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "NativeModel is made by load");
-  model_ = *info[0].As<Napi::External<std::shared_ptr<Model>>>().Data();
-  info.This().As<Napi::Object>().TypeTag(&kTag);
+  model_ = std::move(AddonData::of(info.Env()).model_to_wrap);
+  if (!model_) throw Napi::TypeError::New(info.Env(), "NativeModel is made by load");
 }
 
 ModelObject::~ModelObject() {
@@ -41,7 +35,9 @@ ModelObject::~ModelObject() {
 }
 
 Napi::Value ModelObject::wrap(Napi::Env env, std::shared_ptr<Model> model) {
-  return AddonData::of(env).model_class.New({Napi::External<std::shared_ptr<Model>>::New(env, &model)});
+  AddonData& data = AddonData::of(env);
+  data.model_to_wrap = std::move(model);
+  return data.model_class.New({});
 }
 
 const std::shared_ptr<Model>& ModelObject::open() const {

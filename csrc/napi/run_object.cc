@@ -6,8 +6,6 @@
 namespace dimoo::napi {
 namespace {
 
-constexpr napi_type_tag kTag = {0x6c756d696e612d72, 0x756e2d6f626a6563};
-
 Napi::Object step_object(Napi::Env env, const StepEvent& event) {
   Napi::Object step = Napi::Object::New(env);
   const auto put = [&](const char* name, double value) { step.Set(name, value); };
@@ -85,31 +83,32 @@ Napi::Function RunObject::define(Napi::Env env) {
                       InstanceMethod<&RunObject::remask>("remask"), InstanceMethod<&RunObject::snapshot>("snapshot")});
 }
 
-RunObject::RunObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RunObject>(info), link_(std::make_shared<Link>()) {
-  if (info.Length() < 1 || !info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "NativeRun is made by a model");
-  info.This().As<Napi::Object>().TypeTag(&kTag);
-  link_->object = this;
+RunObject::RunObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<RunObject>(info), run_(std::move(AddonData::of(info.Env()).run_to_wrap)) {
+  if (!run_) throw Napi::TypeError::New(info.Env(), "NativeRun is made by a model");
 }
 
 RunObject::~RunObject() {
-  link_->object = nullptr;
+  if (link_) link_->object = nullptr;
   if (waiting_) bell_->release(Env());
   if (run_) run_->cancel();
 }
 
 Napi::Value RunObject::start(Napi::Env env, Model& model, RunRequest request, Napi::Function wake) {
   AddonData& data = AddonData::of(env);
-  const Napi::Object made = data.run_class.New({Napi::External<Model>::New(env, &model)});
-  RunObject* self = Unwrap(made);
-  self->bell_ = data.bell;
-  self->wake_ = Napi::Persistent(wake);
-  self->run_ = model.start(std::move(request), [bell = data.bell, link = self->link_] {
+  const auto link = std::make_shared<Link>();
+  const std::shared_ptr<Run> run = data.run_to_wrap = model.start(std::move(request), [bell = data.bell, link] {
     bell->ring([link](Napi::Env e) {
       if (link->object) link->object->woken(e);
     });
   });
+  const Napi::Object made = data.run_class.New({});
+  RunObject* self = link->object = Unwrap(made);
+  self->link_ = link;
+  self->bell_ = data.bell;
+  self->wake_ = Napi::Persistent(wake);
   std::erase_if(data.runs, [](const auto& entry) { return entry.second.expired(); });
-  data.runs[self->run_.get()] = self->run_;
+  data.runs[run.get()] = run;
   return made;
 }
 

@@ -1,7 +1,10 @@
 // The addon's own door (lib/native/binding.ts): what it refuses, how its objects are let go, and callbacks that throw.
 import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binding } from '../../lib/native/binding.js'
 import type { NativeImageRequest, NativeModel } from '../../lib/native/binding.js'
@@ -128,9 +131,31 @@ test('closed twice: both promises resolve, everything else says so', async () =>
     expect(use).toThrow(expect.objectContaining({ code: 'disposed' }) as Error)
 })
 
+test('a worker that is terminated takes its jobs along, long before they would have been done', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-'))
+  const output = path.join(folder, 'model.gguf')
+  const body = `import { parentPort } from 'node:worker_threads'
+    const { synth } = await import('file://${root}/dist/index.js')
+    await synth('0.5b', ${JSON.stringify(output)}, { type: 'q4_k', onProgress: ({ fraction }) => parentPort.postMessage(fraction) })`
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(body)}`))
+  const start = performance.now()
+  const reached = await new Promise<number>((resolve, reject) => {
+    worker.on('message', (fraction: number) => {
+      if (performance.now() - start > 500) resolve(fraction)
+    })
+    worker.once('error', reject)
+  })
+  const left = ((performance.now() - start) * (1 - reached)) / reached
+  const stop = performance.now()
+  await worker.terminate()
+  expect(performance.now() - stop).toBeLessThan(left / 4)
+  expect(readdirSync(folder)).toEqual([])
+  rmSync(folder, { recursive: true })
+}, 60_000)
+
 describe('a process', () => {
   const prelude = `
-    import { binding } from 'file://${root}/dist/binding.js'
+    import { binding } from 'file://${root}/dist/native/binding.js'
     const load = (progress) => binding().load(${JSON.stringify(
       JSON.stringify({ source: checkpoint, device: 'cpu', precision: 'f32', threads: 2, verify: 'full', maxActive: 1 }),
     )}, progress)

@@ -289,6 +289,7 @@ TEST(a_remasked_region_is_spread_over_the_steps_left) {
 
 TEST(a_state_written_down_goes_on_to_the_same_end) {
   Model model(options_for());
+  int64_t resumed = 0, late = 0;
   for (RunRequest request : bag(model)) {
     const auto expected = [&] {
       Reader reader(model, request);
@@ -304,6 +305,7 @@ TEST(a_state_written_down_goes_on_to_the_same_end) {
         while (!(state = first.run->snapshot())) std::this_thread::yield();
       } catch (const Error& error) {
         CHECK(error.code() == Code::request_invalid);  // it has ended meanwhile
+        late++;
         continue;
       }
       first.run->cancel();
@@ -312,8 +314,10 @@ TEST(a_state_written_down_goes_on_to_the_same_end) {
       rest.state = *state;
       Reader second(model, rest);
       CHECK(ended(second) == expected);
+      resumed++;
     }
   }
+  CHECK(resumed >= 30 && late < resumed);
 }
 
 TEST(states_that_do_not_fit_are_refused) {

@@ -123,6 +123,22 @@ TEST(keeps_to_other_alignments) {
   REFUSED(file, model_corrupt, "offset must be a multiple of 64");
 }
 
+TEST(data_begins_at_the_files_own_alignment) {
+  GgufBytes file;
+  file.alignment = 64;
+  file.key("general.alignment", 4, le32(64)).tensor("a", {8}, 0, 0);
+  size_t header = 0;
+  for (int i = 0; i < 2; i++) {  // a header of 64 n + 1 .. 64 n + 32 bytes: the next multiple of 32 is another
+    header = file.magic.size() + 20 + file.keys.size() + file.tensors.size();
+    if (i == 0) file.key("k", 8, GgufBytes::str(std::string((64 - (header + 21) % 64 + 20) % 64, 'x')));
+  }
+  CHECK(header % 64 > 0 && header % 64 <= 32);
+  file.data.assign(32, '\2');
+  const std::string bytes = file.bytes();
+  const auto* start = reinterpret_cast<const std::byte*>(bytes.data());
+  CHECK_EQ(parse(bytes).tensors[0].data - start, static_cast<std::ptrdiff_t>((header + 63) / 64 * 64));
+}
+
 TEST(refuses_bad_tensors) {
   const uint64_t big = uint64_t{1} << 39;
   REFUSED(good().tensor("c", {}, 0, 64), model_corrupt, "expected 1 to 4 dimensions, got 0");

@@ -43,7 +43,6 @@ TEST(traces_with_logits_in_small_pieces) {
 }
 
 TEST(traces_fail_with_one_weight_changed) {
-  if (check::sanitized()) return;
   const auto source = Source::open(path("checkpoint"));
   for (const char* weight : {"blk.0.attn_norm.weight", "output_norm.weight"}) {
     const Damaged damaged(*source, weight, 3);
@@ -56,8 +55,14 @@ TEST(traces_fail_with_one_weight_changed) {
       }
       check::failed(__FILE__, __LINE__, name, ": ", weight, " was changed and nobody noticed");
     };
-    for (const char* name : kPictures) noticed(follow_picture, name);
-    for (const char* name : kAnswers) noticed(follow_answer, name);
+    for (const char* name : kPictures) {
+      noticed(follow_picture, name);
+      if (check::sanitized()) break;
+    }
+    for (const char* name : kAnswers) {
+      noticed(follow_answer, name);
+      if (check::sanitized()) break;
+    }
   }
 }
 

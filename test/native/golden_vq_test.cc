@@ -58,7 +58,6 @@ TEST(vq_on_every_variant) {
 }
 
 TEST(vq_fails_with_one_weight_changed) {
-  if (check::sanitized()) return;
   const auto source = Source::open(path("checkpoint"));
   for (const char* weight : {"vq.encoder.conv_in.weight", "vq.quantize.embedding.weight", "vq.decoder.conv_out.weight"}) {
     const Damaged damaged(*source, weight, 4);
@@ -70,6 +69,7 @@ TEST(vq_fails_with_one_weight_changed) {
       seen = true;
     }
     if (!seen) check::failed(__FILE__, __LINE__, weight, ": changed and nobody noticed");
+    if (check::sanitized()) break;
   }
 }
 

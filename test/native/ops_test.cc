@@ -79,6 +79,26 @@ TEST(shapes_that_disagree_are_refused_with_both_numbers) {
                "odd: columns must be a multiple of 32 for q8_0, got 33");
 }
 
+TEST(strips_that_lack_a_row_they_touch_are_refused) {
+  const auto device = device_of("");
+  constexpr int64_t kHeight = 6, kWidth = 5, kIn = 4, kOut = 3;
+  const Matrix w(DType::f32, kOut, kIn * 9, 1);
+  std::vector<float> memory(4096), bias(kOut);
+  for (const Sampling sampling : {Sampling::same, Sampling::twice}) {
+    const int64_t scale = sampling == Sampling::twice ? 2 : 1;
+    const auto kernel = device->prepare_conv(w.host(), kIn, 3, sampling);
+    // Output rows [2 scale, 4 scale) touch rows 1 .. 4 of x.
+    const auto strip = [&](int64_t first, int64_t end) {
+      const Image x{Tensor(memory.data(), (end - first) * kWidth, kIn), kHeight, kWidth, first};
+      const Image out{Tensor(memory.data() + 1024, 2 * scale * kWidth * scale, kOut), kHeight * scale, kWidth * scale, 2 * scale};
+      device->conv_scaled(x, {}, *kernel, Tensor(bias.data(), 1, kOut), {}, out);
+    };
+    strip(1, 5);
+    CHECK_THROWS(strip(1, 4), Code::internal, "conv");
+    CHECK_THROWS(strip(2, 5), Code::internal, "conv");
+  }
+}
+
 TEST(memory_is_counted_and_limited) {
   const auto device = device_of("");
   const int64_t before = device->memory().used;

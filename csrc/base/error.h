@@ -1,4 +1,4 @@
-// The one error of the core: a code from design.md's table and a sentence that names what was expected, then what was
+// The one error of the core: a code (docs/contracts.md#errors) and a sentence that names what was expected, then what was
 // found. Thrown, never printed; csrc/napi turns it into a JavaScript error with the same code.
 #pragma once
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Linear-interpolation quantile at fp32(1 - ratio) in the original's fp32 (golden README section 6): which two of the sorted values it lies
+// Linear-interpolation quantile at fp32(1 - ratio) in the original's fp32 (docs/model.md#ml-cache): which two of the sorted values it lies
 // between, and where. For the host and the GPU.
 #pragma once
 #include <cmath>

@@ -1,4 +1,4 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011), the same bits on CPU and GPU (design.md, contract 3).
+// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011), the same bits on CPU and GPU (docs/contracts.md#random-numbers).
 // Key = the 64-bit seed; counter = (index / 4, position, step, stream), lane = index mod 4. No state, no order.
 #pragma once
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Convolutions as products of patches (golden README section 10). A task takes a rectangle of output pixels: the input it touches is
+// Convolutions as products of patches (docs/model.md#image-tokenizer). A task takes a rectangle of output pixels: the input it touches is
 // copied once, scaled and activated on the way, so that the taps of a row lie side by side; no picture-sized patch matrix exists.
 #pragma once
 #include "cpu/product.h"

@@ -1,5 +1,5 @@
 // The inner loops of the CPU device, one table per instruction set. A table is chosen once, by the hardware; which rows travel
-// along never changes which loop a row goes through, nor the order in which it is summed (design.md, contracts 2 and 12).
+// along never changes which loop a row goes through, nor the order in which it is summed (docs/contracts.md#determinism).
 // Plain types only: the files behind it are compiled for wider machines than the one that links them.
 #pragma once
 #include <cstdint>

@@ -1,4 +1,4 @@
-// One step's decision for every picture of a pass (golden README sections 5 and 13): guidance, sampling with Gumbel noise, the
+// One step's decision for every picture of a pass (docs/model.md#pictures): guidance, sampling with Gumbel noise, the
 // confidence of what was sampled, and the cut between cells that are fixed and cells that are masked again.
 #pragma once
 #include <span>

@@ -68,7 +68,7 @@ class CpuWeight : public Weight {
   Taps form_ = Taps::plain;
 };
 
-/// How products with this matrix are computed: design.md, contract 4.
+/// How products with this matrix are computed: docs/contracts.md#precision.
 Compute compute_for(DType type, Precision precision, const Kernels* kernels);
 
 /// Q8 activations: per group of 32, scale = max|x| / 127, q = round(x / scale). u = q + 128; sum = scale times the sum of q.

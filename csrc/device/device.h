@@ -1,6 +1,6 @@
 // The device interface: memory and every op, on one page. csrc/cpu and cuda/ implement it; nobody else names them.
 // All tensors are device memory and row-major; activations are f32 here (a device may hold less inside an op). A row's
-// result never depends on how many rows travel along (design.md, contract 2). Ops on one device are called by one thread.
+// result never depends on how many rows travel along (docs/contracts.md#determinism). Ops on one device are called by one thread.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -65,7 +65,7 @@ struct ChannelScale {
 };
 
 /// Keys whose softmax attention takes by itself before it combines them, in order, with those before: part of the result's definition
-/// (design.md, contract 2).
+/// (docs/contracts.md#determinism).
 inline constexpr int kKeyChunk = 512;
 
 /// Query rows of one branch and the keys they attend to (all of the branch, no mask).
@@ -97,14 +97,14 @@ struct Placement {
   Tensor out;  // of the type that the product's own has
 };
 
-/// ML-Cache's choice in one branch: the rows whose largest logit lies at or below the quantile at 1 - ratio (golden README section 6).
+/// ML-Cache's choice in one branch: the rows whose largest logit lies at or below the quantile at 1 - ratio (docs/model.md#ml-cache).
 struct ChooseJob {
   Tensor maxima;  // (n, 1)
   double ratio = 0;
   std::vector<int32_t>* rows = nullptr;  // ascending, in host memory
 };
 
-/// One picture's share of an unmask: guidance, sampling, confidence and the cut (golden README sections 5 and 13). A picture may be decided
+/// One picture's share of an unmask: guidance, sampling, confidence and the cut (docs/model.md#pictures). A picture may be decided
 /// a few cells at a time, and cut after them.
 struct UnmaskJob {
   int64_t rows = 0;        // cells masked now
@@ -125,7 +125,7 @@ struct UnmaskJob {
   uint8_t* stays = nullptr;     // 1 = masked again; null: no cut yet
 };
 
-/// One answer's share of a text unmask: guidance, Gumbel and confidence in f64 (golden README sections 8 and 13). Which tokens are
+/// One answer's share of a text unmask: guidance, Gumbel and confidence in f64 (docs/model.md#answers). Which tokens are
 /// fixed is the caller's choice.
 struct TextUnmaskJob {
   int64_t rows = 0;     // candidates

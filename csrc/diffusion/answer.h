@@ -1,4 +1,4 @@
-// An answer being decoded block by block (golden README section 8): a step samples every masked token up to the block's end and
+// An answer being decoded block by block (docs/model.md#answers): a step samples every masked token up to the block's end and
 // fixes the surest, a number given by the steps or all that are surer than a threshold. It ends before the first end token.
 #pragma once
 #include "diffusion/canvas.h"

@@ -1,4 +1,4 @@
-// Where the cells of a target lie in the sequences that the network sees (golden README sections 5, 7 and 8). A sequence is
+// Where the cells of a target lie in the sequences that the network sees (docs/model.md#sequences). A sequence is
 // prefix + target + suffix, one per branch; branches share the target. A picture's rows of cells are each closed by the row-end
 // token; an answer is one row without an end. A cell's vocabulary id is `offset` + its value.
 #pragma once

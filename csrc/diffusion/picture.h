@@ -1,5 +1,5 @@
-// A picture being decoded (golden README sections 5 to 7): every step samples all masked cells and keeps the surest, as many as the
-// schedule says. Cells may be masked again on the way (design.md, contract 8).
+// A picture being decoded (docs/model.md#pictures): every step samples all masked cells and keeps the surest, as many as the
+// schedule says. Cells may be masked again on the way (docs/contracts.md#remasking).
 #pragma once
 #include "diffusion/canvas.h"
 #include "diffusion/schedule.h"

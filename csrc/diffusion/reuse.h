@@ -1,5 +1,5 @@
-// Which rows of a sequence are not computed again because their keys, values and logits are kept (design.md, "reuse"):
-// ML-Cache (golden README section 6; arXiv 2510.06308) and prefix reuse for text. Pure logic on steps; the rows themselves are
+// Which rows of a sequence are not computed again because their keys, values and logits are kept (docs/model.md#ml-cache):
+// ML-Cache (arXiv 2510.06308) and prefix reuse for text. Pure logic on steps; the rows themselves are
 // `Device::choose`'s.
 #pragma once
 #include <cstdint>

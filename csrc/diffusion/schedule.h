@@ -1,4 +1,4 @@
-// How many cells stay masked after each step (golden README section 5). Pure arithmetic, in the original's fp32.
+// How many cells stay masked after each step (docs/model.md#schedule). Pure arithmetic, in the original's fp32.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -1,4 +1,4 @@
-// Which size a picture is cropped to, and the crop (golden README section 11): the size of the list whose shape is nearest, halvings,
+// Which size a picture is cropped to, and the crop (docs/model.md#crops): the size of the list whose shape is nearest, halvings,
 // one resampling, one window. Integer-exact with the original.
 #pragma once
 #include <optional>

@@ -1,4 +1,4 @@
-// 8-bit resampling, integer-exact with the original's picture library (golden README section 11): separable, horizontal pass first,
+// 8-bit resampling, integer-exact with the original's picture library (docs/model.md#resampling): separable, horizontal pass first,
 // the picture between the passes rounded to u8, a pass skipped when its size does not change.
 #pragma once
 #include <cstdint>

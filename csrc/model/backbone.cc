@@ -16,7 +16,7 @@ HostTensor host(const Source& source, const std::string& name) {
   return {name, tensor.type, rows, tensor.values() / rows, tensor.data};
 }
 
-/// F32 weights keep f32 activations (design.md, contract 4).
+/// F32 weights keep f32 activations (docs/contracts.md#precision).
 Precision attention_precision(const Source& source, Precision precision) {
   return source.find("blk.0.attn_q.weight")->type == DType::f32 ? Precision::f32 : precision;
 }

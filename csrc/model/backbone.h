@@ -1,4 +1,4 @@
-// The transformer (golden README section 4): bidirectional, pre-norm, rotary, gated MLP. Knows rows of branches, not requests.
+// The transformer (docs/model.md#network): bidirectional, pre-norm, rotary, gated MLP. Knows rows of branches, not requests.
 // A pass computes the packed rows it is given; each branch attends to all of its own rows, those that are not computed by their kept
 // keys and values. The last layer's queries and MLP are computed only for the rows that the head will read.
 #pragma once

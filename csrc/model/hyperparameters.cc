@@ -1,4 +1,4 @@
-// Two readers, one truth: config.json with its null fields (golden README section 3) or GGUF keys (design.md "Files"), then
+// Two readers, one truth: config.json with its null fields (docs/files.md#hugging-face-folder) or GGUF keys (docs/files.md#gguf), then
 // the same checks against the tensors.
 #include "model/hyperparameters.h"
 

@@ -1,5 +1,5 @@
 // The numbers of a checkpoint, read from a Hugging Face folder (config.json with its null fields and fallbacks) or from GGUF
-// keys, ours or llama.cpp's `llada` (text only), checked against the tensors, and written back as GGUF keys (design.md "Files").
+// keys, ours or llama.cpp's `llada` (text only), checked against the tensors, and written back as GGUF keys (docs/files.md).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -64,7 +64,7 @@ inline constexpr int kTokenRoles = 9;
 /// How a tokenizer spells role 0..8, in the order of TokenRoles.
 std::string token_text(int role);
 
-/// SHA-256 (hex) over hyperparameters, tensor names, shapes, types and each tensor's first and last 64 KB (design.md 9).
+/// SHA-256 (hex) over hyperparameters, tensor names, shapes, types and each tensor's first and last 64 KB (docs/files.md#fingerprint).
 std::string fingerprint(const Hyperparameters& hyper, const Source& source);
 
 }  // namespace dimoo

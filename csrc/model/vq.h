@@ -1,4 +1,4 @@
-// The image tokenizer (golden README section 10): RGB pixels to codes and back. Convolutional, one codebook, always f32.
+// The image tokenizer (docs/model.md#image-tokenizer): RGB pixels to codes and back. Convolutional, one codebook, always f32.
 #pragma once
 #include <functional>
 #include <memory>

@@ -1,4 +1,4 @@
-// The image tokenizer's layers by name, bound to a device (golden README section 10).
+// The image tokenizer's layers by name, bound to a device (docs/model.md#image-tokenizer).
 #pragma once
 #include <memory>
 #include <string>

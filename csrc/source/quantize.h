@@ -1,4 +1,4 @@
-// ggml's block formats, both ways (golden README section 18). Reading is exact, bit for bit; writing has at most 2 % more
+// ggml's block formats, both ways (docs/files.md#types). Reading is exact, bit for bit; writing has at most 2 % more
 // error than ggml's own plain quantiser. Works on whole rows; `count` is a multiple of the type's block.
 #pragma once
 #include <cstdint>

@@ -46,7 +46,7 @@ class Source {
   /// tokenizer.json, byte for byte; of a `llada` file the keys {"ggml": {model, pre, tokens, token_type, merges}} of
   /// `tokenizer.ggml.*` as JSON (lib/prompt/ggml-tokenizer.ts reads them); empty when there is none.
   std::string_view tokenizer_json() const { return tokenizer_; }
-  /// The defaults object (design.md "Files": {image, edit, text}); an empty object when there is none.
+  /// The defaults object (docs/files.md#hugging-face-folder); an empty object when there is none.
   const Json& generation() const { return generation_; }
   /// The files this is made of, in a fixed order.
   const std::vector<MappedFile>& files() const { return files_; }

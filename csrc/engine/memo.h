@@ -1,4 +1,4 @@
-// What reuse keeps of one canvas between steps (design.md, contract 5): per branch the keys and values of all rows; for ML-Cache also
+// What reuse keeps of one canvas between steps (docs/contracts.md#memory): per branch the keys and values of all rows; for ML-Cache also
 // the largest logit of every row, the logits of the cells still masked, and the rows that the next cached step computes.
 #pragma once
 #include <memory>

@@ -1,4 +1,4 @@
-// Memory is planned before a run starts (design.md, contract 5): what does not fit is refused with both numbers.
+// Memory is planned before a run starts (docs/contracts.md#memory): what does not fit is refused with both numbers.
 #pragma once
 #include "engine/run.h"
 

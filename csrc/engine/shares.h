@@ -1,4 +1,4 @@
-// Who goes first (design.md, contract 6): higher priorities, then the model and, by its policy, the run or tenant that has had the
+// Who goes first (docs/contracts.md#scheduling): higher priorities, then the model and, by its policy, the run or tenant that has had the
 // fewest rows so far. That is deficit round-robin with one row as the quantum. Pure bookkeeping, guarded by the engine's lock.
 #pragma once
 #include <cstdint>

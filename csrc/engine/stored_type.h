@@ -1,4 +1,4 @@
-// Which type a tensor gets in a file written with `--type` (design.md "Types"): the one place for the rules that convert and
+// Which type a tensor gets in a file written with `--type` (docs/files.md#types): the one place for the rules that convert and
 // synth share.
 #pragma once
 #include <string>

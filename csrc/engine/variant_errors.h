@@ -1,4 +1,4 @@
-// How far each CPU variant's arithmetic is from exact arithmetic on the same stored weights (design.md, contract 4): what
+// How far each CPU variant's arithmetic is from exact arithmetic on the same stored weights (docs/contracts.md#precision): what
 // `dimoo doctor --verify` prints.
 #pragma once
 #include <string>

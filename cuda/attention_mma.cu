@@ -1,8 +1,8 @@
 // out (r, heads * hd) = softmax(q k^T / sqrt(hd)) v on bf16 tensor cores, f32 scores, softmax and accumulation, after FlashAttention-2
 // (Dao 2023). Queries, and keys and values that are f32, are rounded to bf16 first. A warp takes 16 queries of one head, a block's keys go
 // by in tiles of 64 through two stages of shared memory. Each chunk of 512 keys is a softmax of its own, and the chunks are combined in
-// order (contract 2): by the block that walks all of them or, where there are too few queries to fill the GPU, one block a chunk and a
-// kernel that combines. 4 r n hd operations a head; keys and values are read once a block of queries.
+// order (docs/contracts.md#determinism): by the block that walks all of them or, where there are too few queries to fill the GPU, one block
+// a chunk and a kernel that combines. 4 r n hd operations a head; keys and values are read once a block of queries.
 #include <algorithm>
 #include <cmath>
 #include <vector>

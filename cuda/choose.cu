@@ -1,4 +1,4 @@
-// ML-Cache's choice (golden README section 6), one block a branch: the two order statistics around the quantile by radix select, the
+// ML-Cache's choice (docs/model.md#ml-cache), one block a branch: the two order statistics around the quantile by radix select, the
 // threshold between them, and the rows at or below it in ascending order. Reads n values six times, all but the first from the cache.
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Where the taps of a convolution read (golden README section 10): the arithmetic of an implicit patch matrix whose row is an output
+// Where the taps of a convolution read (docs/model.md#image-tokenizer): the arithmetic of an implicit patch matrix whose row is an output
 // pixel and whose column is (tap, channel), channels innermost. For the host's tests too.
 #pragma once
 #include <cmath>

@@ -1,4 +1,4 @@
-// One step's decision for every picture of a pass (golden README sections 5 and 13), the CPU's csrc/cpu/unmask.cc in two kernels:
+// One step's decision for every picture of a pass (docs/model.md#pictures), the CPU's csrc/cpu/unmask.cc in two kernels:
 // decide: one block a row; guidance over the branches, largest logit, Gumbel arg-max, softmax probability of the winner. The logits are
 //         read once (4 bytes a value and branch) where the guided row fits into shared memory, three times where it does not.
 // cut:    one block a job; scores with their noise, the keep-th smallest by radix select, what lies strictly below stays masked.

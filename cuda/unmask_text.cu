@@ -1,4 +1,4 @@
-// One step's decision for answers (golden README sections 8 and 13), the CPU's unmask_text: one block a candidate walks the vocabulary
+// One step's decision for answers (docs/model.md#answers), the CPU's unmask_text: one block a candidate walks the vocabulary
 // three times (largest logit, Gumbel arg-max, sum of exponentials), all but guidance in f64. 4 bytes a value, branch and walk.
 #include <algorithm>
 #include <cmath>

@@ -30,7 +30,7 @@ class CudaWeight : public Weight {
   Sampling sampling_;
 };
 
-/// design.md, contract 4: F32 weights keep f32, all others compute in bf16 when fast.
+/// docs/contracts.md#precision: F32 weights keep f32, all others compute in bf16 when fast.
 Compute compute_for(DType type, Precision precision);
 
 class WeightStore {

@@ -1,4 +1,4 @@
-// Pictures onto the model's grid: sides down to multiples of the cell, resampled as the model was trained (golden README, 10).
+// Pictures onto the model's grid: sides down to multiples of the cell, resampled as the model was trained (docs/model.md#crops).
 import { binding } from '../native/binding.js'
 import { DimooError } from '../base/errors.js'
 import { settle } from '../native/job.js'

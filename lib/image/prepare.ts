@@ -7,7 +7,7 @@ import type { OriginalImage } from './read.js'
 
 /** Side of the patches that sizes are counted in. */
 const PATCH = 32
-/** Sides of a native picture are multiples of this, whatever the image tokenizer (golden README section 10). */
+/** Sides of a native picture are multiples of this, whatever the image tokenizer (docs/model.md#crops). */
 const NATIVE_SIDE = 16
 
 /**

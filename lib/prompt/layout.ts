@@ -1,4 +1,4 @@
-// The token sequences around the target, one prefix and one suffix per branch (golden README sections 5, 7 and 8). The target, with
+// The token sequences around the target, one prefix and one suffix per branch (docs/model.md#sequences). The target, with
 // its row ends, is laid out by the core. Pictures stand before the last token of the prompt, which is </user>.
 
 /** Ids of the tokens with a role, from the model's files; -1 where a model that answers in text only has none. */
@@ -61,7 +61,7 @@ export function imageTokens({ rows, columns, codes }: CodedImage, { tokens, code
 
 /**
  * The same picture as the released understanding script inserts it: the finished list is split into rows once more, so that row ends
- * are doubled and shifted and everything after the first rows * columns entries is lost (golden README section 8).
+ * are doubled and shifted and everything after the first rows * columns entries is lost (docs/model.md#where-the-original-differs).
  */
 export function doubledImageTokens(image: CodedImage, vocabulary: Vocabulary): Int32Array {
   const { rows, columns } = image

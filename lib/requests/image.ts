@@ -7,7 +7,7 @@ import type { ResolvedSampling, SamplingOptions } from './sampling.js'
 
 export const MAX_IMAGES = 64
 
-/** Defaults where the checkpoint has none: those of the released scripts (golden README section 16). */
+/** Defaults where the checkpoint has none: those of the released scripts (docs/model.md#defaults). */
 export const IMAGE_DEFAULTS = { width: 1024, height: 1024, steps: 64, guidance: 4, temperature: 1 } as const
 export const EDIT_DEFAULTS = { steps: 64, guidance_text: 2.5, guidance_image: 4, temperature: 1, image_area: 512 } as const
 

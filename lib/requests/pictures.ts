@@ -17,7 +17,7 @@ export interface Rect {
  */
 export type MaskInput = ImageInput | Rect | readonly Rect[]
 
-/** Shares of the picture's sides, 0 to 1, for the rectangle in its middle (golden README section 9). */
+/** Shares of the picture's sides, 0 to 1, for the rectangle in its middle (docs/model.md#given-parts). */
 export interface Ratio {
   readonly width: number
   readonly height: number

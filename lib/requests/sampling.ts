@@ -9,7 +9,7 @@ export const MAX_STEPS = 4096
 /** Share of the cells that stay masked, by the share of the steps that are done (0 to 1); must return 0 to 1. */
 export type ScheduleFunction = (progress: number) => number
 
-/** ML-Cache: which rows are computed again in a step (golden README section 6). */
+/** ML-Cache: which rows are computed again in a step (docs/model.md#ml-cache). */
 export interface CacheOptions {
   /** Share of the rows that are not computed again, 0 to 1. Default 0.9. */
   readonly ratio?: number

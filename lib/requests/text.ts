@@ -10,7 +10,7 @@ import { COMMON_FIELDS, defined, MAX_STEPS, resolveSampling, type CommonOptions,
 export const MAX_LENGTH = 16_384
 export const MAX_PICTURES = 64
 
-/** Defaults where the checkpoint has none: those of the released script (golden README section 16). */
+/** Defaults where the checkpoint has none: those of the released script (docs/model.md#defaults). */
 export const TEXT_DEFAULTS = { length: 1024, block: 256, steps: 128, guidance: 0, temperature: 0, image_area: 1024 } as const
 
 export interface TextRequest extends CommonOptions {

@@ -70,7 +70,8 @@ function toRaw({ pixels, width, height }: Omit<NativeOutcome['images'][0], 'toke
 /** The text of the answer without its special tokens; at once where it is short. */
 export function finishText(plan: TextPlan, { outcome, prefillMs }: Ending, model: TaskModel): TextResult | Promise<TextResult> {
   const { answer = new Int32Array(0), finish = 'length' } = outcome
-  // The original's last slice takes the closing marker for granted, which an early stop has already cut off (golden README section 8).
+  // The original's last slice takes the closing marker for granted, which an early stop has already cut off
+  // (docs/model.md#where-the-original-differs).
   const lost = plan.request.compat === 'reference' && finish === 'stop'
   const ids = lost ? answer.subarray(0, -1) : answer
   return mapMaybe(model.coder().decode(ids, true), (text) => ({

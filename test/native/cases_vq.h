@@ -11,7 +11,7 @@ struct ConvShape {
 };
 enum class Residual { none, add };
 
-/// Value of the padded, possibly upsampled input under tap (dy, dx) of output pixel (y, x); golden README section 10.
+/// Value of the padded, possibly upsampled input under tap (dy, dx) of output pixel (y, x); docs/model.md#image-tokenizer.
 inline double conv_input(const std::vector<float>& x, const ConvShape& s, int64_t y, int64_t col, int64_t dy, int64_t dx, int64_t channel) {
   const int64_t factor = s.sampling == Sampling::twice ? 2 : 1;
   int64_t at_y = y, at_x = col;

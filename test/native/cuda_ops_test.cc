@@ -1,5 +1,5 @@
-// A GPU's ops against exact arithmetic over the shared case list, and contract 2 bit for bit. Says that it skipped where no GPU can be
-// used.
+// A GPU's ops against exact arithmetic over the shared case list, and determinism (docs/contracts.md#determinism) bit for bit. Says that it
+// skipped where no GPU can be used.
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
 #include "test/native/cases_unmask.h"

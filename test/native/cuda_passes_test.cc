@@ -1,5 +1,5 @@
-// Whole passes on a GPU: recorded decodings, contract 2, how near tensor cores come, and passes that are repeated as recorded. Says that it
-// skipped where no GPU can be used.
+// Whole passes on a GPU: recorded decodings, determinism (docs/contracts.md#determinism), how near tensor cores come, and passes that are
+// repeated as recorded. Says that it skipped where no GPU can be used.
 #include <cstdlib>
 #include <thread>
 
@@ -77,8 +77,8 @@ TEST(cuda_steps_never_depend_on_their_mates) {
   CHECK(traces::decode(bound, {&cached, &mine}, {&answer}, false) == traces::decode(bound, {&cached}, {}, false));
 }
 
-/// Tensor cores take weights and activations in bf16: within twice the error that the original has in bf16 (design contract 4), against the
-/// CPU's exact logits of the same weights.
+/// Tensor cores take weights and activations in bf16: within twice the error that the original has in bf16 (docs/contracts.md#precision),
+/// against the CPU's exact logits of the same weights.
 TEST(cuda_logits_of_tensor_cores_are_near_the_exact_ones) {
   const auto device = gpu();
   if (!device) return;

@@ -1,5 +1,5 @@
-// Design contract 2 on whole models: a sequence's logits and a picture's codes are the same bits alone and beside any mates, before
-// or behind them, on any number of threads, in every precision and type of weights, on every CPU variant.
+// Determinism (docs/contracts.md#determinism) on whole models: a sequence's logits and a picture's codes are the same bits alone and beside
+// any mates, before or behind them, on any number of threads, in every precision and type of weights, on every CPU variant.
 #include <set>
 
 #include "cpu/dispatch.h"

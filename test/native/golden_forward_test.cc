@@ -6,7 +6,7 @@ using namespace golden;
 
 namespace {
 
-constexpr double kTolerance = 1e-3;  // golden README section 17
+constexpr double kTolerance = 1e-3;  // docs/contracts.md#precision
 const char* const kSequences[] = {"s1", "s7", "s33", "s130", "s577"};
 
 double worst_logits(const Source& source, const SafetensorsFile& file, const std::string& variant) {
@@ -125,7 +125,8 @@ TEST(forward_logits_through_gguf) {
 }
 
 TEST(int8_activations_stay_within_their_bound) {
-  // Of the error that the same quantised weights have with f32 activations, 1.5 times, plus what bf16 may have (design contract 4).
+  // Of the error that the same quantised weights have with f32 activations, 1.5 times, plus what bf16 may have
+  // (docs/contracts.md#precision).
   const TemporaryFolder folder;
   const SafetensorsFile file(path("forward.safetensors"));
   const Json recorded = json("forward.json");

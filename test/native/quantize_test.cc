@@ -1,4 +1,4 @@
-// Block formats against golden data (golden README section 18): reading bit for bit, writing at most 2 % worse than ggml's own
+// Block formats against golden data (docs/files.md#types): reading bit for bit, writing at most 2 % worse than ggml's own
 // quantiser per kind of row, and the formats without a choice byte for byte.
 #include "source/quantize.h"
 

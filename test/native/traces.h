@@ -1,4 +1,4 @@
-// Recorded decodings of the original (golden README sections 5 to 9) as canvases and seats, and the comparison of each step.
+// Recorded decodings of the original (docs/model.md#pictures) as canvases and seats, and the comparison of each step.
 #pragma once
 #include "diffusion/answer.h"
 #include "diffusion/picture.h"

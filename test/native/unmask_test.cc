@@ -1,4 +1,4 @@
-// unmask against the original's recorded draws (golden README sections 5 and 13) and against a plain recomputation: guidance of
+// unmask against the original's recorded draws (docs/model.md#pictures) and against a plain recomputation: guidance of
 // one to three branches, ties, extreme noise, our own random numbers, any number of threads, damaged logits.
 #include "cpu/unmask.h"
 

@@ -1,4 +1,4 @@
-// What `dimoo doctor --verify` tells of every variant of this machine, and how much it may be (design.md, contract 4).
+// What `dimoo doctor --verify` tells of every variant of this machine, and how much it may be (docs/contracts.md#precision).
 #include "engine/variant_errors.h"
 
 #include "cpu/dispatch.h"

@@ -1,0 +1,73 @@
+// Documents that files point to are in the tree, and so are the headings: `docs/model.md#schedule` in a comment, links between pages.
+// Seen failing on planted citations.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = path.resolve(import.meta.dirname, '..')
+const FOLDERS = ['.ci', 'bench', 'cmake', 'csrc', 'cuda', 'docs', 'lib', 'models', 'scripts', 'test', 'tools']
+/** Recorded data, results, and this file, whose examples lead nowhere. */
+const LEFT_OUT = /^(test\/golden|bench\/results|test\/docs\.test\.ts)/
+const TEXT = /(^|\/)[\w.-]+\.(md|ts|mjs|cjs|js|cc|h|cu|cuh|py|sh|txt|cmake)$|(^|\/)[\w-]+$/
+
+const names = (folder: string): string[] =>
+  readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
+const top = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+const files = [...top.map(({ name }) => name), ...FOLDERS.flatMap(names)].filter((name) => TEXT.test(name) && !LEFT_OUT.test(name))
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
+
+/** GitHub's anchors of a page. */
+function anchorsOf(page: string): Set<string> {
+  const headings = page.matchAll(/^#+ +(.+)$/gm)
+  return new Set(
+    [...headings].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .trim()
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+const pages = new Map<string, Set<string>>()
+function hasAnchor(page: string, anchor: string): boolean {
+  if (!pages.has(page)) pages.set(page, anchorsOf(read(page)))
+  return pages.get(page)!.has(anchor)
+}
+
+/** What a file cites that nobody finds. A page is looked for beside the file and from the root. */
+function lost(file: string, text: string): string[] {
+  const found: string[] = []
+  const cite = (target: string, anchor: string | undefined): void => {
+    const places = [path.normalize(path.join(path.dirname(file), target)), path.normalize(target)]
+    const page = target === '' ? file : places.find((place) => !place.startsWith('..') && existsSync(path.join(root, place)))
+    if (page === undefined) found.push(`${file}: no page ${target}`)
+    else if (anchor !== undefined && !hasAnchor(page, anchor)) found.push(`${file}: no heading ${target}#${anchor}`)
+  }
+  for (const [, target, anchor] of text.matchAll(/(?<![\w/.:-])((?:[\w.-]+\/)*[\w-]+\.md)(?:#([\w-]+))?/g)) cite(target!, anchor)
+  if (file.endsWith('.md')) for (const [, anchor] of text.matchAll(/\]\(#([\w-]+)\)/g)) cite('', anchor)
+  // Numbers of sections that are in no page.
+  for (const [words] of text.matchAll(/golden README|\b[Dd]esign contract|\bcontracts? \d+\b/g)) found.push(`${file}: '${words}'`)
+  return found
+}
+
+test('every page and heading that a file cites is there', () => {
+  expect(files.length).toBeGreaterThan(400)
+  expect(files.filter((file) => file.startsWith('docs/')).length).toBeGreaterThan(4)
+  expect(files.flatMap((file) => lost(file, read(file)))).toEqual([])
+})
+
+test.each([
+  ['csrc/base/error.h', '// see design.md', 1],
+  ['csrc/base/error.h', '// (golden README section 5)', 1],
+  ['csrc/base/error.h', '// contract 2, and contracts 2 and 12', 2],
+  ['lib/index.ts', '// docs/model.md#scedule', 1],
+  ['lib/index.ts', '// docs/model.md#schedule, docs/contracts.md#errors.', 0],
+  ['docs/model.md', '[here](contracts.md#nowhere) and [there](#no-such)', 2],
+  ['docs/model.md', '[here](contracts.md#errors), [there](#where-the-original-differs)', 0],
+  ['bench/README.md', '[quality](../docs/quality.md), https://example.com/else.md', 0],
+])('planted in %s: %s', (file, text, count) => {
+  expect(lost(file, text)).toHaveLength(count)
+})

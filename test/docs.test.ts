@@ -1,5 +1,5 @@
 // Documents that files point to are in the tree, and so are the headings: `docs/model.md#schedule` in a comment, links between pages.
-// Seen failing on planted citations.
+// Seen failing on planted citations. And what the pages list is what the code has: errors, GGUF keys, prompts, streams of random numbers.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -70,4 +70,42 @@ test.each([
   ['bench/README.md', '[quality](../docs/quality.md), https://example.com/else.md', 0],
 ])('planted in %s: %s', (file, text, count) => {
   expect(lost(file, text)).toHaveLength(count)
+})
+
+/** Every first group of `pattern` in a file, sorted. */
+const listed = (file: string, pattern: RegExp): string[] => [...read(file).matchAll(pattern)].map(([, found]) => found!).sort()
+/** One section of a page, to the next heading of any level. */
+const section = (page: string, heading: string): string => read(page).split(`# ${heading}\n`)[1]!.split(/\n#+ /)[0]!
+
+test('the table of errors has every code, and no other', () => {
+  const told = [...section('docs/contracts.md', 'Errors').matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
+    cell!.match(/[a-z]+(\/[a-z-]+)?/g)!,
+  )
+  const native = [...new Set(listed('csrc/base/error.cc', /return "([a-z/-]+)"/g))].filter((code) => code !== 'aborted')
+  expect(native.length).toBeGreaterThan(10)
+  expect(told.sort()).toEqual([...native, 'binding/incompatible', 'binding/not-found'].sort())
+})
+
+test('the table of GGUF keys has every key that is written', () => {
+  const written = listed('csrc/model/hyperparameters.cc', /(?:put\(|set_\w+\(key\()"([\w.]+)"/g)
+  const roles = listed('csrc/model/hyperparameters.cc', /^ +\{&TokenRoles::\w+, "(\w+)"/gm)
+  expect([written.length, roles.length]).toEqual([expect.any(Number), 9])
+  expect(written.length).toBeGreaterThan(15)
+  const told = section('docs/files.md', 'GGUF')
+  const missing = [...written.filter((key) => key !== 'token.'), ...roles.map((role) => `.${role}`)].filter(
+    (key) => !told.includes(`${key}\``),
+  )
+  expect(missing).toEqual([])
+})
+
+test('the prompts are told as they are', () => {
+  const sentences = listed('lib/prompt/templates.ts', /^ +(?:\w+: )?'([A-Z][^']{20,}\.) ?',?(?: \+)?$/gm)
+  expect(sentences.length).toBeGreaterThan(8)
+  expect(sentences.filter((sentence) => !read('docs/model.md').includes(sentence))).toEqual([])
+})
+
+test('streams of random numbers are told with their numbers', () => {
+  const [, streams] = /enum class Stream[^{]*\{ ([^}]+) \}/.exec(read('csrc/base/random.h'))!
+  const told = section('docs/contracts.md', 'Random numbers').match(/\b\d (?=sampling|the cut|text|the place of a crop|random remasking)/g)
+  expect(told?.map(Number)).toEqual([...streams!.matchAll(/= (\d)/g)].map(([, number]) => Number(number)))
 })

@@ -8,7 +8,7 @@ import { runJob } from '../native/job.js'
 import { embeddedModel } from '../model/source.js'
 import { writeJson, type Context } from './context.js'
 import { bytesText } from './job-report.js'
-import { packageVersion } from './version.js'
+import { packageVersion } from '../base/version.js'
 
 const EXAMPLES = `
 Examples:

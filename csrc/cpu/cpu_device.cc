@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
+#include "base/machine.h"
 #include "cpu/attention.h"
 #include "cpu/convolution.h"
 #include "cpu/portable.h"
@@ -49,12 +49,7 @@ CpuDevice::CpuDevice(const DeviceOptions& options, Variant variant)
       panels_(std::make_shared<std::atomic<int64_t>>(0)),
       buffers_(std::make_shared<std::atomic<int64_t>>(0)) {}
 
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
-  return "CPU";
-}
+std::string cpu_name() { return processor_name(); }
 
 std::vector<VariantReport> CpuDevice::variants() const {
   std::vector<std::string> all, by_name;

@@ -1,16 +1,12 @@
 // A counted piece holds its counter in the 64 bytes before it, because a Buffer's way back knows nothing but address and size.
 #include "cpu/memory.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <new>
-#include <string>
 
 #include "base/cgroup.h"
 #include "base/error.h"
+#include "base/machine.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -21,45 +17,30 @@ constexpr int64_t kWorthAsking = int64_t{1} << 20;  // smaller pieces are not wo
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-/// A line of /proc/meminfo, in bytes; 0 when there is none.
-int64_t meminfo(const std::string& key) {
-  std::ifstream file("/proc/meminfo");
-  std::string word;
-  for (int64_t kilobytes = 0; file >> word;)
-    if (word == key) return file >> kilobytes ? kilobytes * 1024 : 0;
-  return 0;
-}
-
 void release_counted(void* data, size_t bytes) {
   void* block = static_cast<std::byte*>(data) - kAlignment;
   auto* counter = std::launder(static_cast<Counter*>(block));
   **counter -= static_cast<int64_t>(bytes);
   counter->~Counter();
-  std::free(block);
+  free_block(block);
 }
 
 void* aligned_block(int64_t bytes) {
   const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
   const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), alignment));
-  void* block = std::aligned_alloc(static_cast<size_t>(alignment), size);
+  void* block = allocate_block(static_cast<size_t>(alignment), size);
   if (!block) throw Error(Code::device_out_of_memory, text("cpu: ", bytes, " bytes could not be allocated"), bytes, available_memory());
-#if defined(MADV_HUGEPAGE)
-  if (alignment == kHugePage) madvise(block, size, MADV_HUGEPAGE);
-#endif
   return block;
 }
 
 }  // namespace
 
-int64_t available_memory() {
-  const int64_t free = meminfo("MemAvailable:");
-  return std::min(free, cgroup_memory().free);
-}
+int64_t available_memory() { return std::min(system_memory_available(), cgroup_memory().free); }
 
-int64_t total_memory() { return std::min(meminfo("MemTotal:"), cgroup_memory().bytes); }
+int64_t total_memory() { return std::min(system_memory(), cgroup_memory().bytes); }
 
 Buffer allocate_aligned(int64_t bytes) {
-  return Buffer(aligned_block(bytes), static_cast<size_t>(bytes), [](void* data, size_t) { std::free(data); });
+  return Buffer(aligned_block(bytes), static_cast<size_t>(bytes), [](void* data, size_t) { free_block(data); });
 }
 
 Buffer allocate_counted(int64_t bytes, const Counter& counter) {

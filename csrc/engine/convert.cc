@@ -1,13 +1,12 @@
 // Plans the tensors from the hyperparameters, then streams them; pages of the source that were read are given back at once.
 #include "engine/convert.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/file_status.h"
 #include "device/registry.h"
 #include "engine/previews.h"
 #include "engine/stored_type.h"
@@ -26,10 +25,10 @@ struct Plan {
 };
 
 void refuse_own_source(const Source& source, const std::string& output) {
-  struct stat status {};
-  if (::stat(output.c_str(), &status) != 0) return;
+  const FileStatus there = file_status(output);
+  if (!there.exists()) return;
   for (const MappedFile& file : source.files())
-    if (file.identity().device == status.st_dev && file.identity().inode == status.st_ino)
+    if (file.identity().device == there.device && file.identity().inode == there.inode)
       fail(Code::request_invalid, "output: expected a file other than the source, got ", output);
 }
 

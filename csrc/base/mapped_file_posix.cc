@@ -1,6 +1,4 @@
 // POSIX mmap. The descriptor is closed at once; the mapping keeps the file.
-#include "base/mapped_file.h"
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 
 namespace dimoo {
 
@@ -33,9 +32,13 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   ::close(file);
   if (data == MAP_FAILED) fail(Code::model_corrupt, path, ": cannot be mapped: ", std::strerror(error));
   data_ = static_cast<const std::byte*>(data);
+#if defined(__APPLE__)
+  const timespec& changed = status.st_mtimespec;
+#else
+  const timespec& changed = status.st_mtim;
+#endif
   identity_ = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
-               static_cast<uint64_t>(status.st_mtim.tv_sec) * 1000000000u + static_cast<uint64_t>(status.st_mtim.tv_nsec),
-               static_cast<uint64_t>(size_)};
+               static_cast<uint64_t>(changed.tv_sec) * 1000000000u + static_cast<uint64_t>(changed.tv_nsec), static_cast<uint64_t>(size_)};
 }
 
 MappedFile::~MappedFile() {

@@ -15,8 +15,9 @@ const below: Readonly<Record<string, readonly string[]>> = {
   cuda: ['device', 'source', 'base'], // source: as cpu
   model: ['device', 'source', 'base'],
   diffusion: ['base'],
-  engine: ['diffusion', 'model', 'device', 'source', 'image', 'base'],
-  napi: ['engine', 'image', 'base'],
+  engine: ['diffusion', 'model', 'device', 'source', 'base'],
+  jobs: ['engine', 'diffusion', 'model', 'device', 'source', 'base'],
+  napi: ['jobs', 'engine', 'image', 'base'],
 }
 /** Of source/, what devices may see. */
 const blockFormats = ['source/quantize.h', 'source/block_layout.h']
@@ -87,6 +88,8 @@ test.each([
   ['csrc/cpu/unmask.cc', '#include "source/gguf.h"'],
   ['csrc/diffusion/canvas.cc', '#include "model/vq.h"'],
   ['csrc/engine/run.cc', '#include <napi.h>'],
+  ['csrc/engine/model.cc', '#include "jobs/previews.h"'],
+  ['csrc/jobs/convert.cc', '#include "image/crop.h"'],
   ['csrc/cpu/product.cc', '#include <cuda_runtime.h>'],
   ['csrc/napi/addon.cc', '#include "model/backbone.h"'],
 ])('a planted include in %s is seen', (file, line) => {

@@ -32,7 +32,7 @@ Examples:
 /** Seconds by phase: products, head, attention, norm, rotary, embed, unmask, vq, copies, other. */
 type Phases = Readonly<Record<string, number>>
 
-/** What the addon's job says; `csrc/engine/bench.h` has the meaning of each number. */
+/** What the addon's job says; `csrc/jobs/bench.h` has the meaning of each number. */
 export interface BenchReport {
   readonly name: string
   readonly architecture: string

@@ -1,6 +1,6 @@
 // The small numbers that keep norms finite: the transformer's is the checkpoint's in every norm, the image tokenizer's is 1e-6. With
 // usual activations another one changes no result that a golden test would notice.
-#include "engine/timed_device.h"
+#include "jobs/timed_device.h"
 #include "test/native/golden.h"
 
 using namespace golden;

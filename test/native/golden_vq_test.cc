@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "cpu/dispatch.h"
-#include "engine/timed_device.h"
+#include "jobs/timed_device.h"
 #include "model/vq_memory.h"
 #include "test/native/golden.h"
 

@@ -1,5 +1,5 @@
 // A timed device hands every op on, under its phase: each is called once over a device that writes down what it is asked.
-#include "engine/timed_device.h"
+#include "jobs/timed_device.h"
 
 #include "test/native/check.h"
 

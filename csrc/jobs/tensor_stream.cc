@@ -1,5 +1,5 @@
 // Two batches in flight: while the threads fill one, the first task of the same job writes the other.
-#include "engine/tensor_stream.h"
+#include "jobs/tensor_stream.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,5 +1,5 @@
 // Ridge regression by normal equations in f64: (c + 1) unknowns for each of the 48 pixels.
-#include "engine/previews.h"
+#include "jobs/previews.h"
 
 #include <algorithm>
 #include <cmath>
@@ -145,6 +145,23 @@ std::vector<uint8_t> make_preview_table(const Source& source, const VqHyperparam
   fit.solve();
   std::vector<uint8_t> table(static_cast<size_t>(hyper.codebook_size * kPreviewBytes));
   for (int64_t code = 0; code < hyper.codebook_size; code++) fit.predict(static_cast<int32_t>(code), table.data() + code * kPreviewBytes);
+  return table;
+}
+
+std::vector<uint8_t> preview_table(Model& model, CancelToken* cancel) {
+  const Weights& weights = model.weights();
+  model.need_images();
+  std::lock_guard lock(weights.drafts.mutex);
+  std::vector<uint8_t>& table = weights.drafts.table;
+  if (table.empty()) table = stored_preview_table(*weights.source, weights.hyper.vq);
+  if (table.empty())
+    table = make_preview_table(*weights.source, weights.hyper.vq, [&](std::span<uint8_t> rgb, int64_t side, std::span<int32_t> codes) {
+      const int64_t cells = side / weights.hyper.vq.scale();
+      const std::vector<int32_t> encoded = model.encode(rgb, side, side, cancel);
+      const std::vector<uint8_t> decoded = model.decode(encoded, cells, cells, cancel);
+      std::copy(encoded.begin(), encoded.end(), codes.begin());
+      std::copy(decoded.begin(), decoded.end(), rgb.begin());
+    });
   return table;
 }
 

@@ -1,6 +1,6 @@
 // Medians of wall-clock time after a warm-up that packs the weights; ceilings are measured between the repetitions, so a busy
 // machine bends both alike. Weights, activations and logits are real; tokens are arbitrary.
-#include "engine/bench.h"
+#include "jobs/bench.h"
 
 #include <algorithm>
 #include <array>
@@ -10,8 +10,7 @@
 #include "diffusion/picture.h"
 #include "engine/pass.h"
 #include "engine/plan.h"
-#include "engine/reports.h"
-#include "engine/timed_device.h"
+#include "jobs/timed_device.h"
 #include "model/backbone.h"
 #include "model/vq.h"
 
@@ -19,7 +18,6 @@ namespace dimoo {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr const char* kArithmetics[] = {"f32", "bf16", "int8"};
 constexpr int64_t kPrompt = 64;  // tokens before a picture's grid
 constexpr int64_t kPictureRepetitions = 3;
 constexpr int64_t kLargestSide = 256;  // pixels, unless a size is asked for
@@ -30,8 +28,7 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-int64_t whole(const Json& options, const char* name, int64_t fallback, int64_t low, int64_t high) {
-  const int64_t value = options.int_or(name, fallback);
+int64_t within(const char* name, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) fail(Code::request_invalid, "bench: ", name, " must lie in ", low, "..", high, ", got ", value);
   return value;
 }
@@ -39,7 +36,7 @@ int64_t whole(const Json& options, const char* name, int64_t fallback, int64_t l
 /// Repetitions of one body: medians of its wall time and of every phase's, and what it multiplies.
 struct Measured {
   double seconds = 0;
-  std::map<std::string, double> phases;
+  Phases phases;
   double ideal = 0, products = 0, products_ideal = 0;  // seconds at the ceiling; of the products: measured, at the ceiling
   double operations = 0;
 };
@@ -93,12 +90,6 @@ class Bench {
   std::array<std::vector<double>, 3> peaks_;
 };
 
-Json phases_json(const Measured& measured) {
-  Json phases{Json::Object{}};
-  for (const auto& [name, seconds] : measured.phases) phases.set(name, seconds);
-  return phases;
-}
-
 std::vector<int32_t> arbitrary_tokens(int64_t count, int64_t vocabulary) {
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < count; i++) ids.push_back(static_cast<int32_t>(i * 7919 % vocabulary));
@@ -113,7 +104,8 @@ struct Loaded {
 };
 
 /// The exact full pass that `rowsPerSecond` counts.
-Json bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, int64_t rows, int64_t repetitions, Json report) {
+void bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, BenchReport& report) {
+  const int64_t rows = report.rows, repetitions = report.repetitions;
   const int64_t vocabulary = loaded.hyper.vocab;
   const Buffer memory = loaded.device->allocate(vocabulary * 4);
   const Tensor logits(static_cast<float*>(memory.data()), 1, vocabulary);
@@ -136,28 +128,29 @@ Json bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, int64_t 
     bench.timed.settle();
   });
   const auto count = static_cast<double>(rows);
-  Json ceilings{Json::Object{}};
-  for (int kind = 0; kind < 3; kind++) ceilings.set(kArithmetics[kind], bench.ceiling(kind) * 1e-9);
-  report.set("rows", rows).set("repetitions", repetitions).set("medianSeconds", one.seconds).set("rowsPerSecond", count / one.seconds);
-  report.set("rowsPerSecondAllRows", count / all.seconds).set("gigaOperations", one.operations * 1e-9).set("phases", phases_json(one));
-  report.set("ceilings", std::move(ceilings)).set("fractionOfCeiling", one.ideal / one.seconds);
-  return report.set("productsFractionOfCeiling", one.products > 0 ? one.products_ideal / one.products : 0.0);
+  report.median_seconds = one.seconds, report.rows_per_second = count / one.seconds;
+  report.rows_per_second_all_rows = count / all.seconds;
+  report.operations = one.operations, report.phases = one.phases;
+  for (int kind = 0; kind < 3; kind++) report.ceilings[kind] = bench.ceiling(kind);
+  report.fraction_of_ceiling = one.ideal / one.seconds;
+  report.products_fraction_of_ceiling = one.products > 0 ? one.products_ideal / one.products : 0.0;
 }
 
 struct Size {
   int64_t width, height, steps;
 };
 
-Size picture_size(const Json& options, const Loaded& loaded) {
+Size picture_size(const BenchOptions& options, const Loaded& loaded) {
   const Json* image = loaded.source->generation().find("image");
   const auto standard = [&](const char* key, int64_t fallback) { return image ? image->int_or(key, fallback) : fallback; };
   const int64_t scale = loaded.hyper.vq.scale();
-  const auto side = [&](const char* name) {
-    const int64_t pixels = whole(options, name, std::min(standard(name, 1024), kLargestSide), scale, 1 << 14);
+  const auto side = [&](const char* name, std::optional<int64_t> given) {
+    const int64_t pixels = within(name, given.value_or(std::min(standard(name, 1024), kLargestSide)), scale, 1 << 14);
     if (pixels % scale) fail(Code::request_invalid, "bench: ", name, " must be a multiple of ", scale, ", got ", pixels);
     return pixels;
   };
-  return {side("width"), side("height"), whole(options, "steps", standard("steps", 64), 1, 4096)};
+  return {side("width", options.width), side("height", options.height),
+          within("steps", options.steps.value_or(standard("steps", 64)), 1, 4096)};
 }
 
 /// The sequences of a guided picture, of which every cell is masked.
@@ -171,7 +164,7 @@ std::shared_ptr<const Layout> guided_layout(const Hyperparameters& hyper, int64_
 }
 
 /// One step that decides every cell, which is the first one's work; then the codes become pixels.
-Json bench_picture(Bench& bench, Backbone& backbone, const Loaded& loaded, const Size& size) {
+PictureBench bench_picture(Bench& bench, Backbone& backbone, const Loaded& loaded, const Size& size) {
   const Hyperparameters& hyper = loaded.hyper;
   const auto layout = guided_layout(hyper, size.height / hyper.vq.scale(), size.width / hyper.vq.scale());
   std::vector<int32_t> codes(static_cast<size_t>(layout->cells()), -1);
@@ -188,19 +181,15 @@ Json bench_picture(Bench& bench, Backbone& backbone, const Loaded& loaded, const
   std::vector<uint8_t> rgb(static_cast<size_t>(size.width * size.height * 3));
   Vq vq(bench.timed, hyper.vq, *loaded.source);
   const Measured decode = bench.measure(kPictureRepetitions, [&] { vq.decode(codes, layout->rows, layout->columns, rgb); });
-  const double seconds = static_cast<double>(size.steps) * step.seconds + decode.seconds;
-  Json picture{Json::Object{}};
-  picture.set("width", size.width).set("height", size.height).set("steps", size.steps);
-  picture.set("rows", layout->all_rows()).set("stepSeconds", step.seconds).set("phases", phases_json(step));
-  picture.set("fractionOfCeiling", step.ideal / step.seconds).set("decodeSeconds", decode.seconds);
-  return picture.set("secondsPerPicture", seconds).set("picturesPerMinute", 60 / seconds);
+  return {size.width, size.height, size.steps, layout->all_rows(), step.seconds, decode.seconds, step.ideal / step.seconds, step.phases};
 }
 
 }  // namespace
 
-Json bench(const Json& options, const Progress& progress, const CancelToken& cancel) {
-  const int64_t rows = whole(options, "rows", 512, 1, 1 << 16), repetitions = whole(options, "repetitions", 7, 5, 1000);
-  const LoadOptions load = parse_load_options(options);
+BenchReport bench(const BenchOptions& options, const Progress& progress, const CancelToken& cancel) {
+  BenchReport report;
+  report.rows = within("rows", options.rows, 1, 1 << 16), report.repetitions = within("repetitions", options.repetitions, 5, 1000);
+  const LoadOptions& load = options.load;
   Loaded loaded{Source::open(load.source), {}, nullptr, load.precision};
   loaded.hyper = read_hyperparameters(*loaded.source);
   const Size size = loaded.hyper.has_images() ? picture_size(options, loaded) : Size{};
@@ -212,15 +201,13 @@ Json bench(const Json& options, const Progress& progress, const CancelToken& can
   loaded.device->set_cancel(&cancel);
   Bench all(*loaded.device, load.precision, cancel);
   Backbone backbone(all.timed, loaded.hyper, *loaded.source, load.precision);
-  Json variants{Json::Object{}};
-  for (const VariantReport& report : loaded.device->variants()) variants.set(report.op, report.chosen);
-  Json report = source_report(*loaded.source, loaded.hyper);
-  report.set("device", loaded.device->id()).set("processor", loaded.device->name()).set("threads", loaded.device->threads());
-  report.set("precision", load.precision == Precision::f32 ? "f32" : "fast").set("variants", std::move(variants));
+  report.source = summary_of(*loaded.source, loaded.hyper);
+  report.device = loaded.device->id(), report.processor = loaded.device->name(), report.threads = loaded.device->threads();
+  report.precision = load.precision, report.variants = loaded.device->variants();
   if (progress) progress("pass", 0, 2);
-  report = bench_rows(all, backbone, loaded, rows, repetitions, std::move(report));
+  bench_rows(all, backbone, loaded, report);
   if (progress) progress("picture", 1, 2);
-  if (loaded.hyper.has_images()) report.set("picture", bench_picture(all, backbone, loaded, size));
+  if (loaded.hyper.has_images()) report.picture = bench_picture(all, backbone, loaded, size);
   if (progress) progress("picture", 2, 2);
   return report;
 }

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/function_ref.h"
-#include "model/vq.h"
+#include "engine/model.h"
 
 namespace dimoo {
 
@@ -25,5 +25,9 @@ std::vector<int64_t> preview_shape(const VqHyperparameters& hyper);
 std::vector<uint8_t> stored_preview_table(const Source& source, const VqHyperparameters& hyper);
 
 constexpr int64_t kPreviewPictures = 32;
+
+/// The table of a loaded model: its file's, or made at first use, a turn of the engine's for every picture, and kept as long as its
+/// weights. model/unsupported without image codes, aborted, disposed.
+std::vector<uint8_t> preview_table(Model& model, CancelToken* cancel);
 
 }  // namespace dimoo

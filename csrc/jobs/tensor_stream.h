@@ -6,8 +6,8 @@
 
 #include "base/cancel.h"
 #include "base/function_ref.h"
+#include "base/progress.h"
 #include "base/thread_pool.h"
-#include "engine/progress.h"
 #include "source/gguf_writer.h"
 
 namespace dimoo {

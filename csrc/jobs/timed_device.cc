@@ -1,5 +1,5 @@
 // One line per op: the phase it belongs to and, for products and attention, what it multiplies.
-#include "engine/timed_device.h"
+#include "jobs/timed_device.h"
 
 namespace dimoo {
 namespace {

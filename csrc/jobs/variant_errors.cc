@@ -1,5 +1,5 @@
 // One product per weight type and one attention per precision on the same random values for every variant, against plain sums in f64.
-#include "engine/variant_errors.h"
+#include "jobs/variant_errors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -85,24 +85,24 @@ struct Attention {
 
 }  // namespace
 
-Json variant_errors(const std::vector<std::string>& variants, const CancelToken& cancel) {
+std::vector<VariantError> variant_errors(const std::vector<std::string>& variants, const CancelToken& cancel) {
   std::vector<Product> products;
   for (const DType type : kTypes) products.emplace_back(type);
   Attention attention;
-  Json::Array results;
+  std::vector<VariantError> results;
   for (const std::string& name : variants) {
     DeviceOptions options;
     options.variant = name;
     const auto device = create_device("cpu", options);
     const auto add = [&](const char* op, const char* type, double error) {
       cancel.check();
-      results.push_back(Json(Json::Object{}).set("op", op).set("variant", name).set("type", type).set("relativeError", error));
+      results.push_back({op, name, type, error});
     };
     for (Product& product : products) add("product", type_info(product.type).name, product.error(*device));
     add("attention", "f32", attention.error(*device, Precision::f32));
     add("attention", "bf16", attention.error(*device, Precision::fast));
   }
-  return Json(std::move(results));
+  return results;
 }
 
 }  // namespace dimoo

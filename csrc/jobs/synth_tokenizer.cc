@@ -1,5 +1,5 @@
 // Special ids sit where the released model has them relative to the end: its mask is 126,336 of 126,356.
-#include "engine/synth_tokenizer.h"
+#include "jobs/synth_tokenizer.h"
 
 #include <array>
 #include <iterator>

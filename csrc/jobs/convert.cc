@@ -1,5 +1,5 @@
 // Plans the tensors from the hyperparameters, then streams them; pages of the source that were read are given back at once.
-#include "engine/convert.h"
+#include "jobs/convert.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/file_status.h"
 #include "device/registry.h"
-#include "engine/previews.h"
-#include "engine/stored_type.h"
-#include "engine/tensor_stream.h"
+#include "jobs/previews.h"
+#include "jobs/stored_type.h"
+#include "jobs/tensor_stream.h"
 #include "model/hyperparameters.h"
 #include "source/gguf.h"
 #include "source/quantize.h"
@@ -18,10 +18,10 @@
 namespace dimoo {
 namespace {
 
-struct Plan {
+/// What is written, and from what.
+struct Selection {
   std::vector<OutTensor> tensors;
   std::vector<const SourceTensor*> from;  // of tensors, in their order; drafts come after them
-  Json::Array fallbacks, ignored;
 };
 
 void refuse_own_source(const Source& source, const std::string& output) {
@@ -33,8 +33,8 @@ void refuse_own_source(const Source& source, const std::string& output) {
 }
 
 /// The tensors to write. A tied head is written out: GGUF files of this model always have one.
-Plan make_plan(const Source& source, const Hyperparameters& hyper, const TypeRules& rules) {
-  Plan plan;
+Selection select(const Source& source, const Hyperparameters& hyper, const TypeRules& rules, ConvertReport& report) {
+  Selection chosen;
   std::vector<ExpectedTensor> wanted = expected_tensors(hyper);
   if (hyper.tied) wanted.push_back({"output.weight", {hyper.vocab, hyper.d_model}, true});
   for (const ExpectedTensor& tensor : wanted) {
@@ -42,15 +42,14 @@ Plan make_plan(const Source& source, const Hyperparameters& hyper, const TypeRul
     const SourceTensor* from = source.find(tied_head ? "token_embd.weight" : tensor.name);
     if (!from) fail(Code::model_corrupt, source.path(), ": ", tensor.name, " is missing");
     const StoredType type = stored_type(tensor, rules);
-    if (type.given != type.wanted)
-      plan.fallbacks.push_back(Json(Json::Object{}).set("name", tensor.name).set("type", type_info(type.given).name));
-    plan.tensors.push_back({tensor.name, type.given, tensor.shape, from->type == type.given ? from->data : nullptr});
-    plan.from.push_back(from);
+    if (type.given != type.wanted) report.fallbacks.push_back({tensor.name, type.given});
+    chosen.tensors.push_back({tensor.name, type.given, tensor.shape, from->type == type.given ? from->data : nullptr});
+    chosen.from.push_back(from);
   }
   for (const SourceTensor& tensor : source.tensors())
-    if (tensor.name != kPreviewTensor && std::find(plan.from.begin(), plan.from.end(), &tensor) == plan.from.end())
-      plan.ignored.emplace_back(tensor.name);
-  return plan;
+    if (tensor.name != kPreviewTensor && std::find(chosen.from.begin(), chosen.from.end(), &tensor) == chosen.from.end())
+      report.ignored.push_back(tensor.name);
+  return chosen;
 }
 
 std::string name_of(const Source& source) {
@@ -107,42 +106,36 @@ std::vector<uint8_t> preview_of(const Source& source, const Hyperparameters& hyp
 
 }  // namespace
 
-Json convert(const Json& options, const Progress& progress, const CancelToken& cancel) {
+ConvertReport convert(const ConvertOptions& options, const Progress& progress, const CancelToken& cancel) {
   const auto start = std::chrono::steady_clock::now();
-  const std::string output = options.string_or("output", "");
-  const TypeRules rules = TypeRules::make(options.string_or("type", "bf16"), options.string_or("vqType", ""));
-  const auto source = Source::open(options.string_or("source", ""));
-  refuse_own_source(*source, output);
+  const auto source = Source::open(options.source);
+  refuse_own_source(*source, options.output);
   const Hyperparameters hyper = read_hyperparameters(*source);
   if (!hyper.has_images())
     fail(Code::model_unsupported, source->path(), ": expected a checkpoint with an image tokenizer, got llama.cpp's text layout");
-  Plan plan = make_plan(*source, hyper, rules);
-  const int threads = static_cast<int>(options.int_or("threads", 0));
+  ConvertReport report;
+  Selection chosen = select(*source, hyper, options.types, report);
   std::vector<uint8_t> preview;
-  if (options.bool_or("preview", true)) preview = preview_of(*source, hyper, threads, progress, cancel);
+  if (options.preview) preview = preview_of(*source, hyper, options.threads, progress, cancel);
   if (!preview.empty())
-    plan.tensors.push_back({kPreviewTensor, DType::i8, preview_shape(hyper.vq), reinterpret_cast<const std::byte*>(preview.data())});
+    chosen.tensors.push_back({kPreviewTensor, DType::i8, preview_shape(hyper.vq), reinterpret_cast<const std::byte*>(preview.data())});
 
-  GgufWriter writer(output);
-  write_keys(*source, hyper, rules.matrices, writer);
-  ThreadPool pool(threads);
+  GgufWriter writer(options.output);
+  write_keys(*source, hyper, options.types.matrices, writer);
+  ThreadPool pool(options.threads);
   const auto fill = [&](const Chunk& chunk, float* to) {
-    const SourceTensor& from = *plan.from[chunk.tensor];
+    const SourceTensor& from = *chosen.from[chunk.tensor];
     dequantize(from.type, from.data + type_bytes(from.type, chunk.first), chunk.count, to);
   };
   const auto done = [&](const Chunk& chunk) {
-    if (chunk.tensor < plan.from.size()) release(*source, *plan.from[chunk.tensor], chunk);
+    if (chunk.tensor < chosen.from.size()) release(*source, *chosen.from[chunk.tensor], chunk);
   };
-  stream_tensors(writer, plan.tensors, {fill, done}, pool, progress, "convert", cancel);
-  const int64_t bytes = writer.file_bytes();
+  stream_tensors(writer, chosen.tensors, {fill, done}, pool, progress, "convert", cancel);
+  report.tensors = static_cast<int64_t>(chosen.tensors.size());
+  report.bytes = writer.file_bytes();
   writer.finish();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return Json(Json::Object{})
-      .set("tensors", static_cast<int64_t>(plan.tensors.size()))
-      .set("bytes", bytes)
-      .set("fallbacks", std::move(plan.fallbacks))
-      .set("ignored", std::move(plan.ignored))
-      .set("seconds", seconds.count());
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
 }
 
 }  // namespace dimoo

@@ -1,5 +1,5 @@
 // Rows are dequantised in parallel; a tensor's pages are given back once it was read.
-#include "engine/verify.h"
+#include "jobs/verify.h"
 
 #include <algorithm>
 #include <atomic>

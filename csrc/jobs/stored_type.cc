@@ -1,5 +1,5 @@
 // Norms and biases stay F32; embedding and head are kept finer than 4- and 5-bit blocks.
-#include "engine/stored_type.h"
+#include "jobs/stored_type.h"
 
 #include "base/error.h"
 

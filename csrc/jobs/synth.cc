@@ -1,17 +1,16 @@
 // One value = one Philox lane: key = seed, counter = (quad in the chunk, chunk, tensor, a stream of its own). Layouts differ in the
 // order of rows, never in a value.
-#include "engine/synth.h"
+#include "jobs/synth.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/random.h"
-#include "engine/previews.h"
-#include "engine/stored_type.h"
-#include "engine/synth_tokenizer.h"
-#include "engine/tensor_stream.h"
+#include "jobs/previews.h"
+#include "jobs/stored_type.h"
+#include "jobs/synth_tokenizer.h"
+#include "jobs/tensor_stream.h"
 #include "model/rotary_rows.h"
 #include "source/gguf.h"
 
@@ -35,18 +34,6 @@ const Shape& shape_of(const std::string& name) {
   for (const Shape& shape : kShapes)
     if (name == shape.name) return shape;
   fail(Code::request_invalid, "shape: expected one of tiny, 0.5b, 2b, 8b, got '", name, "'");
-}
-
-uint64_t seed_of(const Json& options) {
-  const Json* seed = options.find("seed");
-  if (!seed || seed->is_null()) return 0;
-  if (!seed->is_string()) return seed->as_uint();
-  const std::string& digits = seed->as_string();  // JSON numbers of JavaScript hold 53 bits
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size())
-    fail(Code::request_invalid, "seed: expected a whole number below 2^64, got '", digits, "'");
-  return value;
 }
 
 Hyperparameters hyperparameters_of(const Shape& shape, const TokenRoles& roles) {
@@ -134,17 +121,15 @@ void write_llada_keys(const Hyperparameters& hyper, GgufWriter& writer) {
 
 }  // namespace
 
-Json synth(const Json& options, const Progress& progress, const CancelToken& cancel) {
-  const Shape& shape = shape_of(options.string_or("shape", ""));
-  const std::string layout = options.string_or("layout", "dimoo");
-  if (layout != "dimoo" && layout != "llada") fail(Code::request_invalid, "layout: expected dimoo or llada, got '", layout, "'");
-  const bool llada = layout == "llada";
-  const TypeRules rules = TypeRules::make(options.string_or("type", "bf16"), "");
-  const uint64_t seed = seed_of(options);
+SynthReport synth(const SynthOptions& options, const Progress& progress, const CancelToken& cancel) {
+  const Shape& shape = shape_of(options.shape);
+  const bool llada = options.layout == SynthLayout::llada;
+  const TypeRules& rules = options.types;
+  const uint64_t seed = options.seed;
   const SynthTokenizer tokenizer = make_synth_tokenizer(static_cast<int32_t>(shape.vocab - shape.codes));
   const Hyperparameters hyper = hyperparameters_of(shape, tokenizer.roles);
 
-  GgufWriter writer(options.string_or("output", ""));
+  GgufWriter writer(options.output);
   write_common(llada ? "llada" : "lumina-dimoo", shape, rules.matrices, writer);
   if (llada) {
     write_llada_keys(hyper, writer);
@@ -167,7 +152,7 @@ Json synth(const Json& options, const Progress& progress, const CancelToken& can
     for (int64_t i = 0; i < words; i++) preview.push_back(philox(seed, static_cast<uint32_t>(i), 0, 0, kSynthStream + 1).w[0]);
     tensors.push_back({kPreviewTensor, DType::i8, preview_shape(hyper.vq), reinterpret_cast<const std::byte*>(preview.data())});
   }
-  ThreadPool pool(static_cast<int>(options.int_or("threads", 0)));
+  ThreadPool pool(options.threads);
   const auto fill = [&](const Chunk& chunk, float* to) {
     const OutTensor& tensor = tensors[chunk.tensor];
     const Spread& spread = spreads[chunk.tensor];
@@ -178,7 +163,7 @@ Json synth(const Json& options, const Progress& progress, const CancelToken& can
   stream_tensors(writer, tensors, {fill, done}, pool, progress, "synth", cancel);
   const int64_t bytes = writer.file_bytes();
   writer.finish();
-  return Json(Json::Object{}).set("tensors", static_cast<int64_t>(tensors.size())).set("bytes", bytes);
+  return {static_cast<int64_t>(tensors.size()), bytes};
 }
 
 }  // namespace dimoo

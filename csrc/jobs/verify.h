@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/cancel.h"
-#include "engine/progress.h"
+#include "base/progress.h"
 #include "source/source.h"
 
 namespace dimoo {

@@ -1,5 +1,4 @@
-// A file mapped read-only into memory. Empty files are refused; the mapping outlives the descriptor. One file a system
-// (mapped_file_posix.cc, mapped_file_win32.cc).
+// A file mapped read-only into memory. Empty files are refused; the mapping outlives the descriptor.
 #pragma once
 #include <cstddef>
 #include <cstdint>

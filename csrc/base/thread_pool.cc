@@ -3,6 +3,8 @@
 // looked at it, so a worker that the system keeps waiting holds up nobody.
 #include "base/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -14,7 +16,6 @@
 #include <vector>
 
 #include "base/cgroup.h"
-#include "base/machine.h"
 
 namespace dimoo {
 namespace {
@@ -51,7 +52,13 @@ thread_local Inside inside;
 
 }  // namespace
 
-int usable_cpus() { return std::min(affinity_cpus(), cgroup_cpus()); }
+int usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int cpus = static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
+  return std::max(1, std::min(cpus, cgroup_cpus()));
+}
 
 struct ThreadPool::Impl {
   static constexpr int kLeftBits = 40;

@@ -3,9 +3,8 @@
 
 #include <system_error>
 
-#include "jobs/previews.h"
+#include "engine/reports.h"
 #include "napi/job.h"
-#include "napi/reports.h"
 #include "napi/request.h"
 #include "napi/run_object.h"
 #include "napi/values.h"
@@ -47,7 +46,7 @@ const std::shared_ptr<Model>& ModelObject::open() const {
 }
 
 Napi::Value ModelObject::info(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), info_json(*open()).dump()); });
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), model_report(*open()).dump()); });
 }
 
 Napi::Value ModelObject::tokenizer_json(const Napi::CallbackInfo& info) {
@@ -74,9 +73,8 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::preview_table(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return start_job(info.Env(), info.Env().Undefined(), [model = open()](auto&, auto& cancel) {
-      return [table = dimoo::preview_table(*model, cancel.get())](Napi::Env env) -> Napi::Value {
-        return typed_array<Napi::Uint8Array>(env, table);
-      };
+      return
+          [table = model->preview_table(cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Uint8Array>(env, table); };
     });
   });
 }
@@ -107,7 +105,7 @@ Napi::Value ModelObject::decode_vq(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelObject::stats(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), stats_json(*open()).dump()); });
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), stats_report(*open()).dump()); });
 }
 
 Napi::Value ModelObject::close(const Napi::CallbackInfo& info) {

@@ -2,17 +2,12 @@
 import type { Progress } from '../native/job.js'
 import { writeJson, type Context } from './context.js'
 
-export interface JobReporter<P extends Progress = Progress> {
-  readonly progress: (progress: P) => void
+export interface JobReporter {
+  readonly progress: (progress: Progress) => void
   done(event: object, text: readonly string[]): void
 }
 
-/** `more`: what follows the bytes on a line of progress. */
-export function makeJobReporter<P extends Progress>(
-  { stdout, stderr }: Context,
-  json: boolean,
-  more: (progress: P) => string = () => '',
-): JobReporter<P> {
+export function makeJobReporter({ stdout, stderr }: Context, json: boolean): JobReporter {
   if (json) {
     return {
       progress: (progress) => writeJson(stdout, { event: 'progress', ...progress }),
@@ -21,9 +16,8 @@ export function makeJobReporter<P extends Progress>(
   }
   let tenth = -1
   return {
-    progress: (progress) => {
-      const { phase, loadedBytes, totalBytes, fraction } = progress
-      const text = `${phase} ${Math.round(fraction * 100)} % (${bytesText(loadedBytes)} of ${bytesText(totalBytes)})${more(progress)}`
+    progress: ({ phase, loadedBytes, totalBytes, fraction }) => {
+      const text = `${phase} ${Math.round(fraction * 100)} % (${bytesText(loadedBytes)} of ${bytesText(totalBytes)})`
       const now = Math.floor(fraction * 10)
       if (stderr.isTTY) stderr.write(`\r${text}\x1b[K`)
       else if (now !== tenth) stderr.write(`${text}\n`)

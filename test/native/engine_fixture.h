@@ -2,7 +2,7 @@
 #pragma once
 #include <future>
 
-#include "engine/model.h"
+#include "engine/engine.h"
 #include "test/native/golden.h"
 
 namespace engine_fixture {

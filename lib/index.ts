@@ -8,6 +8,17 @@ export type { SchedulerStats } from './model/stats.js'
 export type { TaskMap, TaskName } from './tasks/map.js'
 export type { Defaults, ModelInfo, WeightType } from './native/info.js'
 export type { ModelSource } from './model/source.js'
+export { listPulled, pull, removePulled } from './model/hub.js'
+export type {
+  CachedModel,
+  HubCacheOptions,
+  HubOptions,
+  PulledFile,
+  PullOptions,
+  PullProgress,
+  PullReport,
+  RemoveReport,
+} from './hub/index.js'
 export type { Progress } from './native/job.js'
 export type { CacheOptions, CommonOptions, SamplingOptions, ScheduleFunction } from './requests/sampling.js'
 export type { Size } from './requests/size.js'

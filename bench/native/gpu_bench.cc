@@ -19,7 +19,7 @@
 #include "diffusion/picture.h"
 #include "engine/pass.h"
 #include "engine/plan.h"
-#include "engine/synth.h"
+#include "jobs/synth.h"
 #include "model/vq.h"
 
 using namespace dimoo;
@@ -237,9 +237,10 @@ Json model(Device& device, const char* path, int64_t steps) {
 int run(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "synth" && argc > 4) {
-    Json options(Json::Object{});
-    options.set("shape", argv[2]).set("output", argv[3]).set("type", argv[4]).set("seed", 1);
-    std::printf("%s\n", synth(options, {}, {}).dump().c_str());
+    SynthOptions options;
+    options.shape = argv[2], options.output = argv[3], options.types = TypeRules::make(argv[4], ""), options.seed = 1;
+    const SynthReport report = synth(options, {}, {});
+    std::printf("{\"tensors\":%lld,\"bytes\":%lld}\n", static_cast<long long>(report.tensors), static_cast<long long>(report.bytes));
     return 0;
   }
   if (what != "ops" && (what != "model" || argc < 3)) return std::fprintf(stderr, "usage: gpu_bench ops|model|synth ...\n"), 2;

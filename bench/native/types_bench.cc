@@ -13,7 +13,7 @@
 
 #include "bench/native/report.h"
 #include "device/registry.h"
-#include "engine/stored_type.h"
+#include "jobs/stored_type.h"
 #include "model/backbone.h"
 #include "source/safetensors.h"
 

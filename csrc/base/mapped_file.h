@@ -1,4 +1,5 @@
-// A file mapped read-only into memory. Empty files are refused; the mapping outlives the descriptor.
+// A file mapped read-only into memory. Empty files are refused; the mapping outlives the descriptor. One file a system
+// (mapped_file_posix.cc, mapped_file_win32.cc).
 #pragma once
 #include <cstddef>
 #include <cstdint>

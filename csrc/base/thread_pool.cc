@@ -3,8 +3,6 @@
 // looked at it, so a worker that the system keeps waiting holds up nobody.
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "base/cgroup.h"
+#include "base/machine.h"
 
 namespace dimoo {
 namespace {
@@ -52,13 +51,7 @@ thread_local Inside inside;
 
 }  // namespace
 
-int usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int cpus = static_cast<int>(std::thread::hardware_concurrency());
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
-  return std::max(1, std::min(cpus, cgroup_cpus()));
-}
+int usable_cpus() { return std::min(affinity_cpus(), cgroup_cpus()); }
 
 struct ThreadPool::Impl {
   static constexpr int kLeftBits = 40;

@@ -1,15 +1,12 @@
-// What the system and the control groups say, and the C library's aligned pieces.
+// A counted piece holds its counter in the 64 bytes before it, because a Buffer's way back knows nothing but address and size.
 #include "cpu/memory.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <string>
+#include <new>
 
 #include "base/cgroup.h"
 #include "base/error.h"
+#include "base/machine.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -20,50 +17,41 @@ constexpr int64_t kWorthAsking = int64_t{1} << 20;  // smaller pieces are not wo
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-/// A line of /proc/meminfo, in bytes; 0 when there is none.
-int64_t meminfo(const std::string& key) {
-  std::ifstream file("/proc/meminfo");
-  std::string word;
-  for (int64_t kilobytes = 0; file >> word;)
-    if (word == key) return file >> kilobytes ? kilobytes * 1024 : 0;
-  return 0;
+void release_counted(void* data, size_t bytes) {
+  void* block = static_cast<std::byte*>(data) - kAlignment;
+  auto* counter = std::launder(static_cast<Counter*>(block));
+  **counter -= static_cast<int64_t>(bytes);
+  counter->~Counter();
+  free_block(block);
 }
 
 void* aligned_block(int64_t bytes) {
   const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
   const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), alignment));
-  void* block = std::aligned_alloc(static_cast<size_t>(alignment), size);
+  void* block = allocate_block(static_cast<size_t>(alignment), size);
   if (!block) throw Error(Code::device_out_of_memory, text("cpu: ", bytes, " bytes could not be allocated"), bytes, available_memory());
-#if defined(MADV_HUGEPAGE)
-  if (alignment == kHugePage) madvise(block, size, MADV_HUGEPAGE);
-#endif
   return block;
 }
 
 }  // namespace
 
-int64_t available_memory() {
-  const int64_t free = meminfo("MemAvailable:");
-  return std::min(free, cgroup_memory().free);
+int64_t available_memory() { return std::min(system_memory_available(), cgroup_memory().free); }
+
+int64_t total_memory() { return std::min(system_memory(), cgroup_memory().bytes); }
+
+Buffer allocate_aligned(int64_t bytes) {
+  return Buffer(aligned_block(bytes), static_cast<size_t>(bytes), [](void* data, size_t) { free_block(data); });
 }
 
-int64_t total_memory() { return std::min(meminfo("MemTotal:"), cgroup_memory().bytes); }
-
-void HostMemory::give_back(void* data, size_t bytes) noexcept {
-  used_ -= static_cast<int64_t>(bytes);
-  std::free(data);
-}
-
-Buffer allocate(const std::shared_ptr<HostMemory>& memory, int64_t bytes) {
-  Buffer buffer(aligned_block(bytes), static_cast<size_t>(bytes), memory);
-  memory->used_ += bytes;
-  return buffer;
-}
-
-void expect_available(int64_t bytes) {
-  if (bytes < kWorthAsking) return;
-  if (const int64_t available = available_memory(); bytes > available)
-    throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
+Buffer allocate_counted(int64_t bytes, const Counter& counter) {
+  if (bytes >= kWorthAsking)
+    if (const int64_t available = available_memory(); bytes > available)
+      throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
+  static_assert(sizeof(Counter) <= kAlignment);
+  auto* block = static_cast<std::byte*>(aligned_block(bytes + kAlignment));
+  new (block) Counter(counter);
+  *counter += bytes;
+  return Buffer(block + kAlignment, static_cast<size_t>(bytes), release_counted);
 }
 
 }  // namespace dimoo::cpu

@@ -155,9 +155,12 @@ void Products::gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tenso
 }
 
 std::byte* Scratch::grow(Buffer& buffer, int64_t bytes) {
-  if (static_cast<int64_t>(buffer.bytes()) < bytes) {
+  const auto held = static_cast<int64_t>(buffer.bytes());
+  if (held < bytes) {
     buffer = Buffer();
-    buffer = allocate(memory_, bytes);
+    total_ -= held;
+    buffer = allocate_aligned(bytes);
+    total_ += bytes;
   }
   return static_cast<std::byte*>(buffer.data());
 }

@@ -9,61 +9,14 @@
 #include <thread>
 
 #include "base/function_ref.h"
+#include "base/progress.h"
 #include "device/registry.h"
-#include "engine/pass.h"
+#include "engine/load_options.h"
 #include "engine/plan.h"
-#include "engine/progress.h"
-#include "engine/run.h"
-#include "engine/shares.h"
-#include "model/vq.h"
+#include "engine/tally.h"
+#include "engine/weights.h"
 
 namespace dimoo {
-
-struct LoadOptions {
-  std::string source, device = "cpu", variant;
-  Precision precision = Precision::fast;
-  int threads = 0;  // 0: as many as this process may use
-  bool verify_weights = false;
-  int64_t max_host_bytes = -1, panel_bytes = -1;
-  int64_t max_rows_per_pass = 2048;  // about where a CPU's throughput has saturated
-  int64_t max_active = 64, max_queue = 1024;
-  Policy policy = Policy::fair;
-  int64_t batch_window_ms = 0;
-};
-
-/// A checkpoint bound to an engine's device; models of the same files and precision share one.
-struct Weights {
-  std::unique_ptr<Source> source;
-  Hyperparameters hyper;
-  Precision precision;
-  std::string fingerprint;
-  std::unique_ptr<Backbone> backbone;
-  std::unique_ptr<Vq> vq;
-  std::unique_ptr<Pass> pass;
-  std::mutex preview_mutex;
-  std::vector<uint8_t> preview;  // guarded by preview_mutex
-  int64_t panel_budget = 0;      // guarded by the engine's lock; lowered where a run's plan leaves less
-};
-
-struct EngineStats {
-  int64_t running = 0, queued = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
-  int64_t reused_rows = 0;  // rows of branches that were not computed
-  double busy_ms = 0, forward_ms = 0;
-};
-
-/// What the runs of one model add up to. Counted by the engine, which may outlive the model by a pass.
-class Tally {
- public:
-  EngineStats stats() const;
-  /// One more run; queue/full with the wait to expect (ms) when there are `limit` already.
-  void admit(int64_t limit);
-  void count(RunState state);
-  void count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms);
-
- private:
-  mutable std::mutex mutex_;
-  EngineStats stats_;
-};
 
 /// A run in the engine's hands.
 struct Entry {
@@ -156,41 +109,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   int most_threads_ = 0;                                 // guarded by bind_mutex_
   std::map<std::string, std::weak_ptr<Weights>> bound_;  // changed under both locks
   std::thread thread_;
-};
-
-/// One loaded model as a caller holds it: admission, its own runs and its statistics.
-class Model {
- public:
-  explicit Model(const LoadOptions& options, const Progress& progress = {}, const CancelToken* cancel = nullptr);
-  ~Model();
-
-  const Weights& weights() const { return *weights_; }
-  Device& device() const { return engine_->device(); }
-  /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
-  std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
-  /// 4 x 4 RGB bytes per code, (codebook, 48): from the file, or made in turns of its own at first use.
-  std::vector<uint8_t> preview_table(CancelToken* cancel);
-  std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel);
-  std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel);
-  EngineStats stats() const;
-  /// Cancels its runs and waits until none is in flight. Idempotent.
-  void close();
-
- private:
-  MemoryPlan plan(const RunShape& shape, int64_t available) const;
-  /// The plan of this request; sets the entry's budget and bytes. device/out-of-memory.
-  MemoryPlan admit(const RunRequest& request, Entry& entry) const;
-  void check_open() const;
-  /// A task of this model on the engine's thread; closing the model cancels it, which is `disposed` then.
-  void perform(FunctionRef<void(Device&)> task, CancelToken* cancel);
-
-  LoadOptions options_;  // threads resolved
-  std::shared_ptr<Engine> engine_;
-  std::shared_ptr<Weights> weights_;
-  std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();
-  std::atomic<bool> closed_{false};
-  std::mutex tasks_mutex_;
-  std::vector<CancelToken*> tasks_;  // of tasks that wait or run; guarded by tasks_mutex_
 };
 
 }  // namespace dimoo

@@ -1,12 +1,11 @@
 // Admission and bookkeeping of one loaded model. Values were validated in TypeScript; here shapes and bounds are checked again,
 // because everything behind relies on them.
+#include "engine/model.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "base/thread_pool.h"
-#include "engine/engine.h"
-#include "engine/previews.h"
-#include "engine/verify.h"
 
 namespace dimoo {
 namespace {
@@ -100,9 +99,7 @@ LoadOptions resolved(LoadOptions options) {
 }  // namespace
 
 Model::Model(const LoadOptions& options, const Progress& progress, const CancelToken* cancel)
-    : options_(resolved(options)), engine_(Engine::acquire(options_)), weights_(engine_->bind(options_, progress, cancel)) {
-  if (options.verify_weights) refuse_non_finite(*weights_->source, progress, cancel);
-}
+    : options_(resolved(options)), engine_(Engine::acquire(options_)), weights_(engine_->bind(options_, progress, cancel)) {}
 
 Model::~Model() { close(); }
 
@@ -142,6 +139,11 @@ MemoryPlan Model::admit(const RunRequest& request, Entry& entry) const {
   return plan(times(one, images, entry.budget), available);
 }
 
+void Model::need_images() const {
+  check_open();
+  dimoo::need_images(weights_->hyper);
+}
+
 void Model::check_open() const {
   if (closed_) fail(Code::disposed, "the model was closed");
 }
@@ -166,12 +168,11 @@ std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> door
 }
 
 std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel) {
-  need_images(weights_->hyper);
+  need_images();
   const int64_t scale = weights_->hyper.vq.scale();
   if (width < scale || height < scale || width % scale || height % scale || static_cast<int64_t>(rgb.size()) != width * height * 3)
     fail(Code::image_invalid, "encodeVq: sides must be multiples of ", scale, " with 3 bytes a pixel, got ", width, " x ", height, " in ",
          rgb.size(), " bytes");
-  check_open();
   std::vector<int32_t> codes(static_cast<size_t>(width / scale * (height / scale)));
   perform(
       [&](Device& device) {
@@ -183,12 +184,11 @@ std::vector<int32_t> Model::encode(std::span<const uint8_t> rgb, int64_t width, 
 }
 
 std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel) {
-  need_images(weights_->hyper);
+  need_images();
   within("grid rows", rows, 1, 4096);
   within("grid columns", columns, 1, 4096);
   within("codes", static_cast<int64_t>(codes.size()), rows * columns, rows * columns);
   for (const int32_t code : codes) within("code", code, 0, weights_->hyper.vq.codebook_size - 1);
-  check_open();
   const int64_t scale = weights_->hyper.vq.scale();
   std::vector<uint8_t> rgb(static_cast<size_t>(rows * columns * scale * scale * 3));
   perform(
@@ -198,21 +198,6 @@ std::vector<uint8_t> Model::decode(std::span<const int32_t> codes, int64_t rows,
       },
       cancel);
   return rgb;
-}
-
-std::vector<uint8_t> Model::preview_table(CancelToken* cancel) {
-  check_open();
-  need_images(weights_->hyper);
-  std::lock_guard lock(weights_->preview_mutex);
-  if (weights_->preview.empty()) weights_->preview = stored_preview_table(*weights_->source, weights_->hyper.vq);
-  if (weights_->preview.empty())
-    weights_->preview =
-        make_preview_table(*weights_->source, weights_->hyper.vq, [&](std::span<uint8_t> rgb, int64_t side, std::span<int32_t> codes) {
-          const int64_t cells = side / weights_->hyper.vq.scale();
-          perform([&](Device&) { weights_->vq->encode(rgb, side, side, codes); }, cancel);
-          perform([&](Device&) { weights_->vq->decode(codes, cells, cells, rgb); }, cancel);
-        });
-  return weights_->preview;
 }
 
 EngineStats Model::stats() const {
@@ -252,41 +237,6 @@ void Model::close() {
     for (CancelToken* token : tasks_) token->cancel();
   }
   engine_->leave(*tally_);
-}
-
-EngineStats Tally::stats() const {
-  std::lock_guard lock(mutex_);
-  return stats_;
-}
-
-void Tally::admit(int64_t limit) {
-  std::lock_guard lock(mutex_);
-  if (stats_.running >= limit) {
-    const double mean = stats_.completed ? stats_.busy_ms / static_cast<double>(stats_.completed) : 0;
-    throw Error(Code::queue_full, text("expected at most ", limit, " runs at once, got one more"), static_cast<int64_t>(mean), 0);
-  }
-  stats_.running++;
-}
-
-void Tally::count(RunState state) {
-  std::lock_guard lock(mutex_);
-  stats_.running--;
-  if (state == RunState::done)
-    stats_.completed++;
-  else if (state == RunState::aborted)
-    stats_.aborted++;
-  else
-    stats_.failed++;
-}
-
-void Tally::count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms) {
-  std::lock_guard lock(mutex_);
-  stats_.forward_passes++;
-  stats_.rows += rows;
-  stats_.reused_rows += reused;
-  stats_.steps += steps;
-  stats_.busy_ms += ms;
-  stats_.forward_ms += forward_ms;
 }
 
 }  // namespace dimoo

@@ -10,7 +10,8 @@
 namespace dimoo::vq {
 
 struct Norm {
-  std::vector<float> weight, bias;  // in host memory: a convolution takes what they make of a picture's statistics
+  Tensor weight, bias;
+  std::vector<float> host_weight, host_bias;
 };
 struct Conv {
   std::unique_ptr<Weight> kernel;
@@ -37,7 +38,7 @@ struct Layers {
   Half encoder, decoder;
   Conv quant, post_quant;
   std::unique_ptr<Weight> codebook;
-  std::vector<Buffer> vectors;  // the memory of biases
+  std::vector<Buffer> vectors;  // the memory of norms and biases
 };
 
 /// Binds every "vq." tensor; `source` must outlive the layers.

@@ -1,14 +1,11 @@
 // Binding of lib/native/binding.ts: the module's exports and the environment's end.
 #include <napi.h>
 
-#include "engine/bench.h"
-#include "engine/convert.h"
-#include "engine/inspect.h"
-#include "engine/reports.h"
-#include "engine/synth.h"
 #include "napi/image_jobs.h"
 #include "napi/job.h"
+#include "napi/job_options.h"
 #include "napi/model_object.h"
+#include "napi/reports.h"
 #include "napi/run_object.h"
 #include "napi/values.h"
 
@@ -25,23 +22,20 @@ void AddonData::shut_down() {
 
 namespace {
 
-using JobBody = Json (*)(const Json& options, const Progress& progress, const CancelToken& cancel);
+/// A job from its options, JSON, to its report. Options are read at once, so that bad ones throw where the job is asked for.
+using JobBody = std::function<Json(const Progress& progress, const CancelToken& cancel)>;
 
-JobBody find_job(const std::string& name) {
-  static constexpr struct {
-    const char* name;
-    JobBody body;
-  } kJobs[] = {
-      {"convert", convert},
-      {"synth", synth},
-      {"inspect", inspect},
-      {"bench", bench},
-      {"devices", [](const Json&, const Progress&, const CancelToken&) { return devices_report(); }},
-      {"plan", [](const Json& options, const Progress&, const CancelToken&) { return plan_report(options); }},
-      {"doctor", [](const Json& options, const Progress&, const CancelToken& cancel) { return doctor_report(options, cancel); }},
-  };
-  for (const auto& job : kJobs)
-    if (name == job.name) return job.body;
+JobBody find_job(const std::string& name, const Json& options) {
+  if (name == "convert")
+    return [o = convert_options(options)](auto& progress, auto& cancel) { return to_json(convert(o, progress, cancel)); };
+  if (name == "synth") return [o = synth_options(options)](auto& progress, auto& cancel) { return to_json(synth(o, progress, cancel)); };
+  if (name == "inspect")
+    return [o = inspect_options(options)](auto& progress, auto& cancel) { return to_json(inspect(o, progress, cancel)); };
+  if (name == "bench") return [o = bench_options(options)](auto& progress, auto& cancel) { return to_json(bench(o, progress, cancel)); };
+  if (name == "devices") return [](auto&, auto&) { return to_json(list_devices()); };
+  if (name == "plan")
+    return [o = planned_load(options), runs = planned_runs(options)](auto&, auto&) { return to_json(plan_runs(o, runs)); };
+  if (name == "doctor") return [o = doctor_options(options)](auto&, auto& cancel) { return to_json(doctor(o, cancel)); };
   fail(Code::request_invalid, "job: expected convert, synth, inspect, bench, devices, plan or doctor, got ", name);
 }
 
@@ -52,22 +46,21 @@ Json parse_options(const Napi::Value& value) {
 
 Napi::Value job(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const JobBody body = find_job(info[0].ToString());
-    return start_job(info.Env(), info[2], [body, options = parse_options(info[1])](const Progress& progress, const auto& cancel) {
-      return [text = body(options, progress, *cancel).dump()](Napi::Env env) -> Napi::Value { return Napi::String::New(env, text); };
+    const std::string name = info[0].ToString();
+    return start_job(info.Env(), info[2], [body = find_job(name, parse_options(info[1]))](const Progress& progress, const auto& cancel) {
+      return [text = body(progress, *cancel).dump()](Napi::Env env) -> Napi::Value { return Napi::String::New(env, text); };
     });
   });
 }
 
 Napi::Value load(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    return start_job(info.Env(), info[1], [options = parse_options(info[0])](const Progress& progress, const auto& cancel) {
-      if (progress) progress("open", 0, 1);
-      auto model = std::make_shared<Model>(parse_load_options(options), progress, cancel.get());
-      cancel->check();
-      if (progress) progress("read", 1, 1);
-      return [model = std::move(model)](Napi::Env env) -> Napi::Value { return ModelObject::wrap(env, model); };
-    });
+    const Json options = parse_options(info[0]);
+    return start_job(
+        info.Env(), info[1], [load = load_options(options), verify = verify_option(options)](const Progress& progress, const auto& cancel) {
+          return
+              [model = load_model(load, verify, progress, *cancel)](Napi::Env env) -> Napi::Value { return ModelObject::wrap(env, model); };
+        });
   });
 }
 
@@ -81,7 +74,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->model_class = Napi::Persistent(model_class);
   data->run_class = Napi::Persistent(run_class);
   exports.Set("version", DIMOO_VERSION);
-  exports.Set("build", build_report(DIMOO_COMPILER, DIMOO_SANITIZER).dump());
+  exports.Set("build", build_json(DIMOO_COMPILER, DIMOO_SANITIZER).dump());
   exports.Set("job", Napi::Function::New<job>(env, "job"));
   exports.Set("load", Napi::Function::New<load>(env, "load"));
   export_image_jobs(env, exports);

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/cancel.h"
-#include "engine/engine.h"
+#include "engine/model.h"
 #include "napi/doorbell.h"
 
 namespace dimoo::napi {

@@ -2,7 +2,7 @@
 #pragma once
 #include <functional>
 
-#include "engine/progress.h"
+#include "base/progress.h"
 #include "napi/addon_data.h"
 
 namespace dimoo::napi {

@@ -3,8 +3,9 @@
 
 #include <system_error>
 
-#include "engine/reports.h"
+#include "jobs/previews.h"
 #include "napi/job.h"
+#include "napi/reports.h"
 #include "napi/request.h"
 #include "napi/run_object.h"
 #include "napi/values.h"
@@ -46,7 +47,7 @@ const std::shared_ptr<Model>& ModelObject::open() const {
 }
 
 Napi::Value ModelObject::info(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), model_report(*open()).dump()); });
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), info_json(*open()).dump()); });
 }
 
 Napi::Value ModelObject::tokenizer_json(const Napi::CallbackInfo& info) {
@@ -73,8 +74,9 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::preview_table(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     return start_job(info.Env(), info.Env().Undefined(), [model = open()](auto&, auto& cancel) {
-      return
-          [table = model->preview_table(cancel.get())](Napi::Env env) -> Napi::Value { return typed_array<Napi::Uint8Array>(env, table); };
+      return [table = dimoo::preview_table(*model, cancel.get())](Napi::Env env) -> Napi::Value {
+        return typed_array<Napi::Uint8Array>(env, table);
+      };
     });
   });
 }
@@ -105,7 +107,7 @@ Napi::Value ModelObject::decode_vq(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelObject::stats(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), stats_report(*open()).dump()); });
+  return guarded(info.Env(), [&] { return Napi::String::New(info.Env(), stats_json(*open()).dump()); });
 }
 
 Napi::Value ModelObject::close(const Napi::CallbackInfo& info) {

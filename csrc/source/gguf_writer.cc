@@ -1,17 +1,8 @@
-// The header is kept in memory until the first data; data goes through one buffered descriptor.
+// The header is kept in memory until the first data.
 #include "source/gguf_writer.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <utility>
-
 #include "base/error.h"
+#include "base/output_file.h"
 #include "source/gguf.h"
 
 namespace dimoo {
@@ -28,16 +19,15 @@ struct GgufWriter::Impl {
     std::string name;
     uint64_t offset, bytes;
   };
-  std::string path, temporary;
-  int file = -1;
-  bool finished = false, header_written = false;
+  OutputFile file;
+  bool header_written = false;
   std::string keys, tensors;
   uint64_t key_count = 0, data_bytes = 0, data_start = 0;
   std::vector<Declared> declared;
   size_t current = 0;
   uint64_t written = 0;  // of the current tensor
 
-  [[noreturn]] void failed(const char* what) { fail(Code::output_failed, path, ": ", what, ": ", std::strerror(errno)); }
+  explicit Impl(const std::string& path) : file(path) {}
 
   template <class T>
   static void put(std::string& to, T value) {
@@ -53,27 +43,9 @@ struct GgufWriter::Impl {
     put<uint32_t>(keys, type);
     key_count++;
   }
-  void put_bytes(const void* data, size_t count) {
-    const char* at = static_cast<const char*>(data);
-    while (count > 0) {
-      const ssize_t done = ::write(file, at, std::min<size_t>(count, size_t{1} << 26));
-      if (done < 0 && errno == EINTR) continue;
-      if (done <= 0) failed("cannot be written");
-      at += done;
-      count -= static_cast<size_t>(done);
-    }
-  }
-  /// So that the new name survives a power cut; a folder that cannot be synced is no reason to fail a complete file.
-  void sync_folder() const {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (handle < 0) return;
-    ::fsync(handle);
-    ::close(handle);
-  }
   void pad_to(uint64_t count) {
     static constexpr char kZeros[kAlignment] = {};
-    put_bytes(kZeros, count);
+    file.write(kZeros, count);
   }
   std::string header() {
     std::string out = "GGUF";
@@ -87,40 +59,8 @@ struct GgufWriter::Impl {
   }
   void write_header() {
     const std::string out = header();
-    put_bytes(out.data(), out.size());
+    file.write(out.data(), out.size());
     header_written = true;
-  }
-  std::string folder() const {
-    const size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  }
-  /// Names the file beside its target. O_EXCL and link refuse a name that is taken: nobody else's file is ever written into.
-  template <class Make>
-  bool name_temporary(Make make) {
-    for (int attempt = 0; attempt < 1000; attempt++) {
-      temporary = text(path, ".part-", ::getpid(), "-", attempt);
-      if (make(temporary.c_str())) return true;
-      if (errno != EEXIST) break;
-    }
-    temporary.clear();
-    return false;
-  }
-  /// A file without a name where the file system has such, so that nothing stays behind even when the process is killed.
-  void open() {
-    file = ::open(folder().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
-    if (file >= 0) return;
-    name_temporary([&](const char* name) {
-      file = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-      return file >= 0;
-    });
-    if (file < 0) failed("cannot be created");
-  }
-  /// Gives a nameless file its temporary name, for the rename to come.
-  void appear() {
-    if (!temporary.empty()) return;
-    const std::string self = text("/proc/self/fd/", file);
-    if (!name_temporary([&](const char* name) { return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0; }))
-      failed("cannot be named");
   }
   /// Moves past tensors that are complete, writing their padding.
   void advance() {
@@ -132,22 +72,8 @@ struct GgufWriter::Impl {
   }
 };
 
-GgufWriter::GgufWriter(const std::string& path) : impl_(std::make_unique<Impl>()) {
-  impl_->path = path;
-  struct stat status {};
-  const bool there = ::stat(path.c_str(), &status) == 0;
-  if (path.empty() || path.find('\0') != std::string::npos || (there && !S_ISREG(status.st_mode)))
-    fail(Code::output_failed, path.c_str(), ": expected the name of a file, got ",
-         path.empty() ? "nothing"
-         : there      ? "something that is no plain file"
-                      : "a name with a NUL in it");
-  impl_->open();
-}
-
-GgufWriter::~GgufWriter() {
-  if (impl_->file >= 0) ::close(impl_->file);
-  if (!impl_->finished && !impl_->temporary.empty()) ::unlink(impl_->temporary.c_str());
-}
+GgufWriter::GgufWriter(const std::string& path) : impl_(std::make_unique<Impl>(path)) {}
+GgufWriter::~GgufWriter() = default;
 
 void GgufWriter::set_u32(std::string_view key, uint32_t value) {
   impl_->key(key, 4);
@@ -193,7 +119,7 @@ void GgufWriter::write(std::span<const std::byte> data) {
   impl_->advance();
   if (impl_->current == impl_->declared.size() || data.size() > impl_->declared[impl_->current].bytes - impl_->written)
     fail(Code::internal, "gguf writer: more data than was declared");
-  impl_->put_bytes(data.data(), data.size());
+  impl_->file.write(data.data(), data.size());
   impl_->written += data.size();
 }
 
@@ -202,12 +128,7 @@ void GgufWriter::finish() {
   impl_->advance();
   if (impl_->current != impl_->declared.size())
     fail(Code::internal, "gguf writer: ", impl_->declared[impl_->current].name, " is incomplete");
-  if (::fsync(impl_->file) != 0) impl_->failed("cannot be written");
-  impl_->appear();
-  if (::close(std::exchange(impl_->file, -1)) != 0) impl_->failed("cannot be written");
-  if (::rename(impl_->temporary.c_str(), impl_->path.c_str()) != 0) impl_->failed("cannot be renamed into place");
-  impl_->finished = true;
-  impl_->sync_folder();
+  impl_->file.finish();
 }
 
 }  // namespace dimoo

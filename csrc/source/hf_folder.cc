@@ -1,21 +1,17 @@
 // Shards named by the index must lie in the folder itself: a name with a slash is refused.
 #include "source/hf_folder.h"
 
-#include <sys/stat.h>
-
 #include <charconv>
 #include <map>
 #include <set>
 
+#include "base/file_status.h"
 #include "source/safetensors.h"
 
 namespace dimoo {
 namespace {
 
-bool exists(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0;
-}
+bool exists(const std::string& path) { return file_status(path).exists(); }
 
 std::string_view text_of(const MappedFile& file) { return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}; }
 

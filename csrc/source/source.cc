@@ -1,13 +1,10 @@
 // Decides what a path is, and finds tensors by name.
 #include "source/source.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <numeric>
 
+#include "base/file_status.h"
 #include "source/gguf.h"
 #include "source/hf_folder.h"
 
@@ -49,11 +46,11 @@ class GgufFile : public Source {
 }  // namespace
 
 std::unique_ptr<Source> Source::open(const std::string& path) {
-  struct stat status {};
   if (path.find('\0') != std::string::npos) fail(Code::model_not_found, path.c_str(), ": a path cannot hold a NUL");
-  if (::stat(path.c_str(), &status) != 0) fail(Code::model_not_found, path, ": ", std::strerror(errno));
-  if (!S_ISDIR(status.st_mode)) return std::make_unique<GgufFile>(path);
-  if (::stat((path + "/config.json").c_str(), &status) != 0)
+  const FileStatus status = file_status(path);
+  if (!status.exists()) fail(Code::model_not_found, path, ": ", status.reason);
+  if (status.kind != FileStatus::Kind::folder) return std::make_unique<GgufFile>(path);
+  if (!file_status(path + "/config.json").exists())
     fail(Code::model_not_found, path, ": expected a .gguf file or a folder with config.json, got a folder without");
   return open_hf_folder(path);
 }

@@ -17,6 +17,9 @@ const CODES = [
   'run/deadline',
   'output/failed',
   'disposed',
+  'hub/unavailable',
+  'hub/denied',
+  'hub/mismatch',
   'internal',
 ] as const
 
@@ -25,7 +28,7 @@ export type ErrorCode = (typeof CODES)[number]
 export type ErrorDetails = Readonly<Record<string, unknown>>
 
 const NAME = 'DimooError'
-const RETRYABLE: readonly ErrorCode[] = ['queue/full', 'queue/timeout', 'device/lost']
+const RETRYABLE: readonly ErrorCode[] = ['queue/full', 'queue/timeout', 'device/lost', 'hub/unavailable']
 
 /** Everything this package throws, except aborts. `code` says what happened, the message what was expected and found. */
 export class DimooError extends Error {

@@ -4,11 +4,12 @@ import { Command } from 'commander'
 import { DEVICE_FIELD, PRECISION_FIELD, resolveDevice, type Device, type Precision } from '../model/devices.js'
 import type { WeightType } from '../native/info.js'
 import { runJob } from '../native/job.js'
-import { resolveSource } from '../model/source.js'
+import { findSource } from '../model/source.js'
 import * as validate from '../fields/validate.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { parseSize, SIZE_HELP } from './size.js'
+import { withDownloads } from './transfer.js'
 
 const BENCH_FIELDS = {
   rows: validate.integer(1, 65536, { help: 'positions of the pass (default: 512)' }),
@@ -31,7 +32,7 @@ Examples:
 /** Seconds by phase: products, head, attention, norm, rotary, embed, unmask, vq, copies, other. */
 type Phases = Readonly<Record<string, number>>
 
-/** What the addon's job says; `csrc/engine/bench.h` has the meaning of each number. */
+/** What the addon's job says; `csrc/jobs/bench.h` has the meaning of each number. */
 export interface BenchReport {
   readonly name: string
   readonly architecture: string
@@ -85,7 +86,7 @@ interface Flags {
 export function command(context: Context): Command {
   const made = new Command('bench')
     .description('Measures how fast a checkpoint runs on this machine, and where the time goes.')
-    .option('--model <path>', 'a .gguf file or a folder as published (default: the miniature inside the package)')
+    .option('--model <path>', 'a .gguf file, a folder as published, or hf:owner/repo (default: the miniature inside the package)')
     .option('--size <WxH>', `${SIZE_HELP.replace(/ \(.*\)$/, '')} (default: the checkpoint's, at most 256x256)`)
   return addFlags(made, BENCH_FIELDS)
     .option('--json', 'print one JSON object')
@@ -93,11 +94,12 @@ export function command(context: Context): Command {
     .action((flags: Flags) => bench(flags, context))
 }
 
-async function bench(flags: Flags, { stdout, signal }: Context): Promise<void> {
+async function bench(flags: Flags, context: Context): Promise<void> {
+  const { stdout, signal } = context
   const given = readFlags<BenchOptions>({ ...flags }, BENCH_FIELDS)
   validate.checkOptions('bench', given, BENCH_FIELDS)
   const { device: wanted = 'auto', precision = 'fast', threads = 0, rows = 512, repetitions = 7, steps } = given
-  const source = resolveSource(flags.model)
+  const source = await findSource(flags.model, { signal, onProgress: withDownloads(context, () => undefined) })
   const device = await resolveDevice({ device: wanted, onDeviceUnavailable: undefined })
   const options = { source, device, precision, threads, rows, repetitions, ...parseSize(flags.size), steps }
   const report = await runJob<BenchReport>('bench', options, { signal })

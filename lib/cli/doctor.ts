@@ -8,7 +8,7 @@ import { runJob } from '../native/job.js'
 import { embeddedModel } from '../model/source.js'
 import { writeJson, type Context } from './context.js'
 import { bytesText } from './job-report.js'
-import { packageVersion } from './version.js'
+import { packageVersion } from '../base/version.js'
 
 const EXAMPLES = `
 Examples:
@@ -36,7 +36,7 @@ interface DoctorReport {
     readonly byName: readonly string[]
   }
   readonly cuda: { readonly built: boolean; readonly architectures: string }
-  /** Root mean square errors relative to the result's; `csrc/engine/variant_errors.h` has the meaning. */
+  /** Root mean square errors relative to the result's; `csrc/jobs/variant_errors.h` has the meaning. */
   readonly verify?: readonly VariantError[]
 }
 

@@ -2,12 +2,17 @@
 import type { Progress } from '../native/job.js'
 import { writeJson, type Context } from './context.js'
 
-export interface JobReporter {
-  readonly progress: (progress: Progress) => void
+export interface JobReporter<P extends Progress = Progress> {
+  readonly progress: (progress: P) => void
   done(event: object, text: readonly string[]): void
 }
 
-export function makeJobReporter({ stdout, stderr }: Context, json: boolean): JobReporter {
+/** `more`: what follows the bytes on a line of progress. */
+export function makeJobReporter<P extends Progress>(
+  { stdout, stderr }: Context,
+  json: boolean,
+  more: (progress: P) => string = () => '',
+): JobReporter<P> {
   if (json) {
     return {
       progress: (progress) => writeJson(stdout, { event: 'progress', ...progress }),
@@ -16,8 +21,9 @@ export function makeJobReporter({ stdout, stderr }: Context, json: boolean): Job
   }
   let tenth = -1
   return {
-    progress: ({ phase, loadedBytes, totalBytes, fraction }) => {
-      const text = `${phase} ${Math.round(fraction * 100)} % (${bytesText(loadedBytes)} of ${bytesText(totalBytes)})`
+    progress: (progress) => {
+      const { phase, loadedBytes, totalBytes, fraction } = progress
+      const text = `${phase} ${Math.round(fraction * 100)} % (${bytesText(loadedBytes)} of ${bytesText(totalBytes)})${more(progress)}`
       const now = Math.floor(fraction * 10)
       if (stderr.isTTY) stderr.write(`\r${text}\x1b[K`)
       else if (now !== tenth) stderr.write(`${text}\n`)

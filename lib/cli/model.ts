@@ -5,6 +5,7 @@ import type { DimooModel } from '../model/model.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import type { Reporter } from './progress.js'
+import { withDownloads } from './transfer.js'
 
 export interface ModelFlags {
   readonly model?: string
@@ -12,7 +13,7 @@ export interface ModelFlags {
 }
 
 export function addModelFlags(command: Command): Command {
-  command.option('--model <path>', 'a .gguf file or a folder as published (default: the miniature inside the package)')
+  command.option('--model <path>', 'a .gguf file, a folder as published, or hf:owner/repo (default: the miniature inside the package)')
   addFlags(command, LOAD_FIELDS)
   return command.option('--json', 'print one JSON event per line')
 }
@@ -29,7 +30,7 @@ export async function withModel(
     ...defaults,
     ...readFlags<LoadOptions>({ ...flags }, LOAD_FIELDS),
     signal: context.signal,
-    onProgress: (progress) => reporter.loading(progress),
+    onProgress: flags.json ? (progress) => reporter.loading(progress) : withDownloads(context, (progress) => reporter.loading(progress)),
   }
   const model = await loadModel(flags.model, options)
   try {

@@ -5,7 +5,7 @@ import { DimooError } from '../base/errors.js'
 import { INTERRUPTED, writeJson, type Context } from './context.js'
 import { withoutStrayValues } from './flags.js'
 import type { PictureTask } from './pictures.js'
-import { packageVersion } from './version.js'
+import { packageVersion } from '../base/version.js'
 
 interface CommandModule {
   command(context: Context): Command
@@ -29,6 +29,9 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   ask: { summary: 'answer a question about pictures', load: () => import('./ask.js') },
   chat: { summary: 'converse in text', load: () => import('./chat.js') },
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
+  pull: { summary: 'fetch a model from the Hugging Face Hub', load: async () => ({ command: (await import('./pull.js')).pullCommand }) },
+  list: { summary: 'show the models in the cache', load: async () => ({ command: (await import('./pull.js')).listCommand }) },
+  remove: { summary: 'take a model out of the cache', load: async () => ({ command: (await import('./pull.js')).removeCommand }) },
   inspect: { summary: 'show what a checkpoint or a picture holds', load: () => import('./inspect.js') },
   synth: { summary: 'write a random model for benches and tests', load: () => import('./synth.js') },
   bench: { summary: 'measure how fast a checkpoint runs here', load: () => import('./bench.js') },
@@ -39,7 +42,8 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
 const EXAMPLES = `
 Examples:
   dimoo generate "a large yellow star on a black background" -o star.png
-  dimoo convert ./Lumina-DiMOO -o lumina.gguf --type q8_0
+  dimoo pull Alpha-VLLM/Lumina-DiMOO
+  dimoo convert hf:Alpha-VLLM/Lumina-DiMOO -o lumina.gguf --type q8_0
   dimoo generate "a harbour in the early light" --model lumina.gguf --size 1024x768
   dimoo edit "Make the background black." --image star.png -o night.png
   dimoo ask "What color is the star?" --image star.png

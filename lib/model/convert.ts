@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { WeightType } from '../native/info.js'
 import { runJob, type JobOptions, type Progress } from '../native/job.js'
 import { invalid } from '../base/errors.js'
-import { resolveSource, type ModelSource } from './source.js'
+import { findSource, type ModelSource } from './source.js'
 import * as validate from '../fields/validate.js'
 
 const TYPES: readonly WeightType[] = ['bf16', 'f16', 'f32', 'q8_0', 'q6_k', 'q5_k', 'q4_k', 'q4_0']
@@ -45,7 +45,11 @@ export async function convert(source: ModelSource, output: string, options: Conv
   validate.checkOptions('convert', options, CONVERT_FIELDS)
   checkOutput('convert', output)
   const { type = 'bf16', vqType, threads } = options
-  return runJob('convert', { source: resolveSource(source), output: path.resolve(output), type, vqType, threads }, control(options))
+  return runJob(
+    'convert',
+    { source: await findSource(source, options), output: path.resolve(output), type, vqType, threads },
+    control(options),
+  )
 }
 
 const SHAPES = ['tiny', '0.5b', '2b', '8b'] as const

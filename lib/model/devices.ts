@@ -3,7 +3,7 @@
 import { emitWarning } from 'node:process'
 import { DimooError, invalid } from '../base/errors.js'
 import { runJob } from '../native/job.js'
-import { resolveSource, type ModelSource } from './source.js'
+import { findSource, type ModelSource } from './source.js'
 import * as validate from '../fields/validate.js'
 
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
@@ -144,5 +144,5 @@ export async function planMemory(
   const device = await resolveDevice({ device: options.device ?? 'auto', onDeviceUnavailable: undefined })
   const { precision = 'fast', memory = {} } = options
   const complete = runs.map((run) => ({ images: 1, promptTokens: 64, ...run }))
-  return runJob('plan', { source: resolveSource(source), device, precision, memory, runs: complete })
+  return runJob('plan', { source: await findSource(source), device, precision, memory, runs: complete })
 }

@@ -1,6 +1,6 @@
 // What a checkpoint holds, without loading it.
 import { runJob } from '../native/job.js'
-import { resolveSource, type ModelSource } from './source.js'
+import { findSource, type ModelSource } from './source.js'
 import * as validate from '../fields/validate.js'
 
 export interface InspectReport {
@@ -38,5 +38,5 @@ const FIELDS = { verify: validate.boolean(), signal: validate.signal() } satisfi
 export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<InspectReport> {
   validate.checkOptions('inspectModel', options, FIELDS)
   const { verify = false, signal } = options
-  return runJob('inspect', { source: resolveSource(source), verify }, { signal })
+  return runJob('inspect', { source: await findSource(source, { signal }), verify }, { signal })
 }

@@ -8,7 +8,7 @@ import type { ModelInfo } from '../native/info.js'
 import { settle, toProgress, type Progress } from '../native/job.js'
 import { DimooModel } from './model.js'
 import { TextCoder } from '../prompt/text.js'
-import { embeddedModel, resolveSource, type ModelSource } from './source.js'
+import { embeddedModel, findSource, type ModelSource } from './source.js'
 import { LONGEST_TIMER_MS } from '../run/options.js'
 import * as validate from '../fields/validate.js'
 
@@ -53,7 +53,7 @@ export interface LoadOptions {
   /** 'sizes' (default) reads headers only; 'full' reads every weight once and refuses non-finite ones. */
   readonly verify?: 'sizes' | 'full'
   readonly signal?: AbortSignal
-  /** Phases: 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done. */
+  /** Phases: 'download' (`hf:...`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done. */
   readonly onProgress?: (progress: Progress) => void
   readonly logger?: Logger
 }
@@ -84,7 +84,7 @@ export const LOAD_FIELDS = {
 
 /**
  * Loads a model; without a source, the miniature that comes with the package.
- * Rejects with `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (the device's own copy of the weights does not fit; on a CPU they are mapped),
+ * Rejects with `hub/*` for what cannot be fetched, `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (the device's own copy of the weights does not fit; on a CPU they are mapped),
  * `request/invalid` for options, `binding/*` where no addon loads, and `signal.reason` when aborted.
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<DimooModel> {
@@ -92,11 +92,12 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   const { signal, logger } = options
   signal?.throwIfAborted()
   const start = performance.now()
-  const path = resolveSource(source)
+  const warn = logger && ((details: object, message: string): void => logger.warn(details, message))
+  const path = await findSource(source, { signal, onProgress: options.onProgress, warn })
   const device = await resolveDevice({
     device: options.device ?? 'auto',
     onDeviceUnavailable: options.onDeviceUnavailable,
-    warn: logger && ((details, message) => logger.warn(details, message)),
+    warn,
   })
   const native = await settle(() => binding().load(JSON.stringify(toNative(path, device, options)), toProgress(options.onProgress)), signal)
   const model = await wrap(native, path === embeddedModel, options)

@@ -1,17 +1,39 @@
-// Where weights come from: a .gguf file, a folder in the Hugging Face layout, or the embedded miniature. Paths only; nothing is
-// fetched. Whether the path is a model is the core's to say.
+// Where weights come from: a .gguf file, a folder in the Hugging Face layout, a model on the Hub, or the embedded miniature. Whether the
+// path is a model is the core's to say.
+import { emitWarning } from 'node:process'
 import path from 'node:path'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../native/binding.js'
 import { DimooError, invalid } from '../base/errors.js'
 import { show } from '../fields/validate.js'
+import type { Progress } from '../native/job.js'
 
-/** A directory (Hugging Face layout) or a .gguf file, as a path or a `file:` URL. */
+/** A directory (Hugging Face layout) or a .gguf file, as a path or a `file:` URL; or `hf:owner/repo[/file][@revision]`, which is fetched. */
 export type ModelSource = string | URL
 
 /** The miniature that comes with the package. */
 export const embeddedModel = path.join(packageRoot, 'models', 'miniature.gguf')
+
+export interface SourceControl {
+  readonly signal?: AbortSignal | undefined
+  /** Of a download. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  readonly warn?: ((details: object, message: string) => void) | undefined
+}
+
+/** The absolute path, after a download where the source is on the Hub (`hub/*`, `output/failed`); else as `resolveSource`. */
+export async function findSource(source: ModelSource | undefined, { signal, onProgress, warn }: SourceControl = {}): Promise<string> {
+  if (typeof source !== 'string' || !source.startsWith('hf:')) return resolveSource(source)
+  const { pullModel } = await import('../hub/index.js')
+  const { path: found, offline, commit } = await pullModel(source, { ...(signal && { signal }), ...(onProgress && { onProgress }) })
+  if (offline) {
+    const message = `${source}: the hub was not asked or did not answer; using commit ${commit} from the cache`
+    if (warn) warn({ source, commit }, message)
+    else emitWarning(message, 'DimooWarning')
+  }
+  return found
+}
 
 /** The absolute path. Throws `model/not-found` for a path that is not there, `request/invalid` for what is no path. */
 export function resolveSource(source: ModelSource | undefined): string {
@@ -25,7 +47,7 @@ export function resolveSource(source: ModelSource | undefined): string {
   if (/^[a-z][a-z+.-]+:\/\//i.test(source)) throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
   // 'org/name' that is no path is what people write for a model on the Hub.
   if (/^[\w-][\w.-]*\/[\w.-]+$/.test(source) && !source.endsWith('.gguf') && !existsSync(path.dirname(source))) {
-    throw invalid(`source must be a path: models are not fetched from the Hub in this release, got '${source}'; download it first`)
+    throw invalid(`source must be a path, or 'hf:${source}' for the model of that name on the Hub, got '${source}'`)
   }
   return existing(source)
 }

@@ -97,7 +97,7 @@ describe('exit codes and errors', () => {
     [['generate', 'x', '-o', 'a.gif'], 2, /output must end in \.png/],
     [['generate', 'x', '--animate', 'a.gif'], 2, /--animate must end in \.webp/],
     [['generate', 'x', '-o', '/nowhere/a.png'], 1, /cannot write \/nowhere\/a\.png.*\(output\/failed\)/],
-    [['generate', 'x', '--model', 'org/name'], 2, /not fetched from the Hub/],
+    [['generate', 'x', '--model', 'org/name'], 2, /'hf:org\/name' for the model of that name on the Hub/],
     [['generate', 'x', '--model', 'none.gguf'], 1, /\(model\/not-found\)/],
     [['generate', 'x', '--device', 'cuda'], 1, /\(device\/unavailable\)/],
     [['generate', '--like', 'none.png'], 1, /\(image\/invalid\)/],

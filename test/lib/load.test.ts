@@ -30,7 +30,7 @@ describe('sources', () => {
 
   test.each<[unknown, string, RegExp]>([
     [path.join(folder, 'none.gguf'), 'model/not-found', /none\.gguf/],
-    ['Alpha-VLLM/Lumina-DiMOO', 'request/invalid', /not fetched from the Hub/],
+    ['Alpha-VLLM/Lumina-DiMOO', 'request/invalid', /'hf:Alpha-VLLM\/Lumina-DiMOO' for the model of that name on the Hub/],
     ['https://example.com/m.gguf', 'request/invalid', /must be a path/],
     [new URL('https://example.com/m.gguf'), 'request/invalid', /got one of https:/],
     ['', 'request/invalid', /got ''/],

@@ -1,10 +1,10 @@
 // `dimoo bench`: what it reports is complete and adds up, for our files and llama.cpp's; the device that times ops changes nothing.
 // Speed itself is never tested.
-#include "engine/bench.h"
+#include "jobs/bench.h"
 
 #include "device/registry.h"
-#include "engine/synth.h"
-#include "engine/timed_device.h"
+#include "jobs/synth.h"
+#include "jobs/timed_device.h"
 #include "model/backbone.h"
 #include "test/native/check.h"
 #include "test/native/temporary.h"
@@ -15,66 +15,67 @@ namespace {
 
 const CancelToken kNever;
 
-std::string synth_file(const TemporaryFolder& folder, const std::string& layout) {
-  const std::string path = folder.at(layout + ".gguf");
-  Json options{Json::Object{}};
-  synth(options.set("shape", "tiny").set("output", path).set("type", "q8_0").set("layout", layout), {}, kNever);
-  return path;
+std::string synth_file(const TemporaryFolder& folder, SynthLayout layout) {
+  SynthOptions options;
+  options.shape = "tiny", options.output = folder.at("model.gguf"), options.types = TypeRules::make("q8_0", ""), options.layout = layout;
+  synth(options, {}, kNever);
+  return options.output;
 }
 
-Json options_for(const std::string& path, int64_t rows = 40, int64_t repetitions = 5) {
-  return Json(Json::Object{}).set("source", path).set("threads", 2).set("rows", rows).set("repetitions", repetitions);
-}
-
-double number(const Json& object, const char* name) {
-  const Json* value = object.find(name);
-  CHECK(value && value->is_number());
-  return value->as_double();
+BenchOptions options_for(const std::string& path) {
+  BenchOptions options;
+  options.load.source = path, options.load.threads = 2;
+  options.rows = 40, options.repetitions = 5;
+  return options;
 }
 
 }  // namespace
 
 TEST(a_report_is_complete_and_adds_up) {
   const TemporaryFolder folder;
-  const Json report = bench(options_for(synth_file(folder, "dimoo")).set("width", 64).set("height", 32).set("steps", 3), {}, kNever);
-  CHECK_EQ(report.string_or("architecture", ""), std::string("lumina-dimoo"));
-  CHECK_EQ(report.string_or("weights", ""), std::string("q8_0"));
-  CHECK_EQ(report.int_or("rows", 0), 40);
-  CHECK_EQ(report.int_or("threads", 0), 2);
-  CHECK_NEAR(number(report, "rowsPerSecond") * number(report, "medianSeconds"), 40, 1e-9);
+  BenchOptions options = options_for(synth_file(folder, SynthLayout::dimoo));
+  options.width = 64, options.height = 32, options.steps = 3;
+  const BenchReport report = bench(options, {}, kNever);
+  CHECK_EQ(report.source.architecture, "lumina-dimoo");
+  CHECK(report.source.weights == DType::q8_0);
+  CHECK_EQ(report.rows, 40);
+  CHECK_EQ(report.threads, 2);
+  CHECK_NEAR(report.rows_per_second * report.median_seconds, 40, 1e-9);
   // tiny: 2 layers of d 256, mlp 512; the last layer's queries and MLP, and the head, on one row.
   const double d = 256, mlp = 512, rows = 40, both = 2 * d * d, rest = 2 * d * d + 3 * d * mlp;
   const double products = 2 * (rows * (both + rest) + rows * both + rest + 4096 * d);
   const double attention = 4 * d * (rows * rows + rows);
-  CHECK_NEAR(number(report, "gigaOperations") * 1e9, products + attention, 1);
-  CHECK(number(report, "fractionOfCeiling") > 0);
-  for (const char* phase : {"products", "attention", "head", "norm", "rotary", "embed", "other"})
-    CHECK(number(*report.find("phases"), phase) >= 0);
-  for (const char* kind : {"f32", "bf16", "int8"}) CHECK(number(*report.find("ceilings"), kind) > 0);
-  const Json& picture = *report.find("picture");
-  CHECK_EQ(picture.int_or("rows", 0), 2 * (64 + 2 * (4 + 1)));
-  CHECK_NEAR(number(picture, "secondsPerPicture"), 3 * number(picture, "stepSeconds") + number(picture, "decodeSeconds"), 1e-9);
-  CHECK_NEAR(number(picture, "picturesPerMinute") * number(picture, "secondsPerPicture"), 60, 1e-9);
-  CHECK(number(*picture.find("phases"), "unmask") > 0);
+  CHECK_NEAR(report.operations, products + attention, 1);
+  CHECK(report.fraction_of_ceiling > 0);
+  for (const char* phase : {"products", "attention", "head", "norm", "rotary", "embed", "other"}) CHECK(report.phases.at(phase) >= 0);
+  for (const double ceiling : report.ceilings) CHECK(ceiling > 0);
+  const PictureBench& picture = report.picture.value();
+  CHECK_EQ(picture.rows, 2 * (64 + 2 * (4 + 1)));
+  CHECK_NEAR(picture.seconds_per_picture(), 3 * picture.step_seconds + picture.decode_seconds, 1e-9);
+  CHECK(picture.phases.at("unmask") > 0);
 }
 
 TEST(text_files_have_no_picture) {
   const TemporaryFolder folder;
-  const Json report = bench(options_for(synth_file(folder, "llada")), {}, kNever);
-  CHECK_EQ(report.string_or("architecture", ""), std::string("llada"));
-  CHECK(number(report, "rowsPerSecond") > 0 && number(report, "rowsPerSecondAllRows") > 0);
-  CHECK(!report.find("picture"));
+  const BenchReport report = bench(options_for(synth_file(folder, SynthLayout::llada)), {}, kNever);
+  CHECK_EQ(report.source.architecture, "llada");
+  CHECK(report.rows_per_second > 0 && report.rows_per_second_all_rows > 0);
+  CHECK(!report.picture);
 }
 
 TEST(bad_options_are_refused) {
   const TemporaryFolder folder;
-  const std::string path = synth_file(folder, "dimoo");
-  const auto run = [&](Json options) { return bench(options, {}, kNever); };
-  CHECK_THROWS(run(options_for(path, 0)), Code::request_invalid, "rows must lie in 1..65536, got 0");
-  CHECK_THROWS(run(options_for(path, int64_t{1} << 40)), Code::request_invalid, "rows must lie in");
-  CHECK_THROWS(run(options_for(path, 40, 4)), Code::request_invalid, "repetitions must lie in 5..1000, got 4");
-  CHECK_THROWS(run(options_for(path).set("width", 40)), Code::request_invalid, "width must be a multiple of 16, got 40");
-  CHECK_THROWS(run(options_for(path).set("steps", 0)), Code::request_invalid, "steps must lie in 1..4096, got 0");
+  const std::string path = synth_file(folder, SynthLayout::dimoo);
+  const auto refused = [&](const char* why, const auto& change) {
+    BenchOptions options = options_for(path);
+    change(options);
+    CHECK_THROWS(bench(options, {}, kNever), Code::request_invalid, why);
+  };
+  refused("rows must lie in 1..65536, got 0", [](BenchOptions& o) { o.rows = 0; });
+  refused("rows must lie in", [](BenchOptions& o) { o.rows = int64_t{1} << 40; });
+  refused("repetitions must lie in 5..1000, got 4", [](BenchOptions& o) { o.repetitions = 4; });
+  refused("width must be a multiple of 16, got 40", [](BenchOptions& o) { o.width = 40; });
+  refused("steps must lie in 1..4096, got 0", [](BenchOptions& o) { o.steps = 0; });
   CancelToken cancelled;
   cancelled.cancel();
   CHECK_THROWS(bench(options_for(path), {}, cancelled), Code::aborted, "");
@@ -82,7 +83,7 @@ TEST(bad_options_are_refused) {
 
 TEST(timing_changes_no_logit) {
   const TemporaryFolder folder;
-  const auto source = Source::open(synth_file(folder, "dimoo"));
+  const auto source = Source::open(synth_file(folder, SynthLayout::dimoo));
   const Hyperparameters hyper = read_hyperparameters(*source);
   const auto device = create_device("cpu", {});
   TimedDevice timed(*device, Precision::fast);

@@ -1,8 +1,8 @@
 // Binding a checkpoint: what it tells of its progress, and that it can be stopped on the way with nothing left behind.
 #include "device/registry.h"
-#include "engine/engine.h"
+#include "engine/model.h"
 #include "engine/plan.h"
-#include "engine/synth.h"
+#include "jobs/synth.h"
 #include "test/native/check.h"
 #include "test/native/engine_fixture.h"
 #include "test/native/temporary.h"
@@ -27,11 +27,11 @@ void check_told(const Source& source) {
 TEST(every_matrix_is_told_once) {
   check_told(*Source::open(golden::path("checkpoint")));
   const TemporaryFolder folder;
-  for (const char* layout : {"dimoo", "llada"}) {
-    const std::string path = folder.at(std::string(layout) + ".gguf");
-    synth(Json(Json::Object{}).set("shape", "tiny").set("output", path).set("type", "q8_0").set("seed", 5).set("layout", layout), {},
-          CancelToken());
-    check_told(*Source::open(path));
+  for (const SynthLayout layout : {SynthLayout::dimoo, SynthLayout::llada}) {
+    SynthOptions options;
+    options.shape = "tiny", options.output = folder.at("model.gguf"), options.types = TypeRules::make("q8_0", ""), options.layout = layout;
+    synth(options, {}, CancelToken());
+    check_told(*Source::open(options.output));
   }
 }
 

@@ -1,12 +1,12 @@
 // The jobs that read and write checkpoints: convert keeps every value that the type can hold, synth repeats itself, inspect
 // says what is there; none leaves half a file behind.
-#include "engine/convert.h"
+#include "jobs/convert.h"
 
 #include <cstring>
 #include <limits>
 
-#include "engine/inspect.h"
-#include "engine/synth.h"
+#include "jobs/inspect.h"
+#include "jobs/synth.h"
 #include "model/hyperparameters.h"
 #include "source/quantize.h"
 #include "test/native/check.h"
@@ -18,24 +18,29 @@ namespace {
 
 constexpr const char* kCheckpoint = DIMOO_GOLDEN "/checkpoint";
 
-Json job_options(const std::string& source, const std::string& output, const char* type) {
-  return Json(Json::Object{}).set("source", source).set("output", output).set("type", type);
+ConvertOptions job_options(const std::string& source, const std::string& output, const char* type) {
+  ConvertOptions options;
+  options.source = source, options.output = output, options.types = TypeRules::make(type, "");
+  return options;
 }
-Json run_convert(const Json& options) { return convert(options, {}, CancelToken()); }
+ConvertReport run_convert(const ConvertOptions& options) { return convert(options, {}, CancelToken()); }
 /// Without drafts, which take long to make.
-Json quick_options(const std::string& source, const std::string& output, const char* type) {
-  return job_options(source, output, type).set("preview", false);
+ConvertOptions quick_options(const std::string& source, const std::string& output, const char* type) {
+  ConvertOptions options = job_options(source, output, type);
+  options.preview = false;
+  return options;
 }
-Json run_convert(const std::string& source, const std::string& output, const char* type) {
+ConvertReport run_convert(const std::string& source, const std::string& output, const char* type) {
   return run_convert(quick_options(source, output, type));
 }
-Json run_synth(const std::string& output, const char* type, int64_t seed = 1, int64_t threads = 1, const char* layout = "dimoo") {
-  Json options = Json(Json::Object{}).set("shape", "tiny").set("output", output).set("type", type);
-  return synth(options.set("seed", seed).set("threads", threads).set("layout", layout), {}, CancelToken());
+SynthReport run_synth(const std::string& output, const char* type, uint64_t seed = 1, int threads = 1,
+                      SynthLayout layout = SynthLayout::dimoo) {
+  SynthOptions options;
+  options.shape = "tiny", options.output = output, options.types = TypeRules::make(type, "");
+  options.seed = seed, options.threads = threads, options.layout = layout;
+  return synth(options, {}, CancelToken());
 }
-Json run_inspect(const std::string& source, bool verify = false) {
-  return inspect(Json(Json::Object{}).set("source", source).set("verify", verify), {}, CancelToken());
-}
+InspectReport run_inspect(const std::string& source, bool verify = false) { return inspect({source, verify}, {}, CancelToken()); }
 
 std::vector<float> values_of(const SourceTensor& tensor) {
   std::vector<float> values(static_cast<size_t>(tensor.values()));
@@ -67,9 +72,11 @@ TEST(exact_types_keep_every_value) {
   for (const char* type : {"f32", "bf16"}) {
     const std::string path = folder.at(std::string(type) + ".gguf");
     const bool drafts = type == std::string_view("bf16") && !check::sanitized();
-    const Json report = run_convert(job_options(kCheckpoint, path, type).set("preview", drafts));
-    CHECK(report.find("fallbacks")->as_array().empty() && report.find("ignored")->as_array().empty());
-    CHECK_EQ(report.int_or("bytes", 0), static_cast<int64_t>(std::filesystem::file_size(path)));
+    ConvertOptions options = job_options(kCheckpoint, path, type);
+    options.preview = drafts;
+    const ConvertReport report = run_convert(options);
+    CHECK(report.fallbacks.empty() && report.ignored.empty());
+    CHECK_EQ(report.bytes, static_cast<int64_t>(std::filesystem::file_size(path)));
     const auto to = Source::open(path);
     CHECK_EQ(to->tensors().size(), from->tensors().size() + drafts);
     for (const SourceTensor& tensor : from->tensors()) {
@@ -102,8 +109,7 @@ TEST(types_follow_the_rules) {
   const TemporaryFolder folder;
   run_synth(folder.at("f32.gguf"), "f32");
   const auto options = [&](const char* output, const char* type) { return quick_options(folder.at("f32.gguf"), folder.at(output), type); };
-  const Json report = run_convert(options("q4.gguf", "q4_k"));
-  CHECK(report.find("fallbacks")->as_array().empty());
+  CHECK(run_convert(options("q4.gguf", "q4_k")).fallbacks.empty());
   const auto q4 = Source::open(folder.at("q4.gguf"));
   CHECK(type_of(*q4, "blk.0.attn_q.weight") == DType::q4_k && type_of(*q4, "blk.1.ffn_down.weight") == DType::q4_k);
   CHECK(type_of(*q4, "token_embd.weight") == DType::q6_k && type_of(*q4, "output.weight") == DType::q6_k);
@@ -113,9 +119,14 @@ TEST(types_follow_the_rules) {
     CHECK(type_of(*q4, decides) == DType::f32);
   run_convert(options("q8.gguf", "q8_0"));
   CHECK(type_of(*Source::open(folder.at("q8.gguf")), "token_embd.weight") == DType::q8_0);
-  run_convert(options("vq.gguf", "q8_0").set("vqType", "f32"));
+  const auto both = [&](const char* output, const char* vq) {
+    ConvertOptions chosen = options(output, "q8_0");
+    chosen.types = TypeRules::make("q8_0", vq);
+    run_convert(chosen);
+  };
+  both("vq.gguf", "f32");
   CHECK(type_of(*Source::open(folder.at("vq.gguf")), "vq.decoder.conv_in.weight") == DType::f32);
-  run_convert(options("half.gguf", "q8_0").set("vqType", "f16"));
+  both("half.gguf", "f16");
   CHECK(type_of(*Source::open(folder.at("half.gguf")), "vq.encoder.conv_in.weight") == DType::f16);
   run_convert(options("bf16.gguf", "bf16"));
   CHECK(type_of(*Source::open(folder.at("bf16.gguf")), "vq.decoder.conv_in.weight") == DType::f32);
@@ -123,10 +134,9 @@ TEST(types_follow_the_rules) {
 
 TEST(rows_that_blocks_do_not_divide_fall_back) {
   const TemporaryFolder folder;  // width 64, MLP 160: no multiples of 256
-  const Json report = run_convert(kCheckpoint, folder.at("x.gguf"), "q5_k");
-  const auto& fallbacks = report.find("fallbacks")->as_array();
-  CHECK_EQ(fallbacks.size(), 3u * 7u + 2u);
-  for (const Json& fallback : fallbacks) CHECK_EQ(fallback.string_or("type", ""), "q8_0");
+  const ConvertReport report = run_convert(kCheckpoint, folder.at("x.gguf"), "q5_k");
+  CHECK_EQ(report.fallbacks.size(), 3u * 7u + 2u);
+  for (const Fallback& fallback : report.fallbacks) CHECK(fallback.type == DType::q8_0);
   CHECK(type_of(*Source::open(folder.at("x.gguf")), "blk.0.ffn_down.weight") == DType::q8_0);
 }
 
@@ -139,9 +149,11 @@ TEST(copies_what_is_already_of_the_type) {
 
 TEST(threads_do_not_change_the_file) {
   const TemporaryFolder folder;
-  const bool drafts = !check::sanitized();
-  run_convert(job_options(kCheckpoint, folder.at("1.gguf"), "q8_0").set("threads", 1).set("preview", drafts));
-  run_convert(job_options(kCheckpoint, folder.at("5.gguf"), "q8_0").set("threads", 5).set("preview", drafts));
+  for (const int threads : {1, 5}) {
+    ConvertOptions options = job_options(kCheckpoint, folder.at(std::to_string(threads) + ".gguf"), "q8_0");
+    options.threads = threads, options.preview = !check::sanitized();
+    run_convert(options);
+  }
   CHECK(read_file(folder.at("1.gguf")) == read_file(folder.at("5.gguf")));
 }
 
@@ -177,7 +189,7 @@ TEST(tensors_without_use_are_named) {
   length += entry.size();
   std::memcpy(bytes.data(), &length, 8);
   std::ofstream(path, std::ios::binary) << bytes << std::string(4, '\0');
-  CHECK_EQ(run_convert(folder.at("more"), folder.at("x.gguf"), "f32").find("ignored")->dump(), R"(["vq.quantize.usage"])");
+  CHECK(run_convert(folder.at("more"), folder.at("x.gguf"), "f32").ignored == std::vector<std::string>{"vq.quantize.usage"});
 }
 
 TEST(an_interrupted_conversion_leaves_nothing) {
@@ -188,8 +200,9 @@ TEST(an_interrupted_conversion_leaves_nothing) {
     if (done < total) cancel.cancel();
   };
   run_synth(folder.at("x.gguf"), "f32");
-  CHECK_THROWS(convert(job_options(folder.at("x.gguf"), folder.at("y.gguf"), "q8_0").set("threads", 1), progress, cancel), Code::aborted,
-               "aborted");
+  ConvertOptions options = job_options(folder.at("x.gguf"), folder.at("y.gguf"), "q8_0");
+  options.threads = 1;
+  CHECK_THROWS(convert(options, progress, cancel), Code::aborted, "aborted");
   CHECK_EQ(folder.count(), 1u);
 }
 
@@ -206,15 +219,18 @@ TEST(weights_that_are_not_finite_are_refused_by_name) {
   const TemporaryFolder folder;
   const std::string path = folder.at("x.gguf");
   run_synth(path, "f32");
-  CHECK(run_inspect(path, true).find("verify")->bool_or("ok", false));
+  CHECK(run_inspect(path, true).non_finite->empty());
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     plant(path, "blk.1.ffn_up.weight", 70000, bad);
     for (const char* type : {"f32", "bf16", "q4_k"})
       CHECK_THROWS(run_convert(path, folder.at("y.gguf"), type), Code::model_corrupt,
                    "tensor blk.1.ffn_up.weight: expected finite weights");
   }
-  CHECK_EQ(run_inspect(path, true).find("verify")->dump(), R"({"ok":false,"nonFinite":[{"tensor":"blk.1.ffn_up.weight","count":1}]})");
-  CHECK(run_inspect(path).find("verify") == nullptr);
+  const std::vector<NonFinite> found = *run_inspect(path, true).non_finite;
+  CHECK_EQ(found.size(), size_t{1});
+  CHECK_EQ(found[0].tensor, "blk.1.ffn_up.weight");
+  CHECK_EQ(found[0].count, 1);
+  CHECK(!run_inspect(path).non_finite);
   CHECK_EQ(folder.count(), 1u);
 }
 
@@ -234,8 +250,7 @@ TEST(bad_options_are_refused) {
   run_synth(path, "q8_0");
   CHECK_THROWS(run_convert(path, folder.at("y.gguf"), "q3_k"), Code::request_invalid, "type: expected one of f32, f16");
   CHECK_THROWS(run_convert(path, folder.at("y.gguf"), "i8"), Code::request_invalid, "type: expected one of");
-  CHECK_THROWS(run_convert(job_options(path, folder.at("y.gguf"), "f32").set("vqType", "q8_0")), Code::request_invalid,
-               "vqType: expected f32");
+  CHECK_THROWS(TypeRules::make("f32", "q8_0"), Code::request_invalid, "vqType: expected f32");
   CHECK_THROWS(run_convert(path, path, "f32"), Code::request_invalid, "other than the source");
   std::filesystem::create_hard_link(path, folder.at("link.gguf"));
   CHECK_THROWS(run_convert(path, folder.at("link.gguf"), "f32"), Code::request_invalid, "other than the source");
@@ -274,42 +289,36 @@ TEST(synth_is_a_model) {
 
 TEST(synth_writes_llama_layout) {
   const TemporaryFolder folder;
-  run_synth(folder.at("x.gguf"), "q8_0", 1, 1, "llada");
+  run_synth(folder.at("x.gguf"), "q8_0", 1, 1, SynthLayout::llada);
   const auto source = Source::open(folder.at("x.gguf"));
   CHECK_EQ(source->settings().string_or("general.architecture", ""), "llada");
   CHECK_EQ(source->settings().string_or("tokenizer.ggml.model", ""), "no_vocab");
   CHECK_EQ(source->settings().int_or("llada.vocab_size", 0), 4096);
   CHECK_EQ(source->tensors().size(), 3u + 2u * 9u);
   CHECK(source->find("vq.decoder.conv_in.weight") == nullptr);
-  CHECK_EQ(run_inspect(folder.at("x.gguf")).string_or("architecture", ""), "llada");
+  CHECK_EQ(run_inspect(folder.at("x.gguf")).architecture, "llada");
 }
 
 TEST(synth_refuses_bad_options) {
   const TemporaryFolder folder;
-  const auto run = [&](const char* key, Json value) {
-    Json options{Json::Object{}};
-    for (const auto& [name, text] : {std::pair{"shape", "tiny"}, {"type", "bf16"}, {"layout", "dimoo"}})
-      if (std::string(key) != name) options.set(name, text);
-    return synth(options.set("output", folder.at("x.gguf")).set(key, std::move(value)), {}, CancelToken());
-  };
-  CHECK_THROWS(run("shape", "3b"), Code::request_invalid, "shape: expected one of tiny");
-  CHECK_THROWS(run("layout", "other"), Code::request_invalid, "layout: expected dimoo or llada");
-  CHECK_THROWS(run("type", "q2"), Code::request_invalid, "type: expected one of");
-  CHECK_THROWS(run("seed", "12x"), Code::request_invalid, "seed: expected a whole number");
-  CHECK_EQ(run("seed", "18446744073709551615").int_or("tensors", 0), 291);
+  SynthOptions options;
+  options.shape = "3b", options.output = folder.at("x.gguf");
+  CHECK_THROWS(synth(options, {}, CancelToken()), Code::request_invalid, "shape: expected one of tiny");
+  CHECK_THROWS(TypeRules::make("q2", ""), Code::request_invalid, "type: expected one of");
+  CHECK_EQ(run_synth(folder.at("x.gguf"), "bf16", ~uint64_t{0}).tensors, 291);
 }
 
 TEST(inspect_lists_what_is_there) {
-  const Json report = run_inspect(kCheckpoint);
-  CHECK_EQ(report.string_or("format", ""), "safetensors");
-  CHECK_EQ(report.string_or("architecture", ""), "lumina-dimoo");
-  CHECK_EQ(report.int_or("parameters", 0), 691811);
-  CHECK_EQ(report.find("types")->find("bf16")->int_or("count", 0), 30);
-  const Json& first = report.find("tensors")->as_array().front();
-  CHECK(first.find("name")->is_string() && first.find("shape")->is_array() && first.int_or("bytes", 0) > 0);
+  const InspectReport report = run_inspect(kCheckpoint);
+  CHECK(report.format == Source::Format::safetensors);
+  CHECK_EQ(report.architecture, "lumina-dimoo");
+  CHECK_EQ(report.parameters, 691811);
+  CHECK_EQ(report.types.at("bf16").count, 30);
+  const TensorSummary& first = report.tensors.front();
+  CHECK(!first.name.empty() && !first.shape.empty() && first.bytes > 0);
   const TemporaryFolder folder;
   run_convert(kCheckpoint, folder.at("x.gguf"), "bf16");
-  const Json gguf = run_inspect(folder.at("x.gguf"));
-  CHECK_EQ(gguf.int_or("bytes", 0), static_cast<int64_t>(std::filesystem::file_size(folder.at("x.gguf"))));
-  CHECK_EQ(gguf.find("settings")->string_or("tokenizer.huggingface.json", ""), "(30258 bytes)");
+  const InspectReport gguf = run_inspect(folder.at("x.gguf"));
+  CHECK_EQ(gguf.bytes, static_cast<int64_t>(std::filesystem::file_size(folder.at("x.gguf"))));
+  CHECK_EQ(gguf.settings.string_or("tokenizer.huggingface.json", ""), "(30258 bytes)");
 }

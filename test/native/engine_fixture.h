@@ -2,7 +2,7 @@
 #pragma once
 #include <future>
 
-#include "engine/engine.h"
+#include "engine/model.h"
 #include "test/native/golden.h"
 
 namespace engine_fixture {

@@ -1,4 +1,5 @@
 // The engine without JavaScript: what a run costs, who shares a pass with whom, how runs end, and what is refused.
+#include "jobs/load.h"
 #include "test/native/engine_fixture.h"
 #include "test/native/temporary.h"
 
@@ -276,9 +277,7 @@ TEST(damaged_weights_fail_runs_and_not_the_engine) {
   CHECK(bad.end().error->code() == Code::model_corrupt);
   CHECK(bad.end().error->text().find("block1") != std::string::npos);
   CHECK(good.tokens() == expected);
-  LoadOptions options = options_for(copy);
-  options.verify_weights = true;
-  CHECK_THROWS(Model(options), Code::model_corrupt, "blk.1.ffn_down.weight");
+  CHECK_THROWS(load_model(options_for(copy), Verify::full, {}, {}), Code::model_corrupt, "blk.1.ffn_down.weight");
 }
 
 TEST(tasks_take_turns_with_runs_and_can_be_cancelled_while_they_wait) {

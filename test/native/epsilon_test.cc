@@ -1,6 +1,6 @@
 // The small numbers that keep norms finite: the transformer's is the checkpoint's in every norm, the image tokenizer's is 1e-6. With
 // usual activations another one changes no result that a golden test would notice.
-#include "engine/timed_device.h"
+#include "jobs/timed_device.h"
 #include "test/native/golden.h"
 
 using namespace golden;
@@ -15,17 +15,17 @@ class Noting : public TimedDevice {
   std::vector<float> epsilons;  // of all norms
   std::vector<float> scales;    // of the first folded norm
 
-  void do_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
+  void norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     epsilons.push_back(eps);
-    TimedDevice::do_norm(x, weight, eps, out);
+    TimedDevice::norm(x, weight, eps, out);
   }
-  void do_channel_sums(Image x, std::span<double> sums) override {
-    TimedDevice::do_channel_sums(x, sums);
+  void channel_sums(Image x, std::span<double> sums) override {
+    TimedDevice::channel_sums(x, sums);
     for (size_t c = 0; c < sums.size() / 2; c++) sums[c] = 0, sums[sums.size() / 2 + c] = spread * static_cast<double>(x.height * x.width);
   }
-  void do_conv(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override {
+  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override {
     if (scales.empty()) scales.assign(scale.scale.begin(), scale.scale.end());
-    TimedDevice::do_conv(x, scale, kernel, bias, residual, out);
+    TimedDevice::conv_scaled(x, scale, kernel, bias, residual, out);
   }
 };
 

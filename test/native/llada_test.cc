@@ -2,11 +2,11 @@
 // and roles come from its keys, none of which is trusted; what such a file cannot do is refused in words.
 #include <limits>
 
-#include "engine/convert.h"
-#include "engine/engine.h"
-#include "engine/inspect.h"
+#include "engine/model.h"
 #include "engine/plan.h"
-#include "engine/synth.h"
+#include "jobs/convert.h"
+#include "jobs/inspect.h"
+#include "jobs/synth.h"
 #include "model/rotary_rows.h"
 #include "test/native/check.h"
 #include "test/native/engine_fixture.h"
@@ -19,11 +19,12 @@ namespace {
 
 const CancelToken kNever;
 
-std::string synth_file(const TemporaryFolder& folder, const std::string& type, const std::string& layout) {
-  const std::string path = folder.at(type + "-" + layout + ".gguf");
-  const Json options = Json(Json::Object{}).set("shape", "tiny").set("output", path).set("type", type).set("seed", 5).set("layout", layout);
+std::string synth_file(const TemporaryFolder& folder, const std::string& type, SynthLayout layout) {
+  SynthOptions options;
+  options.shape = "tiny", options.types = TypeRules::make(type, ""), options.seed = 5, options.layout = layout;
+  options.output = folder.at(type + (layout == SynthLayout::llada ? "-llada" : "-dimoo") + ".gguf");
   synth(options, {}, kNever);
-  return path;
+  return options.output;
 }
 
 std::vector<float> logits_of(const std::string& path, Precision precision) {
@@ -77,7 +78,7 @@ class Edited : public Source {
 
 struct File {
   TemporaryFolder folder;
-  std::unique_ptr<Source> source = Source::open(synth_file(folder, "q4_0", "llada"));
+  std::unique_ptr<Source> source = Source::open(synth_file(folder, "q4_0", SynthLayout::llada));
 };
 const Source& file() {
   static const File only;
@@ -100,7 +101,7 @@ void refused(const Source& source, const std::string& what) {
 TEST(logits_equal_those_of_our_own_layout_bit_for_bit) {
   const TemporaryFolder folder;
   for (const char* type : {"f32", "bf16", "f16", "q8_0", "q6_k", "q4_k", "q4_0"}) {
-    const std::string ours = synth_file(folder, type, "dimoo"), theirs = synth_file(folder, type, "llada");
+    const std::string ours = synth_file(folder, type, SynthLayout::dimoo), theirs = synth_file(folder, type, SynthLayout::llada);
     for (const Precision precision : {Precision::f32, Precision::fast}) CHECK(logits_of(ours, precision) == logits_of(theirs, precision));
     // The files do differ: without the reordering the logits would too.
     const auto a = Source::open(ours), b = Source::open(theirs);
@@ -187,9 +188,9 @@ TEST(answers_equal_those_of_our_own_layout) {
     request.layout = layout, request.target = target, request.seeds = {3}, request.temperature = 0.5f;
     return engine_fixture::Reader(model, std::move(request)).end().answer;
   };
-  const auto ours = answer(synth_file(folder, "q8_0", "dimoo"));
+  const auto ours = answer(synth_file(folder, "q8_0", SynthLayout::dimoo));
   CHECK(!ours.empty());
-  CHECK(ours == answer(synth_file(folder, "q8_0", "llada")));
+  CHECK(ours == answer(synth_file(folder, "q8_0", SynthLayout::llada)));
 }
 
 TEST(pictures_are_refused_in_words) {
@@ -210,9 +211,10 @@ TEST(pictures_are_refused_in_words) {
   CHECK_THROWS(model.encode(rgb, 16, 16, nullptr), Code::model_unsupported, "text only");
   CHECK_THROWS(model.decode(codes, 2, 2, nullptr), Code::model_unsupported, "text only");
   const TemporaryFolder folder;
-  const Json to = Json(Json::Object{}).set("source", file().path()).set("output", folder.at("x.gguf"));
+  ConvertOptions to;
+  to.source = file().path(), to.output = folder.at("x.gguf");
   CHECK_THROWS(convert(to, {}, kNever), Code::model_unsupported, "image tokenizer");
-  CHECK_EQ(inspect(Json(Json::Object{}).set("source", file().path()), {}, kNever).string_or("architecture", ""), std::string("llada"));
+  CHECK_EQ(inspect({file().path(), false}, {}, kNever).architecture, "llada");
 }
 
 TEST(its_tokenizer_is_handed_on_as_it_is) {

@@ -1,5 +1,5 @@
 // Drafts show their cell the right way round, whatever the image tokenizer makes of it.
-#include "engine/previews.h"
+#include "jobs/previews.h"
 
 #include "model/hyperparameters.h"
 #include "test/native/check.h"

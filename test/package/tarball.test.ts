@@ -49,7 +49,7 @@ beforeAll(async () => {
   for (const tool of ['node', 'sh', 'env']) symlinkSync((await exec('which', [tool])).stdout.trim(), path.join(bin, tool))
   writeFileSync(path.join(project, 'package.json'), '{ "name": "empty", "private": true }')
   // Dependencies come from this checkout's node_modules, so that the test needs no registry.
-  const locals = ['node-gyp-build', 'node-addon-api', 'node-api-headers', 'sharp', 'commander', '@huggingface/tokenizers']
+  const locals = ['node-gyp-build', 'node-addon-api', 'node-api-headers', 'sharp', 'commander', 'undici', '@huggingface/tokenizers']
   await exec('tar', ['-xzf', tarball, '-C', folder])
   mkdirSync(path.join(project, 'node_modules/@huggingface'), { recursive: true })
   for (const name of locals) symlinkSync(path.join(root, 'node_modules', name), path.join(project, 'node_modules', name))

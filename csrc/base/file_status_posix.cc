@@ -1,0 +1,19 @@
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/file_status.h"
+
+namespace dimoo {
+
+FileStatus file_status(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {FileStatus::Kind::none, 0, 0, std::strerror(errno)};
+  const auto kind = S_ISDIR(status.st_mode)   ? FileStatus::Kind::folder
+                    : S_ISREG(status.st_mode) ? FileStatus::Kind::file
+                                              : FileStatus::Kind::other;
+  return {kind, static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino), {}};
+}
+
+}  // namespace dimoo

@@ -1,0 +1,28 @@
+// What the runs of one model add up to. Counted by the engine, which may outlive the model by a pass. Thread-safe.
+#pragma once
+#include <mutex>
+
+#include "engine/run.h"
+
+namespace dimoo {
+
+struct EngineStats {
+  int64_t running = 0, queued = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
+  int64_t reused_rows = 0;  // rows of branches that were not computed
+  double busy_ms = 0, forward_ms = 0;
+};
+
+class Tally {
+ public:
+  EngineStats stats() const;
+  /// One more run; queue/full with the wait to expect (ms) when there are `limit` already.
+  void admit(int64_t limit);
+  void count(RunState state);
+  void count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms);
+
+ private:
+  mutable std::mutex mutex_;
+  EngineStats stats_;
+};
+
+}  // namespace dimoo

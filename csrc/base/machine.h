@@ -16,5 +16,7 @@ std::string processor_name();
 /// Null when there is no memory. `bytes` is a multiple of `alignment`; pieces of many megabytes ask for huge pages where there are any.
 void* allocate_block(size_t alignment, size_t bytes);
 void free_block(void* block);
+/// Node closes an addon when the worker that loaded it ends, and code of ours may still be on a thread: from here on it stays loaded.
+void stay_loaded();
 
 }  // namespace dimoo

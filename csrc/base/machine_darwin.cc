@@ -1,4 +1,5 @@
 // Mach's counters. macOS has no affinity masks and no control groups.
+#include <dlfcn.h>
 #include <mach/mach.h>
 #include <sys/sysctl.h>
 
@@ -37,5 +38,10 @@ std::string processor_name() {
 
 void* allocate_block(size_t alignment, size_t bytes) { return std::aligned_alloc(alignment, bytes); }
 void free_block(void* block) { std::free(block); }
+
+void stay_loaded() {
+  Dl_info found{};
+  if (dladdr(reinterpret_cast<const void*>(&stay_loaded), &found) != 0) dlopen(found.dli_fname, RTLD_NOW | RTLD_NODELETE);
+}
 
 }  // namespace dimoo

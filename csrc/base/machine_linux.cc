@@ -52,4 +52,6 @@ void* allocate_block(size_t alignment, size_t bytes) {
 
 void free_block(void* block) { std::free(block); }
 
+void stay_loaded() {}  // the linker has marked us so (-z nodelete)
+
 }  // namespace dimoo

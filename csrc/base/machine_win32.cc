@@ -44,4 +44,9 @@ std::string processor_name() {
 void* allocate_block(size_t alignment, size_t bytes) { return _aligned_malloc(bytes, alignment); }
 void free_block(void* block) { _aligned_free(block); }
 
+void stay_loaded() {
+  HMODULE own = nullptr;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, reinterpret_cast<LPCWSTR>(&stay_loaded), &own);
+}
+
 }  // namespace dimoo

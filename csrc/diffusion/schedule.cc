@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace dimoo {
 namespace {
@@ -17,7 +18,7 @@ int64_t keep_of(float ratio, int64_t masked, int64_t step, int64_t steps) {
 
 float cosine_ratio(int64_t step, int64_t steps) {
   const auto progress = static_cast<float>(static_cast<double>(step + 1) / static_cast<double>(steps));
-  return std::cos(progress * static_cast<float>(M_PI / 2));
+  return std::cos(progress * static_cast<float>(std::numbers::pi / 2));
 }
 
 int64_t cosine_keep(int64_t masked, int64_t step, int64_t steps) { return keep_of(cosine_ratio(step, steps), masked, step, steps); }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "base/error.h"
 
@@ -20,7 +21,7 @@ double radius_of(Filter filter) {
   return 0;
 }
 
-double sinc(double x) { return x == 0 ? 1 : std::sin(x * M_PI) / (x * M_PI); }
+double sinc(double x) { return x == 0 ? 1 : std::sin(x * std::numbers::pi) / (x * std::numbers::pi); }
 
 double weight_of(Filter filter, double x) {
   constexpr double a = -0.5;

@@ -1,6 +1,7 @@
 // Binding of lib/native/binding.ts: the module's exports and the environment's end.
 #include <napi.h>
 
+#include "base/machine.h"
 #include "napi/image_jobs.h"
 #include "napi/job.h"
 #include "napi/job_options.h"
@@ -65,6 +66,7 @@ Napi::Value load(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  stay_loaded();
   auto* data = new AddonData;
   env.SetInstanceData(data);
   data->bell = Doorbell::make(env);

@@ -17,8 +17,21 @@ export function bindingError(root: string, error: unknown): BindingError {
   const code = found.length > 0 ? 'binding/incompatible' : 'binding/not-found'
   const what = `${process.platform}-${process.arch}, Node ${process.versions.node}`
   const tried = attempts.map((attempt) => `${attempt.path}: ${attempt.message}`).join('; ')
-  const text = `no binary of lumina-dimoo loads here (${what}; tried ${tried}); to build one: npx dimoo build`
+  const text = `no binary of lumina-dimoo loads here (${what}; tried ${tried}); ${wayOut(message)}`
   return new BindingError(code, text, attempts, error)
+}
+
+/** What to do, by what the loader said: a library that is too old, another C library, or a platform without a binary. */
+function wayOut(message: string): string {
+  const [, library, needed] = /version [`'"](GLIBC|GLIBCXX|CXXABI)_([\d.]+)['"]? not found/.exec(message) ?? []
+  if (library !== undefined) {
+    const name = library === 'GLIBC' ? 'glibc' : 'libstdc++'
+    return `this system is older than the binary, which needs ${name} ${needed!}: use Debian 12, Ubuntu 22.04, RHEL 9 or newer, or build one here: npx dimoo build`
+  }
+  if (/libc=musl|ld-musl|libc\.musl/.test(message)) {
+    return 'on Alpine (musl) the package needs a binary of its own: use an image with glibc such as node:22-slim, or build one: apk add cmake g++ make linux-headers && npx dimoo build'
+  }
+  return 'to build one: npx dimoo build'
 }
 
 function places(root: string): string[] {

@@ -223,6 +223,24 @@ describe('errors', () => {
     })
     expect(incompatible.message).not.toContain('\n')
   })
+
+  test.each([
+    [
+      "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /x/dimoo.node)",
+      /older than the binary, which needs glibc 2\.34: use Debian 12.*npx dimoo build$/,
+    ],
+    ["/usr/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by x)", /needs libstdc\+\+ 3\.4\.30/],
+    [
+      'No native build was found for platform=linux arch=x64 runtime=node abi=115 uv=1 libc=musl node=20.20.2',
+      /on Alpine \(musl\).*node:22-slim.*apk add .* && npx dimoo build$/,
+    ],
+    ['Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by libc.musl-x86_64.so.1)', /on Alpine/],
+    ['No native build was found for platform=sunos arch=x64', /to build one: npx dimoo build$/],
+  ])('and the way out: %s', (message, wayOut) => {
+    const { message: text } = bindingError(path.join(folder, 'none'), new Error(message))
+    expect(text).toMatch(wayOut)
+    expect(text).not.toContain('\n')
+  })
 })
 
 describe('models', () => {

@@ -1,10 +1,7 @@
 // The GGUF reader against files that lie in every field, and the writer read back by the reader.
 #include "source/gguf.h"
 
-#include <sys/resource.h>
-
 #include <array>
-#include <csignal>
 #include <cstring>
 
 #include "source/gguf_writer.h"
@@ -243,27 +240,4 @@ TEST(writer_says_what_it_cannot_write) {
   CHECK_THROWS(GgufWriter(folder.at("none/x.gguf")), Code::output_failed, "cannot be created");
   CHECK_THROWS(GgufWriter(folder.at("")), Code::output_failed, "expected the name of a file");
   CHECK_THROWS(GgufWriter(""), Code::output_failed, "expected the name of a file");
-}
-
-TEST(writer_fails_on_a_full_disk) {
-  const TemporaryFolder folder;
-  struct rlimit old {};
-  ::getrlimit(RLIMIT_FSIZE, &old);
-  struct rlimit small = old;
-  small.rlim_cur = 4096;  // a file of this size is what a full disk looks like
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  ::setrlimit(RLIMIT_FSIZE, &small);
-  std::string caught;
-  try {
-    GgufWriter writer(folder.at("x.gguf"));
-    writer.declare("a", DType::f32, std::array<int64_t, 1>{4096});
-    const std::vector<std::byte> data(16384);
-    writer.write(data);
-  } catch (const Error& error) {
-    caught = text(code_name(error.code()), " ", error.text());
-  }
-  ::setrlimit(RLIMIT_FSIZE, &old);
-  std::signal(SIGXFSZ, handler);
-  CHECK(caught.starts_with("output/failed") && caught.find("cannot be written") != std::string::npos);
-  CHECK_EQ(folder.count(), 0u);
 }

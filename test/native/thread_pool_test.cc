@@ -1,7 +1,6 @@
 // The pool: every task once, on any number of threads; errors and cancellation reach the caller; idle threads cost nothing.
 #include "base/thread_pool.h"
 
-#include <sched.h>
 #include <time.h>
 
 #include <atomic>
@@ -165,22 +164,6 @@ TEST(idle_workers_sleep) {
   const double before = process_cpu_seconds();
   std::this_thread::sleep_for(300ms);
   CHECK_NEAR(process_cpu_seconds() - before, 0, 0.01);
-}
-
-TEST(usable_cpus_follows_the_affinity_mask) {
-  CHECK(usable_cpus() >= 1);
-  cpu_set_t all, one;
-  CHECK_EQ(sched_getaffinity(0, sizeof all, &all), 0);
-  CPU_ZERO(&one);
-  int cpu = 0;
-  while (!CPU_ISSET(cpu, &all)) cpu++;
-  CPU_SET(cpu, &one);
-  int seen = 0;
-  std::thread([&] {  // the mask belongs to the thread
-    if (sched_setaffinity(0, sizeof one, &one) == 0) seen = usable_cpus();
-  })
-      .join();
-  CHECK_EQ(seen, 1);
 }
 
 TEST(two_pools_side_by_side) {

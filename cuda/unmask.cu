@@ -1,6 +1,7 @@
 // One step's decision for every picture of a pass (docs/model.md#pictures), the CPU's csrc/cpu/unmask.cc in two kernels:
 // decide: one block a row; guidance over the branches, largest logit, Gumbel arg-max, softmax probability of the winner. The logits are
-//         read once (4 bytes a value and branch) where the guided row fits into shared memory, three times where it does not.
+//         read once (4 bytes a value and branch) where the guided row fits into shared memory, three times where it does not; those of
+//         the conditional branch twice more where a floor rules codes out.
 // cut:    one block a job; scores with their noise, the keep-th smallest by radix select, what lies strictly below stays masked.
 #include <algorithm>
 #include <cmath>
@@ -28,6 +29,7 @@ struct Job {
   int64_t stride[3];
   int branches;
   float guidance[2], temperature;
+  float floor;  // log of the smallest share of the likeliest code; -infinity: none
   uint64_t seed;
   uint32_t step;
   int64_t first, count, keep, v;
@@ -60,6 +62,13 @@ struct Guided {
   }
 };
 
+/// What the conditional branch does not rule out.
+struct Allowed {
+  const float* c;
+  float least;
+  __device__ bool operator()(int64_t i) const { return least == -INFINITY || !(c[i] < least); }
+};
+
 __device__ Guided guided_row(const Job& job, int64_t row) {
   Guided guided{{}, job.branches, job.guidance[0], job.guidance[1]};
   for (int b = 0; b < job.branches; b++)
@@ -77,25 +86,42 @@ __device__ float noisy(const Job& job, int64_t row, int64_t i, float l, float fl
   return scaled + gumbel(u);
 }
 
-/// Block `global row`; `owner` gives the job of each.
+/// The largest of the values at those indices that count.
+template <class Value, class Counts>
+__device__ Best<float> largest(int64_t v, Value value, Counts counts, Best<float>* room) {
+  Best<float> top{-INFINITY, 0x7fffffff};
+  for (int64_t i = threadIdx.x; i < v; i += kThreads)
+    if (counts(i)) top = TakeBest{}(top, Best<float>{value(i), static_cast<int>(i)});
+  return reduce_block(top, room, TakeBest{});
+}
+
+/// Block `global row`; `owner` gives the job of each. `top` is the largest logit.
 template <class Logit>
-__device__ void decide_row(const Job& job, int64_t row, Logit logit, Best<float> likely, Results results) {
+__device__ void decide_row(const Job& job, int64_t row, const float* c, Logit logit, Best<float> top, Results results) {
   __shared__ Best<float> best_room[kThreads / kWarp];
   __shared__ Sum sum_room[kThreads / kWarp];
+  Allowed allowed{c, -INFINITY};
+  Best<float> likely = top;
+  if (job.floor > -INFINITY) {
+    const auto any = [](int64_t) { return true; };
+    const auto plain = [c](int64_t i) { return c[i]; };
+    allowed.least = largest(job.v, plain, any, best_room).score + job.floor;
+    likely = largest(job.v, logit, allowed, best_room);
+  }
   Best<float> best = likely;
   if (job.temperature > 0) {
     const float start = noisy(job, row, likely.index, likely.score, -INFINITY);
     Best<float> own{start, likely.index};
     for (int64_t i = threadIdx.x; i < job.v; i += kThreads)
-      own = TakeBest{}(own, Best<float>{noisy(job, row, i, logit(i), own.score), static_cast<int>(i)});
+      if (allowed(i)) own = TakeBest{}(own, Best<float>{noisy(job, row, i, logit(i), own.score), static_cast<int>(i)});
     best = reduce_block(own, best_room, TakeBest{});
   }
   double sum = 0;  // f64, so that the order of the parts does not matter to f32
-  for (int64_t i = threadIdx.x; i < job.v; i += kThreads) sum += static_cast<double>(expf(logit(i) - likely.score));
+  for (int64_t i = threadIdx.x; i < job.v; i += kThreads) sum += static_cast<double>(expf(logit(i) - top.score));
   const double total = reduce_block(Sum{sum}, sum_room, AddSums{}).value;
   if (threadIdx.x > 0) return;
   results.codes[job.first + row] = best.index;
-  const float confidence = expf(logit(best.index) - likely.score) / static_cast<float>(total);
+  const float confidence = expf(logit(best.index) - top.score) / static_cast<float>(total);
   results.confidence[job.first + row] = confidence;
   if (job.sure) job.sure[row] = confidence;
 }
@@ -123,9 +149,9 @@ __global__ void decide(const Job* jobs, const int32_t* owner, Results results) {
   top = reduce_block(top, room, TakeBest{});
   if constexpr (kKeep == Keep::shared)
     decide_row(
-        job, row, [&](int64_t i) { return kept[i]; }, top, results);
+        job, row, guided.at[0], [&](int64_t i) { return kept[i]; }, top, results);
   else
-    decide_row(job, row, guided, top, results);
+    decide_row(job, row, guided.at[0], guided, top, results);
 }
 
 /// Block a job. Histograms are counted with atomics: integers, so any order gives the same.
@@ -186,6 +212,7 @@ Job on_device(const UnmaskJob& from, int64_t first, Lists& lists) {
     job.rows[b] = lists.put(from.logits[b].rows, from.rows);
   }
   job.guidance[0] = from.guidance[0], job.guidance[1] = from.guidance[1], job.temperature = from.temperature;
+  job.floor = std::log(from.floor);
   job.seed = from.seed, job.step = from.step;
   job.first = first, job.count = from.rows, job.keep = from.keep, job.v = from.branches > 0 ? from.logits[0].tensor.cols : 0;
   job.cells = lists.put(from.cells, from.rows);

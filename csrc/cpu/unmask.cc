@@ -34,6 +34,16 @@ void guide(const UnmaskJob& job, int64_t row, int64_t v, float* out) {
   }
 }
 
+/// Takes away what the conditional branch itself makes less than `floor` times as likely as its likeliest code: guidance weighs
+/// differences, which can be large between two codes that are both impossible. Returns the best of what is left.
+int64_t rule_out(const UnmaskJob& job, int64_t row, int64_t v, float* guided) {
+  const float* c = job.logits[0].row(row);
+  const float least = *std::max_element(c, c + v) + std::log(job.floor);
+  for (int64_t i = 0; i < v; i++)
+    if (c[i] < least) guided[i] = -INFINITY;
+  return std::max_element(guided, guided + v) - guided;
+}
+
 /// At least -ln(-ln u), without a logarithm: -ln u >= 1 - u, and log2 of 2^k m (1 <= m < 2) is at least k + m - 1.
 double noise_at_most(double u) {
   constexpr double kLn2 = 0.69314718055994531;
@@ -80,9 +90,11 @@ void decide_row(const UnmaskJob& job, int64_t row, float* guided) {
     if (guided[i] > top) top = guided[i], best = i;
   }
   if (!finite) fail(Code::model_corrupt, "unmask: logits of cell ", job.cells[row], " are not finite");
+  const float sum = exp_sum(guided, v, top);  // of all codes: what a floor takes away makes nothing surer
+  if (job.floor > 0) best = rule_out(job, row, v, guided);
   if (job.temperature > 0) best = sample(job, guided, v, row, best);
   job.codes[row] = static_cast<int32_t>(best);
-  job.confidence[row] = std::exp(guided[best] - top) / exp_sum(guided, v, top);
+  job.confidence[row] = std::exp(guided[best] - top) / sum;
   if (job.sure.data) *job.sure.f32_row(row) = job.confidence[row];
 }
 

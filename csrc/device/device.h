@@ -111,6 +111,7 @@ struct UnmaskJob {
   int branches = 1;        // 1 to 3; 0: `sure` holds all confidences and only the cut is left
   LogitRows logits[3];     // branch 0 is conditional
   float guidance[2] = {};  // weight of each unconditional branch
+  float floor = 0;         // only codes at least this times as likely as the likeliest one, to branch 0 alone, are chosen
   float temperature = 0;
   uint64_t seed = 0;
   uint32_t step = 0;

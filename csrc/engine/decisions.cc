@@ -33,7 +33,8 @@ UnmaskJob Decisions::picture_job(Seat& seat, int64_t first, int64_t count) {
   UnmaskJob job;
   job.rows = count, job.branches = static_cast<int>(seat.canvas->layout().branches());
   std::copy(seat.guidance.begin(), seat.guidance.end(), job.guidance);
-  job.temperature = seat.temperature, job.seed = seat.canvas->seed(), job.step = static_cast<uint32_t>(seat.canvas->step());
+  job.floor = seat.floor, job.temperature = seat.temperature;
+  job.seed = seat.canvas->seed(), job.step = static_cast<uint32_t>(seat.canvas->step());
   job.keep = seat.canvas->keep(), job.cells = seat.canvas->wanted().data() + first;
   if (seat.cut_noise) job.cut_noise = seat.cut_noise + first;
   job.codes = seat.sampled.values.data() + first;

@@ -89,6 +89,7 @@ void check(const RunRequest& request, const Hyperparameters& hyper) {
     fail(Code::request_invalid, "temperature must not be negative, got ", request.temperature);
   for (const float weight : request.guidance)
     if (!std::isfinite(weight)) fail(Code::request_invalid, "guidance must be finite, got ", weight);
+  if (!(request.floor >= 0 && request.floor <= 1)) fail(Code::request_invalid, "floor: expected 0 to 1, got ", request.floor);
 }
 
 LoadOptions resolved(LoadOptions options) {

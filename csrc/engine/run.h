@@ -30,6 +30,7 @@ struct StepNoise {
 struct RunRequest {
   std::shared_ptr<const Layout> layout;
   std::vector<float> guidance;
+  float floor = 0;  // of pictures, 0 to 1: see UnmaskJob
   std::variant<PictureRequest, AnswerRequest> target;
   std::vector<uint64_t> seeds;  // one picture each; one for an answer
   float temperature = 0;

@@ -13,6 +13,7 @@ struct Seat {
   Memo* memo = nullptr;  // where the canvas reuses anything
   Slice slice = Slice::codes;
   std::span<const float> guidance;  // one weight per unconditional branch
+  float floor = 0;                  // of pictures: see UnmaskJob
   float temperature = 0;
   std::span<const int32_t> probe;       // ids whose probabilities at the first wanted cell are asked for
   const float* sample_noise = nullptr;  // recorded uniforms (tests)

@@ -112,6 +112,7 @@ void Engine::seat_run(Entry& entry, Seating& s) {
     seat.memo = desk.memo.get();
     seat.slice = slice;
     seat.guidance = request.guidance;
+    seat.floor = request.floor;
     seat.temperature = request.temperature;
     seat.probe = request.probe;
     take_noise(request, s.weights->backbone->slice_width(slice), seat);

@@ -96,6 +96,7 @@ RunRequest parse_request(const Napi::Object& object, const Hyperparameters& hype
   request.layout = std::move(layout);
   for (const Napi::Value& weight : list_of(field(object, "guidance"), "guidance"))
     request.guidance.push_back(weight.ToNumber().FloatValue());
+  if (picture && !object.Get("floor").IsUndefined()) request.floor = static_cast<float>(number_field(object, "floor"));
   request.seeds = bigints_of(field(object, "seeds"), "seeds");
   request.temperature = static_cast<float>(number_field(object, "temperature"));
   request.reuse = parse_reuse(object, picture);

@@ -83,7 +83,8 @@ export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields:
     if (!groups.has(target)) throw invalid(`--${flagName(flag)} must not be given with --${path.slice(0, -1).map(kebab).join('-')}`)
     const bare = given === true && field.bare !== undefined
     target[path.at(-1)!] = bare ? structuredClone(field.bare) : given
-    if (bare) groups.add(target[path.at(-1)!])
+    // `--guidance 2` is a group of one, which `--guidance-floor` may add to.
+    if (bare || (field.fields && field.isGroup?.(given))) groups.add(target[path.at(-1)!])
   }
   return found as T
 }

@@ -14,14 +14,14 @@ export async function likeOf(file: string): Promise<ImageParameters> {
 }
 
 export function toRequest(like: ImageParameters): TextToImageRequest {
-  const { prompt, width, height, steps, guidance, temperature, schedule, seed } = like
+  const { prompt, width, height, steps, guidance, guidanceFloor = 0, temperature, schedule, seed } = like
   const shares = schedule
   return {
     prompt,
     width,
     height,
     steps,
-    guidance,
+    guidance: { text: guidance, floor: guidanceFloor },
     temperature,
     seed: BigInt(seed),
     schedule: typeof shares === 'string' ? shares : (progress) => shares[Math.round(progress * shares.length) - 1] ?? 0,

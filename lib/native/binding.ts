@@ -70,6 +70,8 @@ export interface NativeImageRequest extends NativeRequestBase {
   readonly columns: number
   /** rows * columns codes, -1 where masked. */
   readonly cells: Int32Array
+  /** Only codes at least so many times as likely as the likeliest one in the conditional branch may be chosen, 0 to 1. Absent: 0. */
+  readonly floor?: number
   /** Cells that stay masked after each step, as a share of the masked cells at the start; `cosine` is computed in C++. */
   readonly schedule: 'cosine' | 'linear' | Float32Array
   /** false: only the codes are wanted, `images` have no pixels. Absent: true. */

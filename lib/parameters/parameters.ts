@@ -21,6 +21,8 @@ export interface ImageParameters {
   readonly guidance: number
   /** Of the given picture. */
   readonly guidanceImage?: number
+  /** Where it is over 0. */
+  readonly guidanceFloor?: number
   readonly temperature: number
   /** A schedule that was a function is written as its shares, one per step. */
   readonly schedule: 'cosine' | 'linear' | readonly number[]
@@ -66,6 +68,7 @@ const CHECKS = {
   steps: isNumber,
   guidance: isNumber,
   guidanceImage: optional(isNumber),
+  guidanceFloor: optional(isNumber),
   temperature: isNumber,
   schedule: (value: unknown): boolean => value === 'cosine' || value === 'linear' || isShares(value),
   cache: optional((value) => isObject(value) && ['ratio', 'warmup', 'refresh'].every((name) => isNumber((value as never)[name]))),

@@ -8,13 +8,25 @@ import type { ResolvedSampling, SamplingOptions } from './sampling.js'
 export const MAX_IMAGES = 64
 
 /** Defaults where the checkpoint has none: those of the released scripts (docs/model.md#defaults). */
-export const IMAGE_DEFAULTS = { width: 1024, height: 1024, steps: 64, guidance: 4, temperature: 1 } as const
-export const EDIT_DEFAULTS = { steps: 64, guidance_text: 2.5, guidance_image: 4, temperature: 1, image_area: 512 } as const
+export const IMAGE_DEFAULTS = { width: 1024, height: 1024, steps: 64, guidance: 4, guidance_floor: 0, temperature: 1 } as const
+export const EDIT_DEFAULTS = {
+  steps: 64,
+  guidance_text: 2.5,
+  guidance_image: 4,
+  guidance_floor: 0,
+  temperature: 1,
+  image_area: 512,
+} as const
 
 /** How strongly text and pictures pull, 0 to 100; 0: not at all. */
 export interface Guidance {
   readonly text: number
   readonly image: number
+  /**
+   * 0 to 1. Guidance weighs differences between branches and can lift a code that the conditional branch itself finds impossible; only codes
+   * at least `floor` times as likely there as the likeliest one may be chosen. 0, the default: all of them; 1: the likeliest alone.
+   */
+  readonly floor: number
 }
 
 export interface ImageRequestBase extends SamplingOptions {
@@ -24,17 +36,20 @@ export interface ImageRequestBase extends SamplingOptions {
 
 /** Pictures by a text alone: one weight. */
 export interface TextGuided {
-  /** How strongly the prompt pulls, 0 to 100; 0 computes no unconditional branch. Default: the checkpoint's, else 4. */
-  readonly guidance?: number | { readonly text?: number }
+  /**
+   * How strongly the prompt pulls, 0 to 100; 0 computes no unconditional branch. Default: the checkpoint's, else 4. `floor`: see
+   * {@link Guidance}.
+   */
+  readonly guidance?: number | Partial<Pick<Guidance, 'text' | 'floor'>>
 }
 
 /** Pictures by pictures: two weights. */
 export interface ImageGuided {
   /**
    * How strongly the text and the given pictures pull, 0 to 100 each; a number is the text's. Both 0: no unconditional branch.
-   * Default: the checkpoint's, else 2.5 and 4.
+   * Default: the checkpoint's, else 2.5 and 4. `floor`: see {@link Guidance}.
    */
-  readonly guidance?: number | { readonly text?: number; readonly image?: number }
+  readonly guidance?: number | Partial<Guidance>
 }
 
 /** Tasks whose prompt says what the picture shows. */
@@ -62,6 +77,7 @@ const BASE_FIELDS = {
 
 const weight = (help: string): validate.Field<number> => validate.number(0, 100, { help })
 const isWeight = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0 && (value as number) <= 100
+const floor = validate.number(0, 1, { help: 'choose no code less likely, unguided, than this share of the likeliest; 0: off' })
 const toNumber = (text: string): unknown => (text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text))
 
 /** Base fields of tasks that a text alone guides. */
@@ -70,8 +86,8 @@ export const TEXT_GUIDED_FIELDS = {
   guidance: validate.valueOrGroup(
     'a number from 0 to 100',
     isWeight,
-    { text: validate.number(0, 100) },
-    { help: 'how strongly the prompt pulls; 0: off', value: 'x', parse: toNumber },
+    { text: validate.number(0, 100), floor },
+    { help: 'how strongly the prompt pulls; 0: off', value: 'x', parse: (text) => ({ text: toNumber(text) }) },
   ),
 } satisfies validate.Fields
 
@@ -79,9 +95,9 @@ export const TEXT_GUIDED_FIELDS = {
 export const IMAGE_GUIDED_FIELDS = {
   ...BASE_FIELDS,
   guidance: validate.valueOrGroup(
-    'a number from 0 to 100 or {text, image}',
+    'a number from 0 to 100 or {text, image, floor}',
     isWeight,
-    { text: weight('how strongly the text pulls; 0: off'), image: weight('how strongly the picture pulls; 0: off') },
+    { text: weight('how strongly the text pulls; 0: off'), image: weight('how strongly the picture pulls; 0: off'), floor },
     {},
   ),
 } satisfies validate.Fields
@@ -128,18 +144,19 @@ type AnyImageRequest = ImageRequestBase & ImageGuided & Judged & { readonly prom
 /** Fills in the defaults of a task of the `image` kind. */
 export function resolveTextGuided(where: string, request: AnyImageRequest, facts: ModelFacts): ResolvedImage {
   const defaults = { ...IMAGE_DEFAULTS, ...defined(facts.defaults.image ?? {}) }
-  const { text = defaults.guidance } = toGuidance(request.guidance)
-  return resolveImage(where, request, defaults, { text, image: 0 })
+  const { text = defaults.guidance, floor = defaults.guidance_floor } = toGuidance(request.guidance)
+  return resolveImage(where, request, defaults, { text, image: 0, floor })
 }
 
 /** Fills in the defaults of a task of the `edit` kind. */
 export function resolveImageGuided(where: string, request: AnyImageRequest & ImageAreaOption, facts: ModelFacts): ResolvedImage {
   const defaults = { ...EDIT_DEFAULTS, ...defined(facts.defaults.edit ?? {}) }
-  const { text = defaults.guidance_text, image = defaults.guidance_image } = toGuidance(request.guidance)
-  return { ...resolveImage(where, request, defaults, { text, image }), imageArea: request.imageArea ?? defaults.image_area }
+  const { guidance_text, guidance_image, guidance_floor } = defaults
+  const { text = guidance_text, image = guidance_image, floor = guidance_floor } = toGuidance(request.guidance)
+  return { ...resolveImage(where, request, defaults, { text, image, floor }), imageArea: request.imageArea ?? defaults.image_area }
 }
 
-function toGuidance(guidance: ImageGuided['guidance']): { readonly text?: number; readonly image?: number } {
+function toGuidance(guidance: ImageGuided['guidance']): Partial<Guidance> {
   return typeof guidance === 'number' ? { text: guidance } : defined(guidance ?? {})
 }
 

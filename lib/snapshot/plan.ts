@@ -57,6 +57,7 @@ const IMAGE_REQUEST: Checks = {
   rows: integer,
   columns: integer,
   cells: array(Int32Array),
+  floor: optional(number),
   schedule: (value) => value === 'cosine' || value === 'linear' || value instanceof Float32Array,
 }
 

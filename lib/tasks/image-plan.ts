@@ -21,7 +21,7 @@ export interface ImageParts {
 
 export function imagePlan(parts: ImageParts, options: RunOptions, model: TaskModel): ImagePlan {
   const { task, resolved, branches, rows, columns, composite } = parts
-  const { steps, temperature, schedule, cache } = resolved
+  const { steps, guidance, temperature, schedule, cache } = resolved
   const { cells = new Int32Array(rows * columns).fill(-1) } = parts
   return {
     task,
@@ -30,6 +30,7 @@ export function imagePlan(parts: ImageParts, options: RunOptions, model: TaskMod
       prefixes: branches.prefixes,
       suffixes: branches.suffixes,
       guidance: branches.guidance,
+      ...(guidance.floor > 0 && { floor: guidance.floor }),
       rows,
       columns,
       cells,
@@ -61,6 +62,7 @@ function toParameters({ task, resolved, rows, columns, options }: ImageParts, mo
     steps,
     guidance: guidance.text,
     ...(guidance.image > 0 && { guidanceImage: guidance.image }),
+    ...(guidance.floor > 0 && { guidanceFloor: guidance.floor }),
     temperature,
     schedule: typeof schedule === 'string' ? schedule : [...schedule],
     ...(cache && { cache }),

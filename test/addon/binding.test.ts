@@ -56,6 +56,8 @@ describe('a request that TypeScript would not have let through', () => {
     ['steps must lie in 1..4096, got 4097', { steps: 4097 }],
     ['guidance weights must lie in 1..1, got 0', { guidance: [] }],
     ['guidance must be finite, got inf', { guidance: [Infinity] }],
+    ['floor: expected 0 to 1, got 1.5', { floor: 1.5 }],
+    ['floor: expected 0 to 1, got nan', { floor: NaN }],
     ['tokens of a prefix must lie in', { prefixes: [new Int32Array(0), Int32Array.of(1)] }],
     ['token id must lie in', { prefixes: [Int32Array.of(-5), Int32Array.of(1)] }],
     ['prefixes: expected a value', { prefixes: undefined }],

@@ -36,7 +36,13 @@ const cases: Readonly<Record<string, Case>> = {
   'a picture after a remask': { task: 'text-to-image', request: { ...base, width: 64, height: 64, guidance: 0 }, remaskAt: 2 },
   'an inpainted picture with its pixels': {
     task: 'inpaint',
-    request: { ...base, mask: { left: 0, top: 0, width: 64, height: 40 }, composite: { feather: 2 }, imageArea: 'native' },
+    request: {
+      ...base,
+      guidance: { floor: 0.3 },
+      mask: { left: 0, top: 0, width: 64, height: 40 },
+      composite: { feather: 2 },
+      imageArea: 'native',
+    },
   },
   'an answer with prefix reuse': {
     task: 'chat',

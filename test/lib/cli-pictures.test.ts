@@ -49,7 +49,7 @@ describe('flags', () => {
   const names = (fields: Fields): string[] =>
     Object.entries(fields).flatMap(([name, { fields: inner, parse }]) => {
       const below = Object.keys(inner ?? {}).map((sub) => `${kebab(name)}-${kebab(sub)}`)
-      if (name === 'guidance') return parse ? [name] : below
+      if (name === 'guidance') return parse ? [name, 'guidance-floor'] : below
       return [...(notFlags.includes(name) ? [] : [kebab(name)]), ...(name === 'cache' ? [] : below)]
     })
   const own: Partial<Record<PictureTask, string[]>> = { inpaint: ['region'], retouch: ['image', 'mask'] }
@@ -82,11 +82,18 @@ describe('requests', () => {
   const masked = (run = 0): number[] => [...imageRuns()[run]!.cells.entries()].flatMap(([i, cell]) => (cell === -1 ? [i] : []))
 
   test('edit: guidance, crop and cache', async () => {
-    const line = 'edit "Make it blue." --image in.png --guidance-text 3 --guidance-image 2 --image-area native --kind add'
+    const line =
+      'edit "Make it blue." --image in.png --guidance-text 3 --guidance-image 2 --guidance-floor 0.1 --image-area native --kind add'
     expect((await dimoo(`${line} --cache ratio=0.5,refresh=2 --n 2 --seed 5 -o a.webp`)).code).toBe(0)
-    expect(imageRuns()[0]).toMatchObject({ guidance: [3, 2], rows: 2, columns: 4, cache: { ratio: 0.5, warmup: 0.3, refresh: 2 } })
+    expect(imageRuns()[0]).toMatchObject({
+      guidance: [3, 2],
+      floor: 0.1,
+      rows: 2,
+      columns: 4,
+      cache: { ratio: 0.5, warmup: 0.3, refresh: 2 },
+    })
     expect(readdirSync(folder).sort()).toEqual(['a-1.webp', 'a-2.webp', 'in.png'])
-    expect(await readParameters('a-2.webp')).toMatchObject({ task: 'edit', prompt: 'Make it blue.', seed: '6', options: { kind: 'add' } })
+    expect(await readParameters('a-2.webp')).toMatchObject({ task: 'edit', guidanceFloor: 0.1, seed: '6', options: { kind: 'add' } })
   })
 
   test.each([

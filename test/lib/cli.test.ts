@@ -32,7 +32,7 @@ describe('flags', () => {
     const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
     const fields = [...Object.keys(TEXT_TO_IMAGE_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
     const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((name) => `memory-${kebab(name)}`)
-    const own = ['output', 'model', 'size', 'like', 'show', 'animate', 'json']
+    const own = ['guidance-floor', 'output', 'model', 'size', 'like', 'show', 'animate', 'json']
     expect([...flags].sort()).toEqual([...fields, ...memory, ...own].sort())
     expect(flagsOf(LOAD_FIELDS).map(flagName)).toContain('on-device-unavailable')
   })
@@ -47,6 +47,8 @@ describe('flags', () => {
       '3',
       '--guidance',
       '1.5',
+      '--guidance-floor',
+      '0.25',
       '--temperature',
       '0',
       '--schedule',
@@ -69,6 +71,7 @@ describe('flags', () => {
       rows: 3,
       steps: 3,
       guidance: [1.5],
+      floor: 0.25,
       temperature: 0,
       schedule: 'linear',
     })
@@ -155,7 +158,8 @@ describe('generate', () => {
   })
 
   test('--like repeats a picture; flags and prompt go before', async () => {
-    await generate('-o', at('a.png'), '--seed', '18446744073709551614', '--steps', '3', '--precision', 'f32')
+    const odd = ['--seed', '18446744073709551614', '--steps', '3', '--guidance-floor', '0.25', '--precision', 'f32']
+    await generate('-o', at('a.png'), ...odd)
     await dimoo(['generate', '--like', at('a.png'), '-o', at('b.png'), '--device', 'cpu'])
     await dimoo(['generate', 'blue', '--like', at('a.png'), '-o', at('c.png'), '--device', 'cpu', '--steps', '5'])
     const [one, two, three] = asked.runs

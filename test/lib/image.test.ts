@@ -191,6 +191,7 @@ test('damaged parameters are named', () => {
     height: 64,
     steps: 4,
     guidance: 1,
+    guidanceFloor: 0.1,
     temperature: 0,
     schedule: 'cosine',
     seed: '7',
@@ -198,7 +199,7 @@ test('damaged parameters are named', () => {
     model: { name: 'm', weights: 'bf16' },
   }
   expect(parseParameters(JSON.stringify(good))).toEqual(good)
-  const damage = { seed: 1.5, schedule: [], model: null, width: '64', prompt: 3, precision: 'x' }
+  const damage = { guidanceFloor: '0', seed: 1.5, schedule: [], model: null, width: '64', prompt: 3, precision: 'x' }
   for (const [name, value] of Object.entries(damage)) {
     expect(() => parseParameters(JSON.stringify({ ...good, [name]: value }))).toThrow(`parameter ${name} is damaged`)
   }

@@ -14,7 +14,7 @@ describe('defaults', () => {
       width: 1024,
       height: 1024,
       steps: 64,
-      guidance: { text: 4, image: 0 },
+      guidance: { text: 4, image: 0, floor: 0 },
       temperature: 1,
       schedule: 'cosine',
       seed: 0n,
@@ -28,7 +28,7 @@ describe('defaults', () => {
       width: 64,
       height: 64,
       steps: 24,
-      guidance: { text: 0, image: 0 },
+      guidance: { text: 0, image: 0, floor: 0 },
       temperature: 0.5,
     })
   })
@@ -73,8 +73,9 @@ test.each<[object, RegExp]>([
   [{ n: 0 }, /n must be an integer from 1 to 64, got 0/],
   [{ n: 65 }, /got 65/],
   [{ guidance: -1 }, /guidance must be a number from 0 to 100, got -1/],
+  [{ guidance: { floor: 1.5 } }, /guidance: floor must be a number from 0 to 1, got 1.5/],
   [{ guidance: Infinity }, /got Infinity/],
-  [{ guidance: { image: 1 } }, /guidance: unknown option 'image'; known are text/],
+  [{ guidance: { image: 1 } }, /guidance: unknown option 'image'; known are text, floor/],
   [{ guidance: [1] }, /guidance must be a number from 0 to 100, got an array/],
   [{ temperature: -0.1 }, /temperature/],
   [{ temperature: 10.5 }, /temperature must be a number from 0 to 10, got 10\.5/],

@@ -249,7 +249,7 @@ describe('requests', () => {
     [
       'edit',
       () => model.edit({ image: picture, prompt, guidance: { both: 1 } } as never),
-      /guidance: unknown option 'both'; known are text, image/,
+      /guidance: unknown option 'both'; known are text, image, floor/,
     ],
     [
       'edit',

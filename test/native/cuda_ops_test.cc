@@ -43,7 +43,7 @@ TEST(cuda_choices) { check_list(choose_cases()); }
 TEST(cuda_folded_norms) { check_list(fold_cases()); }
 TEST(cuda_rows) { check_list(row_cases()); }
 TEST(cuda_vq) { check_list(vq_cases()); }
-TEST(cuda_unmask_text) { check_list(unmask_cases()); }
+TEST(cuda_unmask) { check_list(unmask_cases()); }
 
 TEST(cuda_rows_never_depend_on_their_mates) {
   const auto device = gpu();

@@ -116,6 +116,39 @@ TEST(guidance_follows_its_equations) {
   }
 }
 
+TEST(a_floor_leaves_only_what_the_conditional_branch_finds_likely) {
+  constexpr int64_t kRows = 30, kCodes = 61;
+  ThreadPool pool(2);
+  const auto all = noise_logits(3 * kRows * kCodes, 6, 21);
+  const auto share = [&](int64_t row, int32_t code) {
+    const float* c = all.data() + row * kCodes;
+    return std::exp(c[code] - *std::max_element(c, c + kCodes));
+  };
+  for (const int branches : {1, 2, 3})
+    for (const float temperature : {0.0f, 0.7f}) {
+      UnmaskJob job;
+      job.branches = branches, job.guidance[0] = 2, job.guidance[1] = 3, job.temperature = temperature, job.seed = 5;
+      const Result free = run(pool, all, kRows, kCodes, job);
+      job.floor = 1e-30f;  // below every code's share
+      CHECK(run(pool, all, kRows, kCodes, job) == free);
+      job.floor = 0.2f;
+      const Result bound = run(pool, all, kRows, kCodes, job);
+      job.floor = 1;
+      const Result likeliest = run(pool, all, kRows, kCodes, job);
+      bool lifted = false;
+      for (int64_t r = 0; r < kRows; r++) {
+        const auto at = static_cast<size_t>(r);
+        lifted = lifted || share(r, free.codes[at]) < 0.2f;
+        CHECK(share(r, bound.codes[at]) >= 0.2f);
+        CHECK_NEAR(share(r, likeliest.codes[at]), 1, 0);
+        if (share(r, free.codes[at]) < 0.2f) continue;
+        CHECK_EQ(bound.codes[at], free.codes[at]);  // the same noise
+        CHECK_NEAR(bound.confidence[at], free.confidence[at], 0);
+      }
+      CHECK_EQ(lifted, branches > 1 || temperature > 0);
+    }
+}
+
 TEST(ties_take_the_lowest_code_and_fix_more_cells) {
   constexpr int64_t kRows = 6, kCodes = 9;
   ThreadPool pool(2);
@@ -181,6 +214,9 @@ TEST(logits_that_are_not_finite_are_named) {
     auto logits = noise_logits(4 * 20, 1, 2);
     logits[2 * 20 + 19] = bad;
     CHECK_THROWS(run(pool, logits, 4, 20, {}), Code::model_corrupt, "cell 7");
+    UnmaskJob job;
+    job.floor = 0.5f;
+    CHECK_THROWS(run(pool, logits, 4, 20, job), Code::model_corrupt, "cell 7");
   }
 }
 

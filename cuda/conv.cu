@@ -30,28 +30,24 @@ void conv_in_place(Stream& stream, const Image& x, const Scaling& scaling, const
   for (int64_t y = 0; y < out.rows(); y += step) {
     const int64_t first = y * out.width, count = std::min(step, out.rows() - y) * out.width;
     const Tensor piece(static_cast<float*>(memory.data()), count, kernel.rows);
-    conv_scaled(stream, {x.pixels.slice(first, count), x.height, x.width, x.first + y}, scaling, kernel, 1, bias, Sampling::same, {},
-                {piece, out.height, out.width, out.first + y});
+    conv(stream, {x.pixels.slice(first, count), x.height, x.width, x.first + y}, scaling, kernel, 1, bias, Sampling::same, {},
+         {piece, out.height, out.width, out.first + y});
     gather(stream, piece, nullptr, out.pixels.slice(first, count));
   }
 }
 
 }  // namespace
 
-void conv_scaled(Stream& stream, Image x, const Scaling& scaling, const Matrix& kernel, int taps, Tensor bias, Sampling sampling,
-                 Image residual, Image out) {
-  if (out.pixels.data == x.pixels.data && kernel.rows > TileF32::kCols) {
-    if (taps != 1 || sampling != Sampling::same || residual.pixels.data)
-      fail(Code::internal, "conv: into its own input only 1x1 kernels without a residual");
-    return conv_in_place(stream, x, scaling, kernel, bias, out);
-  }
+void conv(Stream& stream, Image x, const Scaling& scaling, const Matrix& kernel, int64_t taps, Tensor bias, Sampling sampling,
+          Image residual, Image out) {
+  if (out.pixels.data == x.pixels.data && kernel.rows > TileF32::kCols) return conv_in_place(stream, x, scaling, kernel, bias, out);
   const Patches patches{x.pixels.f32(),
                         x.pixels.stride,
                         static_cast<int>(x.height),
                         static_cast<int>(x.width),
                         static_cast<int>(x.channels()),
                         static_cast<int>(out.width),
-                        taps,
+                        static_cast<int>(taps),
                         sampling,
                         static_cast<int>(x.first),
                         static_cast<int>(out.first),
@@ -61,10 +57,6 @@ void conv_scaled(Stream& stream, Image x, const Scaling& scaling, const Matrix& 
   const AddBias output{bias.f32(), residual.pixels.f32(), residual.pixels.stride, out.pixels.f32(), out.pixels.stride};
   const unsigned grid = blocks(out.pixels.rows, TileF32::kRows) * blocks(kernel.rows, TileF32::kCols);
   stream.launch("conv", product_f32<DType::f32, Patches, AddBias>, grid, TileF32::kThreads, 0, patches, kernel, out.pixels.rows, output);
-}
-
-void conv(Stream& stream, Image x, const Matrix& kernel, int taps, Tensor bias, Sampling sampling, Image residual, Image out) {
-  conv_scaled(stream, x, {nullptr, nullptr, Activation::none}, kernel, taps, bias, sampling, residual, out);
 }
 
 }  // namespace dimoo::cuda

@@ -1,4 +1,4 @@
-// Checks shapes at each op's door, brings host lists over, and chooses between exact f32 and tensor cores by the weight alone.
+// Brings host lists over, and chooses between exact f32 and tensor cores by the weight alone.
 #include <algorithm>
 
 #include "cuda/cuda_device.h"
@@ -6,22 +6,6 @@
 
 namespace dimoo::cuda {
 namespace {
-
-void expect(bool holds, const char* op, const char* what, int64_t expected, int64_t actual) {
-  if (!holds) fail(Code::internal, op, ": ", what, " must be ", expected, ", got ", actual);
-}
-
-void check_linear(const char* op, Tensor x, const Weight& w, Tensor out) {
-  expect(x.cols == w.cols(), op, "columns of x", w.cols(), x.cols);
-  expect(out.cols == w.rows(), op, "columns of out", w.rows(), out.cols);
-  expect(out.rows == x.rows, op, "rows of out", x.rows, out.rows);
-}
-
-void check_rows(const char* op, std::span<const int32_t> rows, int64_t count, int64_t limit) {
-  expect(static_cast<int64_t>(rows.size()) >= count, op, "listed rows", count, static_cast<int64_t>(rows.size()));
-  for (const int32_t row : rows)
-    if (row < 0 || row >= limit) fail(Code::internal, op, ": rows must lie in 0..", limit - 1, ", got ", row);
-}
 
 const CudaWeight& of(const Weight& weight) { return static_cast<const CudaWeight&>(weight); }
 
@@ -44,7 +28,7 @@ std::vector<VariantReport> CudaDevice::variants() const {
   const std::vector<std::string> products{"mma", "f32"}, only{"f32"}, decisions{"cuda"};
   std::vector<VariantReport> reports{{"linear f32", "f32", only}, {"linear bf16", "mma", products}};
   reports.push_back({"attention", products.front(), products});
-  for (const char* op : {"norm", "rotary", "conv", "group_norm", "nearest"}) reports.push_back({op, "f32", only});
+  for (const char* op : {"norm", "rotary", "conv", "nearest"}) reports.push_back({op, "f32", only});
   reports.push_back({"unmask", "cuda", decisions});
   return reports;
 }
@@ -60,17 +44,12 @@ void CudaDevice::upload(Tensor to, const void* from) { on().upload(to.data, from
 
 void CudaDevice::download(void* to, Tensor from) { on().download(to, from.data, from.rows * type_bytes(from.type, from.stride)); }
 
-std::unique_ptr<Weight> CudaDevice::prepare(const HostTensor& tensor, Precision precision) {
-  const int block = type_info(tensor.type).block;
-  if (tensor.cols % block)
-    fail(Code::model_corrupt, tensor.name, ": columns must be a multiple of ", block, " for ", type_info(tensor.type).name, ", got ",
-         tensor.cols);
+std::unique_ptr<Weight> CudaDevice::do_prepare(const HostTensor& tensor, Precision precision) {
   on();
   return weights_.matrix(tensor, precision);
 }
 
-std::unique_ptr<Weight> CudaDevice::prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
-  expect(tensor.cols == in * size * size, "conv", "values per output channel", in * size * size, tensor.cols);
+std::unique_ptr<Weight> CudaDevice::do_prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
   on();
   return weights_.kernel(tensor, in, size, sampling);
 }
@@ -97,19 +76,12 @@ void CudaDevice::repeat(const void* owner, std::span<const int64_t> shape, Funct
   shape.front() > kMostRepeatedRows ? ops() : stream_.repeat(owner, shape, ops);
 }
 
-void CudaDevice::embed(const Weight& table, std::span<const int32_t> ids, Tensor out) {
-  expect(out.cols == table.cols(), "embed", "columns of out", table.cols(), out.cols);
-  expect(static_cast<int64_t>(ids.size()) >= out.rows, "embed", "ids", out.rows, static_cast<int64_t>(ids.size()));
-  for (const int32_t id : ids)
-    if (id < 0 || id >= table.rows()) fail(Code::request_invalid, "embed: ids must lie in 0..", table.rows() - 1, ", got ", id);
+void CudaDevice::do_embed(const Weight& table, std::span<const int32_t> ids, Tensor out) {
   on();
-  cuda::embed(stream_, of(table).matrix(), lists_.on_device(ids.first(static_cast<size_t>(out.rows))), out);
+  cuda::embed(stream_, of(table).matrix(), lists_.on_device(ids), out);
 }
 
-void CudaDevice::norm(Tensor x, Tensor weight, float eps, Tensor out) {
-  expect(weight.cols == x.cols, "norm", "length of weight", x.cols, weight.cols);
-  cuda::norm(on(), x, weight, eps, out);
-}
+void CudaDevice::do_norm(Tensor x, Tensor weight, float eps, Tensor out) { cuda::norm(on(), x, weight, eps, out); }
 
 Buffer CudaDevice::rounded(Tensor x) {
   const int64_t pitch = mma_pitch(x.cols);
@@ -118,26 +90,15 @@ Buffer CudaDevice::rounded(Tensor x) {
   return operand;
 }
 
-void CudaDevice::product(Tensor x, const CudaWeight& w, Epilogue epilogue, Tensor out) {
+void CudaDevice::do_linear(Tensor x, const Weight& weight, Epilogue epilogue, Tensor out) {
+  const CudaWeight& w = of(weight);
   on();
   if (w.compute() == Compute::f32) return linear_f32(stream_, x, w.matrix(), epilogue, out);
   const Buffer operand = rounded(x);
   linear_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, w.matrix(), epilogue, out);
 }
 
-void CudaDevice::linear(Tensor x, const Weight& w, Tensor out) {
-  check_linear("linear", x, w, out);
-  product(x, of(w), Epilogue::store, out);
-}
-
-void CudaDevice::linear_add(Tensor x, const Weight& w, Tensor out) {
-  check_linear("linear_add", x, w, out);
-  product(x, of(w), Epilogue::add, out);
-}
-
-void CudaDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) {
-  check_linear("gated", x, gate, out);
-  check_linear("gated", x, up, out);
+void CudaDevice::do_gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) {
   const CudaWeight &g = of(gate), &u = of(up);
   on();
   if (g.compute() == Compute::bf16 && u.compute() == Compute::bf16 && g.matrix().type == u.matrix().type) {
@@ -146,8 +107,8 @@ void CudaDevice::gated(Tensor x, const Weight& gate, const Weight& up, Tensor ou
   }
   const Buffer other = stream_.scratch(out.rows * out.cols * 4);
   const Tensor second(static_cast<float*>(other.data()), out.rows, out.cols);
-  product(x, g, Epilogue::store, out);
-  product(x, u, Epilogue::store, second);
+  do_linear(x, g, Epilogue::store, out);
+  do_linear(x, u, Epilogue::store, second);
   silu_times(stream_, out, second);
 }
 
@@ -156,45 +117,35 @@ DType CudaDevice::kv_type(Precision precision, int64_t head_dim) const {
 }
 
 void CudaDevice::project_in_steps(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
-  if (out.type == DType::f32) return Device::project(x, w, turn, placements, out);
+  if (out.type == DType::f32) return Device::do_project(x, w, turn, placements, out);
   const Buffer wide = on().scratch(out.rows * out.cols * 4);
   const Tensor exact(static_cast<float*>(wide.data()), out.rows, out.cols);
-  Device::project(x, w, turn, placements, exact);
+  Device::do_project(x, w, turn, placements, exact);
   round_rows(stream_, exact, static_cast<uint16_t*>(out.data), out.stride);
 }
 
-void CudaDevice::project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
+void CudaDevice::do_project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
   const CudaWeight& weight = of(w);
   if (weight.compute() == Compute::f32 || placements.size() >= Lists::kAtOnce) return project_in_steps(x, w, turn, placements, out);
-  check_linear("project", x, w, out);
   on();
   Turned turned{};
   if (turn.heads > 0) {
-    expect(turn.table.cols == out.cols / turn.heads, "project", "columns of the table", out.cols / turn.heads, turn.table.cols);
-    check_rows("project", turn.positions, x.rows, turn.table.rows);
     turned = {lists_.on_device(turn.positions), turn.table.f32(), turn.table.stride, static_cast<int>(turn.table.cols / 2)};
   }
   std::vector<PlacedRows> places;
   for (const Placement& p : placements) {
-    expect(p.out.cols == out.cols, "project", "columns of a place", out.cols, p.out.cols);
-    if (!p.rows.empty()) check_rows("project", p.rows, p.count, p.out.rows);
-    if (p.out.type != out.type)
-      fail(Code::internal, "project: expected places of ", type_info(out.type).name, ", got ", type_info(p.out.type).name);
     places.push_back({p.first, p.count, p.rows.empty() ? nullptr : lists_.on_device(p.rows), p.out.data, p.out.stride});
   }
   const Buffer operand = rounded(x);
   project_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, weight.matrix(), turned, places, out);
 }
 
-void CudaDevice::rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
-  expect(table.cols == x.cols / heads, "rotary", "columns of the table", x.cols / heads, table.cols);
-  check_rows("rotary", positions, x.rows, table.rows);
+void CudaDevice::do_rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   on();
   cuda::rotary(stream_, x, lists_.on_device(positions), table, heads);
 }
 
-void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
-  expect(heads % kv_heads == 0, "attention", "heads modulo key/value heads", 0, heads % kv_heads);
+void CudaDevice::do_attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
   const int64_t hd = q.cols / heads;
   on();
   const bool fast = std::all_of(spans.begin(), spans.end(), [](const AttentionSpan& span) { return span.precision == Precision::fast; });
@@ -202,23 +153,21 @@ void CudaDevice::attention(Tensor q, std::span<const AttentionSpan> spans, int h
   if (hd > kMostHeadDim) fail(Code::model_unsupported, "attention: head dimension must be at most ", kMostHeadDim, ", got ", hd);
   for (const AttentionSpan& span : spans)
     if (span.k.type != DType::f32 || span.v.type != DType::f32)
-      fail(Code::internal, "attention: exact attention expects f32 keys and values");
+      fail(Code::internal, "attention: exact attention beside fast expects f32 keys and values");
   attention_f32(stream_, q, spans, heads, kv_heads, out);
 }
 
-void CudaDevice::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
-  check_rows("gather", rows, out.rows, x.rows);
+void CudaDevice::do_gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
   on();
   cuda::gather(stream_, x, lists_.on_device(rows), out);
 }
 
-void CudaDevice::scatter(Tensor x, std::span<const int32_t> rows, Tensor out) {
-  check_rows("scatter", rows, x.rows, out.rows);
+void CudaDevice::do_scatter(Tensor x, std::span<const int32_t> rows, Tensor out) {
   on();
   cuda::scatter(stream_, x, lists_.on_device(rows), out);
 }
 
-void CudaDevice::row_max(Tensor x, Tensor out) { cuda::row_max(on(), x, out); }
+void CudaDevice::do_row_max(Tensor x, Tensor out) { cuda::row_max(on(), x, out); }
 
 bool CudaDevice::finite(Tensor x) {
   if (x.rows > 0) cuda::finite(on(), x);
@@ -231,43 +180,23 @@ void CudaDevice::unmask(std::span<const UnmaskJob> jobs) { cuda::unmask(on(), jo
 
 void CudaDevice::unmask_text(std::span<const TextUnmaskJob> jobs) { cuda::unmask_text(on(), jobs); }
 
-void CudaDevice::group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
-  expect(x.channels() % groups == 0, "group_norm", "channels modulo groups", 0, x.channels() % groups);
-  cuda::group_norm(on(), x, weight, bias, groups, eps, act, out);
-}
-
-void CudaDevice::conv(Image x, const Weight& weight, Tensor bias, Image residual, Image out) {
-  const CudaWeight& kernel = of(weight);
-  expect(kernel.cols() == x.channels() * kernel.taps(), "conv", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
-  expect(out.channels() == kernel.rows(), "conv", "channels of out", kernel.rows(), out.channels());
-  cuda::conv(on(), x, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual, out);
-}
-
-void CudaDevice::channel_sums(Image x, std::span<double> sums) {
-  expect(static_cast<int64_t>(sums.size()) == 2 * x.channels(), "channel_sums", "sums", 2 * x.channels(),
-         static_cast<int64_t>(sums.size()));
+void CudaDevice::do_channel_sums(Image x, std::span<double> sums) {
   const Buffer list = on().list(std::span<const double>(sums));
   cuda::channel_sums(stream_, x, static_cast<double*>(list.data()));
   stream_.download(sums.data(), list.data(), static_cast<int64_t>(sums.size_bytes()));
 }
 
-void CudaDevice::conv_scaled(Image x, const ChannelScale& scale, const Weight& weight, Tensor bias, Image residual, Image out) {
+void CudaDevice::do_conv(Image x, const ChannelScale& scale, const Weight& weight, Tensor bias, Image residual, Image out) {
   const CudaWeight& kernel = of(weight);
-  expect(kernel.cols() == x.channels() * kernel.taps(), "conv_scaled", "values of a kernel", x.channels() * kernel.taps(), kernel.cols());
-  expect(out.channels() == kernel.rows(), "conv_scaled", "channels of out", kernel.rows(), out.channels());
   if (scale.scale.empty())
-    return cuda::conv_scaled(on(), x, {nullptr, nullptr, Activation::none}, kernel.matrix(), kernel.taps(), bias, kernel.sampling(),
-                             residual, out);
-  expect(static_cast<int64_t>(scale.scale.size()) == x.channels(), "conv_scaled", "factors", x.channels(),
-         static_cast<int64_t>(scale.scale.size()));
+    return cuda::conv(on(), x, {nullptr, nullptr, Activation::none}, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual,
+                      out);
   const Buffer factors = on().list(scale.scale), shifts = stream_.list(scale.shift);
   const Scaling scaling{static_cast<const float*>(factors.data()), static_cast<const float*>(shifts.data()), scale.act};
-  cuda::conv_scaled(stream_, x, scaling, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual, out);
+  cuda::conv(stream_, x, scaling, kernel.matrix(), kernel.taps(), bias, kernel.sampling(), residual, out);
 }
 
-void CudaDevice::nearest(Tensor x, const Weight& table, std::span<int32_t> ids) {
-  expect(x.cols == table.cols(), "nearest", "columns of x", table.cols(), x.cols);
-  expect(static_cast<int64_t>(ids.size()) == x.rows, "nearest", "ids", x.rows, static_cast<int64_t>(ids.size()));
+void CudaDevice::do_nearest(Tensor x, const Weight& table, std::span<int32_t> ids) {
   const Buffer found = on().scratch(x.rows * 4);
   cuda::nearest(stream_, x, of(table).matrix(), static_cast<int32_t*>(found.data()));
   stream_.download(ids.data(), found.data(), x.rows * 4);

@@ -26,8 +26,6 @@ class CudaDevice : public Device {
   void settle() override { on().readbacks().settle(); }
   void abandon() noexcept override { stream_.readbacks().abandon(); }
   bool copies_weights() const override { return true; }
-  std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
-  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor&, Precision) const override { return 0; }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override;
   void set_panel_budget(int64_t) override {}
@@ -35,29 +33,29 @@ class CudaDevice : public Device {
   void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) override;
   void set_cancel(const CancelToken* cancel) override { stream_.set_cancel(cancel); }
 
-  void embed(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
-  void norm(Tensor x, Tensor weight, float eps, Tensor out) override;
-  void linear(Tensor x, const Weight& w, Tensor out) override;
-  void linear_add(Tensor x, const Weight& w, Tensor out) override;
-  void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
-  void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
   DType kv_type(Precision precision, int64_t head_dim) const override;
   bool fuses_projections() const override { return true; }
-  void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
-  void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
-  void gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
-  void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
-  void row_max(Tensor x, Tensor out) override;
   bool finite(Tensor x) override;
   void choose(std::span<const ChooseJob> jobs) override;
   void unmask(std::span<const UnmaskJob> jobs) override;
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
-  void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
-  void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) override;
-  bool folds_norms() const override { return true; }
-  void channel_sums(Image x, std::span<double> sums) override;
-  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override;
-  void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
+
+ protected:
+  std::unique_ptr<Weight> do_prepare(const HostTensor& tensor, Precision precision) override;
+  std::unique_ptr<Weight> do_prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
+  void do_embed(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
+  void do_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
+  void do_linear(Tensor x, const Weight& w, Epilogue epilogue, Tensor out) override;
+  void do_gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
+  void do_project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
+  void do_rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
+  void do_attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
+  void do_gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void do_scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void do_row_max(Tensor x, Tensor out) override;
+  void do_channel_sums(Image x, std::span<double> sums) override;
+  void do_conv(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override;
+  void do_nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:
   /// Passes of more rows keep the GPU busy for longer than the host takes to launch them.
@@ -65,7 +63,6 @@ class CudaDevice : public Device {
 
   /// The stream, with this thread speaking to its GPU.
   Stream& on();
-  void product(Tensor x, const CudaWeight& w, Epilogue epilogue, Tensor out);
   /// `project` as the ops it is made of.
   void project_in_steps(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
   /// x (r, k) as operand of tensor core products.

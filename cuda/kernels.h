@@ -15,9 +15,6 @@ struct Matrix {
   int64_t rows = 0, cols = 0, pitch = 0;
 };
 
-/// What becomes of a product: out = p, out += p.
-enum class Epilogue { store, add };
-
 // Rows -------------------------------------------------------------------------------------------------------------------
 void embed(Stream& stream, const Matrix& table, const int32_t* ids, Tensor out);
 void norm(Stream& stream, Tensor x, Tensor weight, float eps, Tensor out);
@@ -76,18 +73,15 @@ void unmask(Stream& stream, std::span<const UnmaskJob> jobs);
 void unmask_text(Stream& stream, std::span<const TextUnmaskJob> jobs);
 
 // Image tokenizer --------------------------------------------------------------------------------------------------------
-void group_norm(Stream& stream, Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out);
-/// kernel (out, taps * in) f32, taps outermost.
-void conv(Stream& stream, Image x, const Matrix& kernel, int taps, Tensor bias, Sampling sampling, Image residual, Image out);
 /// sums (2, c) += each channel's sum and sum of squares, one row of pixels after another.
 void channel_sums(Stream& stream, Image x, double* sums);
-/// conv of act(x * scale + shift), on strips; scale (c) null: of x as it is.
+/// conv of act(x * scale + shift), on strips; scale (c) null: of x as it is. kernel (out, taps * in) f32, taps outermost.
 struct Scaling {
   const float *scale, *shift;
   Activation act;
 };
-void conv_scaled(Stream& stream, Image x, const Scaling& scaling, const Matrix& kernel, int taps, Tensor bias, Sampling sampling,
-                 Image residual, Image out);
+void conv(Stream& stream, Image x, const Scaling& scaling, const Matrix& kernel, int64_t taps, Tensor bias, Sampling sampling,
+          Image residual, Image out);
 void nearest(Stream& stream, Tensor x, const Matrix& table, int32_t* ids);
 
 }  // namespace dimoo::cuda

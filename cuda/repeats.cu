@@ -1,6 +1,5 @@
 // Two arenas stand in for the pool while a pass is recorded or compared: one for what its ops need while they run, one for their lists.
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include "cuda/repeats.h"
@@ -15,18 +14,12 @@ constexpr int kMostFailures = 3;  // in a row, of a shape whose passes never agr
 
 }  // namespace
 
-/// Bits 47 to 63 of a real address are equal; these are not.
-Arena::Arena() {
-  static std::atomic<uintptr_t> arenas{0};
-  nowhere_ = reinterpret_cast<std::byte*>((uintptr_t{1} << 60) + (arenas++ << 44));
-}
-
 std::byte* Arena::take(int64_t bytes) {
   const int64_t at = top_;
   top_ += (std::max<int64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
   most_ = std::max(most_, top_);
   taken_++;
-  return (fits() ? data() : nowhere_) + at;
+  return fits() ? data() + at : reinterpret_cast<std::byte*>(at);
 }
 
 Repeats::~Repeats() {
@@ -172,7 +165,7 @@ bool Repeats::noted() {
 Buffer Repeats::scratch(int64_t bytes) {
   std::byte* data = scratch_->take(bytes);
   if (!scratch_->fits() && mode_ != Mode::sizing) throw Differs{};
-  return own(data, bytes, scratch_);
+  return Buffer(data, static_cast<size_t>(bytes), scratch_);
 }
 
 std::byte* Repeats::place(const void* from, int64_t bytes, int64_t room) {
@@ -182,7 +175,7 @@ std::byte* Repeats::place(const void* from, int64_t bytes, int64_t room) {
   return data;
 }
 
-Buffer Repeats::list(const void* from, int64_t bytes) { return own(place(from, bytes, 0), bytes, lists_); }
+Buffer Repeats::list(const void* from, int64_t bytes) { return Buffer(place(from, bytes, 0), static_cast<size_t>(bytes), lists_); }
 
 const int32_t* Repeats::rows(std::span<const int32_t> values) {
   for (const Placed& placed : rows_)

@@ -16,19 +16,11 @@ namespace dimoo::cuda {
 
 class Stream;
 
-/// Who takes memory back that a Buffer held.
-class Giver {
- public:
-  virtual ~Giver() = default;
-  virtual void give(void* data, int64_t bytes) noexcept = 0;
-};
-
 /// Device memory handed out in order, so that the same ops get the same addresses. Whatever is given back stays where it is until all is.
-class Arena : public Giver {
+class Arena : public MemoryOwner {
  public:
-  Arena();
   std::byte* take(int64_t bytes);
-  void give(void*, int64_t) noexcept override {
+  void give_back(void*, size_t) noexcept override {
     if (--taken_ == 0 && !keeps_) top_ = kFirst;
   }
   /// From the beginning; `keeps`: nothing is used twice.
@@ -41,9 +33,8 @@ class Arena : public Giver {
   void set_memory(Buffer memory) { memory_ = std::move(memory); }
 
  private:
-  static constexpr int64_t kAlignment = 256, kFirst = kAlignment;  // the first address belongs to the memory itself
+  static constexpr int64_t kAlignment = 256, kFirst = kAlignment;  // no address is null, not even while there is no memory
 
-  std::byte* nowhere_;  // where addresses begin while there is no memory, or not enough: no other arena's, and nobody's memory
   Buffer memory_;
   int64_t top_ = kFirst, most_ = kFirst, taken_ = 0;
   bool keeps_ = false;

@@ -1,8 +1,7 @@
-// Streams, pools and staging. A Buffer's way back knows nothing but its address, so a table remembers whose it is.
+// Streams, pools and staging.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include "cuda/runtime.h"
@@ -29,27 +28,6 @@ bool stays(cudaError_t status) {
     case cudaErrorUnknown: return true;
     default: return false;
   }
-}
-
-struct Owners {
-  std::mutex mutex;
-  std::map<void*, std::shared_ptr<Giver>> of;
-};
-/// Never destroyed: a buffer may be released while the process ends.
-Owners& owners() {
-  static auto* all = new Owners;
-  return *all;
-}
-
-void release(void* data, size_t bytes) {
-  std::shared_ptr<Giver> giver;
-  {
-    const std::lock_guard lock(owners().mutex);
-    const auto at = owners().of.find(data);
-    giver = std::move(at->second);
-    owners().of.erase(at);
-  }
-  giver->give(data, static_cast<int64_t>(bytes));
 }
 
 }  // namespace
@@ -100,8 +78,8 @@ void* Pool::take(int64_t bytes) {
 }
 
 /// Errors are let go: after a lost device there is nothing to give back to.
-void Pool::give(void* data, int64_t bytes) noexcept {
-  used_ -= bytes;
+void Pool::give_back(void* data, size_t bytes) noexcept {
+  used_ -= static_cast<int64_t>(bytes);
   const std::lock_guard lock(mutex_);
   if (held_) return waiting_.push_back(data);
   cudaSetDevice(device_);
@@ -123,13 +101,7 @@ int64_t Pool::idle() const {
   return static_cast<int64_t>(reserved - std::min(reserved, taken));
 }
 
-Buffer own(void* data, int64_t bytes, std::shared_ptr<Giver> giver) {
-  const std::lock_guard lock(owners().mutex);
-  owners().of[data] = std::move(giver);
-  return Buffer(data, static_cast<size_t>(bytes), release);
-}
-
-Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) { return own(pool->take(bytes), bytes, pool); }
+Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) { return Buffer(pool->take(bytes), static_cast<size_t>(bytes), pool); }
 
 Stream::Stream(int device) : pool_(std::make_shared<Pool>(device)), wait_each_(std::getenv("DIMOO_CUDA_SYNC") != nullptr) {
   void* pinned = nullptr;

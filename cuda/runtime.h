@@ -22,14 +22,14 @@ namespace dimoo::cuda {
 void check(cudaError_t status, const char* what);
 
 /// Memory of one GPU in stream order. Shared by its buffers, so that they may outlive the device object.
-class Pool : public Giver {
+class Pool : public MemoryOwner {
  public:
   explicit Pool(int device);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   void* take(int64_t bytes);
-  void give(void* data, int64_t bytes) noexcept override;
+  void give_back(void* data, size_t bytes) noexcept override;
   /// While the stream is captured, what is given back waits, and nothing can be taken.
   void hold(bool held);
   int device() const { return device_; }
@@ -50,8 +50,6 @@ class Pool : public Giver {
   std::vector<void*> waiting_;  // guarded by mutex_
 };
 
-/// A Buffer of memory that goes back to `giver`.
-Buffer own(void* data, int64_t bytes, std::shared_ptr<Giver> giver);
 /// A Buffer of this pool.
 Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes);
 

@@ -76,7 +76,7 @@ std::unique_ptr<Weight> WeightStore::kernel(const HostTensor& tensor, int64_t in
   const HostTensor f32{tensor.name, DType::f32, tensor.rows, tensor.cols, reinterpret_cast<const std::byte*>(ordered.data())};
   auto memory = upload(f32, pitch);
   const Matrix matrix{static_cast<const std::byte*>(memory->data()), DType::f32, tensor.rows, tensor.cols, pitch};
-  return std::make_unique<CudaWeight>(matrix, Compute::f32, std::move(memory), static_cast<int>(taps), sampling);
+  return std::make_unique<CudaWeight>(matrix, Compute::f32, std::move(memory), taps, sampling);
 }
 
 }  // namespace dimoo::cuda

@@ -13,21 +13,15 @@ enum class Compute { f32, bf16 };
 
 class CudaWeight : public Weight {
  public:
-  CudaWeight(Matrix matrix, Compute compute, std::shared_ptr<Buffer> memory, int taps = 1, Sampling sampling = Sampling::same)
-      : matrix_(matrix), compute_(compute), memory_(std::move(memory)), taps_(taps), sampling_(sampling) {}
-  int64_t rows() const override { return matrix_.rows; }
-  int64_t cols() const override { return matrix_.cols; }
+  CudaWeight(Matrix matrix, Compute compute, std::shared_ptr<Buffer> memory, int64_t taps = 1, Sampling sampling = Sampling::same)
+      : Weight(matrix.rows, matrix.cols, taps, sampling), matrix_(matrix), compute_(compute), memory_(std::move(memory)) {}
   const Matrix& matrix() const { return matrix_; }
   Compute compute() const { return compute_; }
-  int taps() const { return taps_; }  // 1 or 9 for convolutions
-  Sampling sampling() const { return sampling_; }
 
  private:
   Matrix matrix_;
   Compute compute_;
   std::shared_ptr<Buffer> memory_;
-  int taps_;
-  Sampling sampling_;
 };
 
 /// docs/contracts.md#precision: F32 weights keep f32, all others compute in bf16 when fast.

@@ -19,10 +19,12 @@ for (const source of sources) {
   if (!existsSync(file)) continue
   describe(source, () => {
     const cases = execFileSync(file, ['--list'], { encoding: 'utf8' }).trim().split('\n')
-    test.each(cases)('%s', { timeout: 300_000 }, async (name) => {
+    test.for(cases)('%s', { timeout: 300_000 }, async (name, { skip }) => {
       const output = await run(file, [`=${name}`], { maxBuffer: 1 << 24 }).catch(
         (error: unknown) => error as { stdout: string; stderr: string },
       )
+      const skipped = new RegExp(`^skipped ${name}: (.*)$`, 'm').exec(output.stdout)
+      if (skipped) skip(skipped[1])
       expect(`${output.stdout}${output.stderr}`).toContain(`ok ${name}\n`)
       expect(output.stdout).not.toContain('not ok')
     })

@@ -74,7 +74,7 @@ void convolution(Bench& b, int64_t side, int64_t in, int64_t out_channels, int64
   std::vector<float> bias = bench::random_values(out_channels);
   b.report(text("conv ", size, "x", size, " ", side, "x", side, " ", in, " to ", out_channels), Kind::f32,
            2.0 * static_cast<double>(side * side * in * size * size * out_channels), [&] {
-             b.device->conv({Tensor(x.data(), side * side, in), side, side}, *kernel, Tensor(bias.data(), 1, out_channels), {},
+             b.device->conv({Tensor(x.data(), side * side, in), side, side}, {}, *kernel, Tensor(bias.data(), 1, out_channels), {},
                             {Tensor(out.data(), side * side, out_channels), side, side});
            });
 }
@@ -89,10 +89,6 @@ void small_ops(Bench& b, int64_t rows, int64_t d) {
   for (size_t i = 0; i < positions.size(); i++) positions[i] = static_cast<int32_t>(i);
   b.report(text("rotary ", rows, "x", d), Kind::f32, 3.0 * static_cast<double>(rows * d),
            [&] { b.device->rotary(to, positions, Tensor(angles.data(), rows, 128), static_cast<int>(d / 128)); });
-  const Image image{in, 1, rows};
-  b.report(text("group_norm ", rows, "x", d), Kind::f32, 8.0 * static_cast<double>(rows * d), [&] {
-    b.device->group_norm(image, w, w, 32, 1e-6f, Activation::silu, {to, 1, rows});
-  });
 }
 
 void unmask(Bench& b, int64_t rows, int64_t codes) {

@@ -35,12 +35,18 @@ struct Tensor {
   }
 };
 
-/// Device memory with its owner's way of giving it back.
+/// Who takes memory back. The buffers that lie in it share it, so that they may outlive whoever handed them out.
+class MemoryOwner {
+ public:
+  virtual ~MemoryOwner() = default;
+  virtual void give_back(void* data, size_t bytes) noexcept = 0;
+};
+
+/// Device memory, which goes back to its owner.
 class Buffer {
  public:
-  using Release = void (*)(void* data, size_t bytes);
   Buffer() = default;
-  Buffer(void* data, size_t bytes, Release release) : data_(data), bytes_(bytes), release_(release) {}
+  Buffer(void* data, size_t bytes, std::shared_ptr<MemoryOwner> owner) : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     Buffer(std::move(other)).swap(*this);
@@ -49,7 +55,7 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() {
-    if (data_) release_(data_, bytes_);
+    if (owner_) owner_->give_back(data_, bytes_);
   }
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
@@ -58,11 +64,11 @@ class Buffer {
   void swap(Buffer& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
-    std::swap(release_, other.release_);
+    std::swap(owner_, other.owner_);
   }
   void* data_ = nullptr;
   size_t bytes_ = 0;
-  Release release_ = nullptr;
+  std::shared_ptr<MemoryOwner> owner_;
 };
 
 }  // namespace dimoo

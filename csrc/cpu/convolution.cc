@@ -157,13 +157,6 @@ const float* input_pixel(const Image& x, int64_t out_y, int64_t out_x, int64_t t
   return x.pixels.f32_row((y - x.first) * x.width + col);
 }
 
-Rows touched_rows(const Convolution& c) {
-  const Walk walk(c.kernel);
-  const int64_t first = c.out.first, last = first + c.out.rows() - 1;
-  if (walk.scale == 2) return {std::max<int64_t>(0, (first - walk.pad) / 2), std::min(c.x.height, (last + walk.pad) / 2 + 1)};
-  return {std::max<int64_t>(0, first * walk.step - walk.pad), std::min(c.x.height, last * walk.step - walk.pad + walk.reach)};
-}
-
 void convolve(const Products& products, const Convolution& conv, const std::byte* panels) {
   const Tiling t(conv, products.pool.threads());
   const std::vector<float> few = panels ? std::vector<float>() : rows_of(conv.kernel);

@@ -24,10 +24,4 @@ void convolve(const Products& products, const Convolution& conv, const std::byte
 /// Reads channel block `tap` of output pixel (y, x): where its input pixel lies, or null for zero padding.
 const float* input_pixel(const Image& x, int64_t out_y, int64_t out_x, int64_t tap, const CpuWeight& kernel);
 
-/// Rows of the input picture that the rows of out touch.
-struct Rows {
-  int64_t first, end;
-};
-Rows touched_rows(const Convolution& conv);
-
 }  // namespace dimoo::cpu

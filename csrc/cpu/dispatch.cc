@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "cpu/amx_system.h"
 #include "cpu/arm64.h"
+#include "cpu/cpu_device.h"
+#include "cpu/portable.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -65,6 +67,15 @@ std::vector<Variant> probe() {
 }
 
 }  // namespace
+
+std::unique_ptr<Device> Variant::device(const DeviceOptions& options) const {
+  if (kernels) return std::make_unique<CpuDevice>(options, name, *kernels);
+  return std::make_unique<PortableDevice>(options);
+}
+
+Compute Variant::compute(DType type, Precision precision) const {
+  return kernels ? compute_for(type, precision, *kernels) : portable_compute(type, precision);
+}
 
 const std::vector<Variant>& variants() {
   static const std::vector<Variant> all = probe();

@@ -1,8 +1,6 @@
-// A counted piece holds its counter in the 64 bytes before it, because a Buffer's way back knows nothing but address and size.
 #include "cpu/memory.h"
 
 #include <algorithm>
-#include <new>
 
 #include "base/cgroup.h"
 #include "base/error.h"
@@ -16,14 +14,6 @@ constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kWorthAsking = int64_t{1} << 20;  // smaller pieces are not worth reading the system's files
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
-
-void release_counted(void* data, size_t bytes) {
-  void* block = static_cast<std::byte*>(data) - kAlignment;
-  auto* counter = std::launder(static_cast<Counter*>(block));
-  **counter -= static_cast<int64_t>(bytes);
-  counter->~Counter();
-  free_block(block);
-}
 
 void* aligned_block(int64_t bytes) {
   const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
@@ -39,19 +29,21 @@ int64_t available_memory() { return std::min(system_memory_available(), cgroup_m
 
 int64_t total_memory() { return std::min(system_memory(), cgroup_memory().bytes); }
 
-Buffer allocate_aligned(int64_t bytes) {
-  return Buffer(aligned_block(bytes), static_cast<size_t>(bytes), [](void* data, size_t) { free_block(data); });
+void HostMemory::give_back(void* data, size_t bytes) noexcept {
+  used_ -= static_cast<int64_t>(bytes);
+  free_block(data);
 }
 
-Buffer allocate_counted(int64_t bytes, const Counter& counter) {
-  if (bytes >= kWorthAsking)
-    if (const int64_t available = available_memory(); bytes > available)
-      throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
-  static_assert(sizeof(Counter) <= kAlignment);
-  auto* block = static_cast<std::byte*>(aligned_block(bytes + kAlignment));
-  new (block) Counter(counter);
-  *counter += bytes;
-  return Buffer(block + kAlignment, static_cast<size_t>(bytes), release_counted);
+Buffer allocate(const std::shared_ptr<HostMemory>& memory, int64_t bytes) {
+  Buffer buffer(aligned_block(bytes), static_cast<size_t>(bytes), memory);
+  memory->used_ += bytes;
+  return buffer;
+}
+
+void expect_available(int64_t bytes) {
+  if (bytes < kWorthAsking) return;
+  if (const int64_t available = available_memory(); bytes > available)
+    throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
 }
 
 }  // namespace dimoo::cpu

@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "cpu/arm64.h"
-#include "cpu/cpu_device.h"
+#include "cpu/host_device.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -105,7 +105,7 @@ int64_t burn(Arithmetic arithmetic, int64_t rounds) {
   return rounds * kChains * 2;
 }
 
-double CpuDevice::peak(Arithmetic arithmetic) {
+double HostDevice::peak(Arithmetic arithmetic) {
   constexpr int64_t kRounds = 20000;
   const int64_t tasks = 60 * pool_.threads();  // taken as they come, so one slow thread does not set the time
   const auto start = std::chrono::steady_clock::now();

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <vector>
 
-namespace dimoo::cpu::portable {
+#include "cpu/convolution.h"
+
+namespace dimoo::cpu {
 namespace {
 
 /// One activation row in the form the product needs, so that the oracle rounds where the fast variants round.
@@ -15,7 +17,7 @@ struct Row {
   std::vector<float> scale, sum;
 };
 
-Row prepare(const float* x, int64_t k, Compute compute) {
+Row as_multiplied(const float* x, int64_t k, Compute compute) {
   Row row;
   row.x.assign(x, x + k);
   if (compute == Compute::bf16)
@@ -33,36 +35,55 @@ float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
 }  // namespace
 
-void linear(ThreadPool& pool, Tensor x, const CpuWeight& w, bool add, Tensor out) {
+Compute portable_compute(DType type, Precision precision) {
+  if (precision == Precision::f32 || type == DType::f32) return Compute::f32;
+  return is_quantized(type) ? Compute::int8 : Compute::bf16;
+}
+
+/// What products hold of their activations, and the second of a gated pair.
+int64_t PortableDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const { return rows * 3 * std::max(width, hidden) * 4; }
+
+std::vector<VariantReport> PortableDevice::variants() const { return reports("portable", "portable"); }
+
+std::unique_ptr<Weight> PortableDevice::do_prepare(const HostTensor& tensor, Precision precision) {
+  return std::make_unique<CpuWeight>(tensor, portable_compute(tensor.type, precision));
+}
+
+std::unique_ptr<Weight> PortableDevice::do_prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) {
+  return std::make_unique<CpuWeight>(tensor, in, size, sampling, Taps::plain);
+}
+
+void PortableDevice::do_linear(Tensor x, const Weight& weight, Epilogue epilogue, Tensor out) {
+  const CpuWeight& w = of(weight);
   std::vector<Row> rows(static_cast<size_t>(x.rows));
-  pool.run(x.rows, [&](int64_t r, int) { rows[static_cast<size_t>(r)] = prepare(x.f32_row(r), x.cols, w.compute()); });
-  pool.run(w.rows(), [&](int64_t n, int) {
-    std::vector<float> weight(static_cast<size_t>(w.cols()));
-    w.row(n, weight.data());
+  pool_.run(x.rows, [&](int64_t r, int) { rows[static_cast<size_t>(r)] = as_multiplied(x.f32_row(r), x.cols, w.compute()); });
+  pool_.run(w.rows(), [&](int64_t n, int) {
+    std::vector<float> values(static_cast<size_t>(w.cols()));
+    w.row(n, values.data());
     if (w.compute() == Compute::bf16)
-      for (float& v : weight) v = bf16_to_f32(f32_to_bf16(v));
+      for (float& v : values) v = bf16_to_f32(f32_to_bf16(v));
     for (int64_t r = 0; r < x.rows; r++) {
       const float* row = rows[static_cast<size_t>(r)].x.data();
       float sum = 0;
-      for (int64_t k = 0; k < x.cols; k++) sum += row[k] * weight[static_cast<size_t>(k)];
+      for (int64_t k = 0; k < x.cols; k++) sum += row[k] * values[static_cast<size_t>(k)];
       float& to = out.f32_row(r)[n];
-      to = add ? to + sum : sum;
+      to = epilogue == Epilogue::add ? to + sum : sum;
     }
   });
 }
 
-void gated(ThreadPool& pool, Tensor x, const CpuWeight& gate, const CpuWeight& up, Tensor out) {
+void PortableDevice::do_gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) {
   std::vector<float> other(static_cast<size_t>(x.rows * up.rows()));
   const Tensor product(other.data(), x.rows, up.rows());
-  linear(pool, x, gate, false, out);
-  linear(pool, x, up, false, product);
-  pool.run(x.rows, [&](int64_t r, int) {
+  do_linear(x, gate, Epilogue::store, out);
+  do_linear(x, up, Epilogue::store, product);
+  pool_.run(x.rows, [&](int64_t r, int) {
     for (int64_t i = 0; i < up.rows(); i++) out.f32_row(r)[i] = silu(out.f32_row(r)[i]) * product.f32_row(r)[i];
   });
 }
 
-void norm(ThreadPool& pool, Tensor x, Tensor weight, float eps, Tensor out) {
-  pool.run(x.rows, [&](int64_t r, int) {
+void PortableDevice::do_norm(Tensor x, Tensor weight, float eps, Tensor out) {
+  pool_.run(x.rows, [&](int64_t r, int) {
     double sum = 0;
     for (int64_t i = 0; i < x.cols; i++) sum += static_cast<double>(x.f32_row(r)[i]) * x.f32_row(r)[i];
     const float factor = 1.0f / std::sqrt(static_cast<float>(sum / static_cast<double>(x.cols)) + eps);
@@ -70,9 +91,9 @@ void norm(ThreadPool& pool, Tensor x, Tensor weight, float eps, Tensor out) {
   });
 }
 
-void rotary(ThreadPool& pool, Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
+void PortableDevice::do_rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
   const int64_t hd = x.cols / heads, half = hd / 2;
-  pool.run(x.rows, [&](int64_t r, int) {
+  pool_.run(x.rows, [&](int64_t r, int) {
     const float* angles = table.f32_row(positions[static_cast<size_t>(r)]);
     for (int h = 0; h < heads; h++) {
       float* v = x.f32_row(r) + h * hd;
@@ -85,11 +106,11 @@ void rotary(ThreadPool& pool, Tensor x, std::span<const int32_t> positions, Tens
   });
 }
 
-void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
+void PortableDevice::do_attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) {
   const int64_t hd = q.cols / heads;
   const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
   for (const AttentionSpan& span : spans)
-    pool.run(span.count * heads, [&](int64_t task, int) {
+    pool_.run(span.count * heads, [&](int64_t task, int) {
       const int64_t r = span.first + task / heads, h = task % heads;
       const int64_t column = h / (heads / kv_heads) * hd;
       const auto rounded = [&](float v) { return span.precision == Precision::fast ? bf16_to_f32(f32_to_bf16(v)) : v; };
@@ -112,40 +133,20 @@ void attention(ThreadPool& pool, Tensor q, std::span<const AttentionSpan> spans,
     });
 }
 
-void group_norm(ThreadPool& pool, Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) {
-  const int64_t width = x.channels() / groups, pixels = x.height * x.width;
-  pool.run(groups, [&](int64_t g, int) {
-    double sum = 0, squares = 0;
-    for (int64_t p = 0; p < pixels; p++)
-      for (int64_t c = g * width; c < (g + 1) * width; c++) {
-        const double v = x.pixels.f32_row(p)[c];
-        sum += v, squares += v * v;
-      }
-    const double count = static_cast<double>(pixels * width), mean = sum / count;
-    const double factor = 1.0 / std::sqrt(std::max(0.0, squares / count - mean * mean) + eps);
-    for (int64_t p = 0; p < pixels; p++)
-      for (int64_t c = g * width; c < (g + 1) * width; c++) {
-        const double v = (x.pixels.f32_row(p)[c] - mean) * factor * weight.f32()[c] + bias.f32()[c];
-        out.pixels.f32_row(p)[c] = act == Activation::silu ? silu(static_cast<float>(v)) : static_cast<float>(v);
-      }
-  });
-}
-
-void convolve(ThreadPool& pool, const Convolution& conv) {
-  const CpuWeight& kernel = conv.kernel;
-  const Image &x = conv.x, &out = conv.out;
+void PortableDevice::do_conv(Image x, const ChannelScale& scale, const Weight& weight, Tensor bias, Image residual, Image out) {
+  const CpuWeight& kernel = of(weight);
   const int64_t channels = x.channels();
   const auto scaled = [&](float v, int64_t c) {
-    if (conv.in.scale.empty()) return v;
-    const float y = v * conv.in.scale[static_cast<size_t>(c)] + conv.in.shift[static_cast<size_t>(c)];
-    return conv.in.act == Activation::silu ? silu(y) : y;
+    if (scale.scale.empty()) return v;
+    const float y = v * scale.scale[static_cast<size_t>(c)] + scale.shift[static_cast<size_t>(c)];
+    return scale.act == Activation::silu ? silu(y) : y;
   };
   const int64_t k = kernel.cols();
   std::vector<float> weights(static_cast<size_t>(kernel.rows() * k));
-  pool.run(kernel.rows(), [&](int64_t n, int) { kernel.row(n, weights.data() + n * k); });
-  pool.run(out.pixels.rows, [&](int64_t p, int) {
+  pool_.run(kernel.rows(), [&](int64_t n, int) { kernel.row(n, weights.data() + n * k); });
+  pool_.run(out.pixels.rows, [&](int64_t p, int) {
     const int64_t y = out.first + p / out.width, column = p % out.width;
-    const float* add = conv.residual.pixels.data ? conv.residual.pixels.f32_row((y - conv.residual.first) * out.width + column) : nullptr;
+    const float* add = residual.pixels.data ? residual.pixels.f32_row((y - residual.first) * out.width + column) : nullptr;
     std::vector<float> patch(static_cast<size_t>(k)), pixel(static_cast<size_t>(kernel.rows()));  // out may be where x is
     for (int64_t tap = 0; tap < kernel.taps(); tap++)
       if (const float* source = input_pixel(x, y, column, tap, kernel))
@@ -153,24 +154,31 @@ void convolve(ThreadPool& pool, const Convolution& conv) {
     for (int64_t n = 0; n < kernel.rows(); n++) {
       float sum = 0;
       for (int64_t i = 0; i < k; i++) sum += patch[static_cast<size_t>(i)] * weights[static_cast<size_t>(n * k + i)];
-      pixel[static_cast<size_t>(n)] = (conv.bias.f32()[n] + (add ? add[n] : 0.0f)) + sum;
+      pixel[static_cast<size_t>(n)] = (bias.f32()[n] + (add ? add[n] : 0.0f)) + sum;
     }
     std::copy(pixel.begin(), pixel.end(), out.pixels.f32_row(p));
   });
 }
 
-void channel_sums(const float* x, int64_t pixels, int64_t channels, int64_t stride, double* sum, double* squares) {
-  for (int64_t p = 0; p < pixels; p++, x += stride)
-    for (int64_t c = 0; c < channels; c++) {
-      const double v = x[c];
-      sum[c] += v, squares[c] += v * v;
+void PortableDevice::do_channel_sums(Image x, std::span<double> sums) {
+  const int64_t channels = x.channels();
+  pool_.run(channels, [&](int64_t c, int) {
+    for (int64_t y = 0; y < x.rows(); y++) {
+      double sum = 0, squares = 0;
+      for (int64_t p = y * x.width; p < (y + 1) * x.width; p++) {
+        const double v = x.pixels.f32_row(p)[c];
+        sum += v, squares += v * v;
+      }
+      sums[static_cast<size_t>(c)] += sum, sums[static_cast<size_t>(channels + c)] += squares;
     }
+  });
 }
 
-void nearest(ThreadPool& pool, Tensor x, const CpuWeight& table, std::span<int32_t> ids) {
+void PortableDevice::do_nearest(Tensor x, const Weight& weight, std::span<int32_t> ids) {
+  const CpuWeight& table = of(weight);
   std::vector<float> entries(static_cast<size_t>(table.rows() * table.cols()));
-  pool.run(table.rows(), [&](int64_t t, int) { table.row(t, entries.data() + t * table.cols()); });
-  pool.run(x.rows, [&](int64_t r, int) {
+  pool_.run(table.rows(), [&](int64_t t, int) { table.row(t, entries.data() + t * table.cols()); });
+  pool_.run(x.rows, [&](int64_t r, int) {
     float best = INFINITY;
     for (int64_t t = 0; t < table.rows(); t++) {
       float sum = 0;
@@ -183,4 +191,4 @@ void nearest(ThreadPool& pool, Tensor x, const CpuWeight& table, std::span<int32
   });
 }
 
-}  // namespace dimoo::cpu::portable
+}  // namespace dimoo::cpu

@@ -155,12 +155,9 @@ void Products::gated(Tensor x, const CpuWeight& gate, const CpuWeight& up, Tenso
 }
 
 std::byte* Scratch::grow(Buffer& buffer, int64_t bytes) {
-  const auto held = static_cast<int64_t>(buffer.bytes());
-  if (held < bytes) {
+  if (static_cast<int64_t>(buffer.bytes()) < bytes) {
     buffer = Buffer();
-    total_ -= held;
-    buffer = allocate_aligned(bytes);
-    total_ += bytes;
+    buffer = allocate(memory_, bytes);
   }
   return static_cast<std::byte*>(buffer.data());
 }

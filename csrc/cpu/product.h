@@ -1,7 +1,8 @@
 // y = x w^T with packed panels: rows are packed once per block of rows, then tasks (panel, block of rows) run over all of K.
 // Any row count, any thread count, cached panels or not: each output is summed over K in the same order.
 #pragma once
-#include <atomic>
+#include <memory>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "cpu/weight.h"
@@ -14,16 +15,14 @@ class Scratch {
   explicit Scratch(int workers) : own_(static_cast<size_t>(workers)) {}
   std::byte* shared(int64_t bytes) { return grow(shared_, bytes); }
   std::byte* of(int worker, int64_t bytes) { return grow(own_[static_cast<size_t>(worker)], bytes); }
-  int64_t bytes() const { return total_; }  // any thread
+  int64_t bytes() const { return memory_->used(); }  // any thread
 
  private:
   std::byte* grow(Buffer& buffer, int64_t bytes);
+  std::shared_ptr<HostMemory> memory_ = std::make_shared<HostMemory>();
   Buffer shared_;
   std::vector<Buffer> own_;
-  std::atomic<int64_t> total_{0};
 };
-
-enum class Epilogue { store, add };
 
 struct Products {
   const Kernels& kernels;

@@ -17,27 +17,22 @@ int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step
 
 }  // namespace
 
-Compute compute_for(DType type, Precision precision, const Kernels* kernels) {
+Compute compute_for(DType type, Precision precision, const Kernels& kernels) {
   const bool halves = type == DType::bf16 || type == DType::f16;
-  if (precision == Precision::f32 || type == DType::f32) return halves && kernels && kernels->tile_halves ? Compute::widened : Compute::f32;
+  if (precision == Precision::f32 || type == DType::f32) return halves && kernels.tile_halves ? Compute::widened : Compute::f32;
   if (is_quantized(type)) return Compute::int8;
-  if (!kernels || kernels->tile_bf16) return Compute::bf16;
-  return kernels->tile_halves ? Compute::widened : Compute::f32;  // where the machine has no bf16 products
+  if (kernels.tile_bf16) return Compute::bf16;
+  return kernels.tile_halves ? Compute::widened : Compute::f32;  // where the machine has no bf16 products
 }
 
-CpuWeight::CpuWeight(HostTensor tensor, Compute compute) : tensor_(std::move(tensor)), compute_(compute) {}
+CpuWeight::CpuWeight(HostTensor tensor, Compute compute)
+    : Weight(tensor.rows, tensor.cols), tensor_(std::move(tensor)), compute_(compute) {}
 
 CpuWeight::CpuWeight(HostTensor tensor, int64_t in, int64_t size, Sampling sampling, Taps taps)
-    : tensor_(std::move(tensor)), compute_(Compute::f32), taps_(size * size), in_(in), sampling_(sampling), form_(taps) {}
+    : Weight(tensor.rows, tensor.cols, size * size, sampling), tensor_(std::move(tensor)), compute_(Compute::f32), in_(in), form_(taps) {}
 
-CpuWeight::~CpuWeight() {
-  if (counter_) *counter_ -= static_cast<int64_t>(cache_.bytes());
-}
-
-void CpuWeight::keep(Buffer cache, Counter counter) {
+void CpuWeight::keep(Buffer cache) {
   cache_ = std::move(cache);
-  counter_ = std::move(counter);
-  *counter_ += static_cast<int64_t>(cache_.bytes());
   packed = static_cast<const std::byte*>(cache_.data());
 }
 
@@ -56,11 +51,11 @@ int64_t CpuWeight::panel_bytes() const {
 
 void CpuWeight::row(int64_t row, float* to) const {
   const std::byte* from = tensor_.data + row * type_bytes(tensor_.type, tensor_.cols);
-  if (taps_ == 1) return dequantize(tensor_.type, from, tensor_.cols, to);
+  if (taps() == 1) return dequantize(tensor_.type, from, tensor_.cols, to);
   std::vector<float> plain(static_cast<size_t>(tensor_.cols));
   dequantize(tensor_.type, from, tensor_.cols, plain.data());
-  for (int64_t tap = 0; tap < taps_; tap++)
-    for (int64_t c = 0; c < in_; c++) to[tap * in_ + c] = plain[static_cast<size_t>(c * taps_ + tap)];
+  for (int64_t tap = 0; tap < taps(); tap++)
+    for (int64_t c = 0; c < in_; c++) to[tap * in_ + c] = plain[static_cast<size_t>(c * taps() + tap)];
 }
 
 /// Tap r of output row 2y + p falls on input row y - 1 + p + t with t = (p + r + 1) / 2 - p; columns alike.
@@ -70,7 +65,7 @@ void CpuWeight::packed_row(int64_t row, float* to) const {
   this->row(row, plain.data());
   std::fill_n(to, packed_cols(), 0.0f);
   for (int64_t phase = 0; phase < 4; phase++)
-    for (int64_t tap = 0; tap < taps_; tap++) {
+    for (int64_t tap = 0; tap < taps(); tap++) {
       const int64_t p = phase / 2, q = phase % 2, t = (p + tap / 3 + 1) / 2 - p, u = (q + tap % 3 + 1) / 2 - q;
       const float* from = plain.data() + tap * in_;
       float* sum = to + (phase * 4 + t * 2 + u) * in_;
@@ -89,7 +84,7 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
   if (compute_ == Compute::widened) return pack_halves(panel, reinterpret_cast<uint16_t*>(to));
   if (compute_ == Compute::bf16 && tensor_.type == DType::bf16) return pack_pairs(panel, to);
   const int64_t k = packed_cols(), columns = std::min<int64_t>(kPanel, tensor_.rows - panel * kPanel);
-  const int64_t piece = taps_ == 1 ? std::min<int64_t>(k, 256) : k;   // a multiple of every block; kernels reorder whole rows
+  const int64_t piece = taps() == 1 ? std::min<int64_t>(k, 256) : k;  // a multiple of every block; kernels reorder whole rows
   if (k % 2) std::memset(to, 0, static_cast<size_t>(panel_bytes()));  // half a pair of bf16
   const int64_t pitch = piece + 16;                                   // rows of the buffer begin in different sets of the cache
   std::vector<float> buffer(static_cast<size_t>(kPanel * pitch));     // rows past the edge stay zero
@@ -97,7 +92,7 @@ void CpuWeight::pack(int64_t panel, std::byte* to) const {
     const int64_t count = std::min(piece, k - from);
     for (int64_t j = 0; j < columns; j++) {
       float* at = buffer.data() + j * pitch;
-      taps_ == 1 ? part(panel * kPanel + j, from, count, at) : packed_row(panel * kPanel + j, at);
+      taps() == 1 ? part(panel * kPanel + j, from, count, at) : packed_row(panel * kPanel + j, at);
     }
     if (compute_ == Compute::f32) {
       float* at = reinterpret_cast<float*>(to) + from * kPanel;

@@ -24,14 +24,10 @@ class CpuWeight : public Weight {
   /// A convolution kernel (out, in, size, size), reordered to (out, size * size * in): taps outermost, channels innermost.
   CpuWeight(HostTensor tensor, int64_t in, int64_t size, Sampling sampling, Taps taps);
 
-  int64_t rows() const override { return tensor_.rows; }
-  int64_t cols() const override { return tensor_.cols; }
   Compute compute() const { return compute_; }
   DType type() const { return tensor_.type; }
-  int64_t taps() const { return taps_; }  // 1 or 9 for convolutions
-  Sampling sampling() const { return sampling_; }
   Taps form() const { return form_; }
-  int64_t panels() const { return (tensor_.rows + kPanel - 1) / kPanel; }
+  int64_t panels() const { return (rows() + kPanel - 1) / kPanel; }
 
   /// Bytes of one packed panel; what `pack` writes, 64-byte aligned.
   int64_t panel_bytes() const;
@@ -43,10 +39,9 @@ class CpuWeight : public Weight {
   int group() const;
   Int8Format int8_format() const { return cpu::int8_format(tensor_.type); }
 
-  /// Takes all panels, packed one after another, and counts their bytes until this matrix goes.
-  void keep(Buffer cache, Counter counter);
+  /// Takes all panels, packed one after another.
+  void keep(Buffer cache);
   const std::byte* packed = nullptr;  // all panels once cached
-  ~CpuWeight() override;
 
  private:
   void pack_pairs(int64_t panel, std::byte* to) const;
@@ -60,16 +55,13 @@ class CpuWeight : public Weight {
 
   HostTensor tensor_;
   Compute compute_;
-  int64_t taps_ = 1;
   Buffer cache_;
-  Counter counter_;
   int64_t in_ = 0;  // channels of a convolution's input
-  Sampling sampling_ = Sampling::same;
   Taps form_ = Taps::plain;
 };
 
-/// How products with this matrix are computed: docs/contracts.md#precision.
-Compute compute_for(DType type, Precision precision, const Kernels* kernels);
+/// How these kernels multiply a matrix of this type (docs/contracts.md#precision): halves in bf16 where there are products of bf16.
+Compute compute_for(DType type, Precision precision, const Kernels& kernels);
 
 /// Q8 activations: per group of 32, scale = max|x| / 127, q = round(x / scale). u = q + 128; sum = scale times the sum of q.
 void quantize_row(const float* x, int64_t k, uint8_t* u, float* scale, float* sum);

@@ -23,7 +23,7 @@ float at_quantile(std::vector<float> values, const Quantile& place) {
 
 }  // namespace
 
-void Device::project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
+void Device::do_project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
   linear(x, w, out);
   if (turn.heads > 0) rotary(out, turn.positions, turn.table, turn.heads);
   std::vector<int32_t> in_order;

@@ -19,6 +19,9 @@ namespace dimoo {
 /// int8 activations (CPU); F32 weights keep f32. Accumulation is f32 (int32 inside a group of 32) in both.
 enum class Precision { f32, fast };
 
+/// What becomes of a product p: out = p, out += p.
+enum class Epilogue { store, add };
+
 /// What the multiply-adds of an op are made of.
 enum class Arithmetic { f32, bf16, int8 };
 
@@ -32,14 +35,6 @@ struct HostTensor {
 
   int64_t bytes() const { return rows * type_bytes(type, cols); }
   HostTensor slice(int64_t first, int64_t count) const { return {name, type, count, cols, data + first * type_bytes(type, cols)}; }
-};
-
-/// A matrix bound to a device: (rows, cols) = (out, in). Refers to the source's mapping, which must outlive it.
-class Weight {
- public:
-  virtual ~Weight() = default;
-  virtual int64_t rows() const = 0;
-  virtual int64_t cols() const = 0;
 };
 
 /// A picture or feature map: pixels (height * width, channels), channels innermost. Where an op says so it may be a strip: whole rows
@@ -57,6 +52,24 @@ struct Image {
 /// twice: nearest-neighbour 2x upsampling first, then as `same`.
 enum class Sampling { same, half, twice };
 enum class Activation { none, silu };
+
+/// A matrix bound to a device: (rows, cols) = (out, in). Refers to the source's mapping, which must outlive it.
+class Weight {
+ public:
+  virtual ~Weight() = default;
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  int64_t taps() const { return taps_; }  // 1 or 9 for convolutions
+  Sampling sampling() const { return sampling_; }
+
+ protected:
+  explicit Weight(int64_t rows, int64_t cols, int64_t taps = 1, Sampling sampling = Sampling::same)
+      : rows_(rows), cols_(cols), taps_(taps), sampling_(sampling) {}
+
+ private:
+  int64_t rows_, cols_, taps_;
+  Sampling sampling_;
+};
 
 /// What a convolution does to each channel of its input before it: act(x * scale + shift). Host memory, (channels) each; empty: nothing.
 struct ChannelScale {
@@ -196,9 +209,9 @@ class Device {
   /// Whether `prepare` copies: binding then takes as long as moving the weights.
   virtual bool copies_weights() const { return false; }
   /// Binds a matrix for `linear`, `gated`, `embed`; repacking happens at first use within the panel budget.
-  virtual std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) = 0;
+  std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision);
   /// Binds a convolution kernel: f32 or f16 (out, in, size, size) as PyTorch stores it; size 1 or 3. It is used in this sampling only.
-  virtual std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) = 0;
+  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling);
   /// Bytes that repacked copies of this matrix take once used.
   virtual int64_t panel_bytes(const HostTensor& tensor, Precision precision) const = 0;
   /// The same for a convolution kernel.
@@ -215,33 +228,34 @@ class Device {
   virtual void set_cancel(const CancelToken* cancel) = 0;
 
   // Transformer ------------------------------------------------------------------------------------------------------
+  // Shapes, types and lists of rows are checked here once for all devices (device/doors.cc); what disagrees is an Error that names both.
   /// out (r, d) = rows `ids` (r, i32 host) of the table, dequantised.
-  virtual void embed(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
+  void embed(const Weight& table, std::span<const int32_t> ids, Tensor out);
   /// out = x / sqrt(mean(x^2) + eps) * weight (d); statistics in f32, fixed order.
-  virtual void norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
+  void norm(Tensor x, Tensor weight, float eps, Tensor out);
   /// out (r, n) = x (r, k) w^T.
-  virtual void linear(Tensor x, const Weight& w, Tensor out) = 0;
+  void linear(Tensor x, const Weight& w, Tensor out);
   /// out (r, n) += x (r, k) w^T.
-  virtual void linear_add(Tensor x, const Weight& w, Tensor out) = 0;
+  void linear_add(Tensor x, const Weight& w, Tensor out);
   /// out (r, m) = silu(x gate^T) * (x up^T).
-  virtual void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) = 0;
+  void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out);
   /// The type in which keys and values for attention of this precision are kept: one that changes no result. f32, or what attention
   /// would round them to.
   virtual DType kv_type(Precision, int64_t /*head_dim*/) const { return DType::f32; }
   /// out (r, n) = x w^T, turned; then the placements' rows go to their places instead, and theirs of `out` are undefined. f32 or kv_type().
-  virtual void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
+  void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
   /// Whether `project` is one op here and not linear, rotary and scatter.
   virtual bool fuses_projections() const { return false; }
   /// In place on x (r, heads * hd), half-split convention: table row p = cos (hd/2), sin (hd/2) of position p.
-  virtual void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) = 0;
+  void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads);
   /// out = softmax(q k^T / sqrt(hd)) v per span, zeros without keys; query head i uses key/value head i / (heads / kv_heads).
-  virtual void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) = 0;
+  void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
   /// out row i = x row rows[i].
-  virtual void gather(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
+  void gather(Tensor x, std::span<const int32_t> rows, Tensor out);
   /// out row rows[i] = x row i; the rows are distinct. `out` may be of kv_type().
-  virtual void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
+  void scatter(Tensor x, std::span<const int32_t> rows, Tensor out);
   /// out (r, 1) = the largest value of each row of x.
-  virtual void row_max(Tensor x, Tensor out) = 0;
+  void row_max(Tensor x, Tensor out);
   /// Whether all values are finite. A device that queues its work may say yes and throw model/corrupt when it settles.
   virtual bool finite(Tensor x);
   /// Every job's rows.
@@ -253,22 +267,33 @@ class Device {
   virtual void unmask_text(std::span<const TextUnmaskJob> jobs) = 0;
 
   // Image tokenizer (always f32) -------------------------------------------------------------------------------------
-  /// out = act((x - mean) / sqrt(var + eps) * weight + bias), statistics per group of channels over the picture.
-  virtual void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) = 0;
-  /// out = conv(x) + bias, plus `residual` where it has data. 3x3 (zero padding 1) or 1x1, and how it walks x, by the kernel.
-  virtual void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) = 0;
-  /// Whether the two ops below exist; where they do not, the tokenizer norms whole maps.
-  virtual bool folds_norms() const { return false; }
   /// Adds each channel's sum and sum of squares to `sums` (2 c, host): one row of pixels after another, so that strips of a picture, in
   /// order, add up to the same bits as the whole.
-  virtual void channel_sums(Image, std::span<double>) { fail(Code::internal, "channel_sums: this device does not fold norms"); }
-  /// conv of the scaled input; zero padding comes after scaling. x, residual and out may be strips; x then holds every row that the rows
-  /// of out touch. `residual` may be `out`; with a 1x1 kernel, `out` may be the first channels of `x`.
-  virtual void conv_scaled(Image, const ChannelScale&, const Weight&, Tensor, Image, Image) {
-    fail(Code::internal, "conv_scaled: this device does not fold norms");
-  }
+  void channel_sums(Image x, std::span<double> sums);
+  /// out = conv(scaled x) + bias, plus `residual` where it has data. 3x3 (zero padding 1, after scaling) or 1x1, and how it walks x, by the
+  /// kernel. x, residual and out may be strips; x then holds every row that the rows of out touch. `residual` may be `out`; with a 1x1
+  /// kernel and no residual, `out` may be the first channels of `x`.
+  void conv(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out);
   /// ids[i] (host) = the nearest row of table (k, c) to row i of x (n, c), Euclidean, lowest index on ties.
-  virtual void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) = 0;
+  void nearest(Tensor x, const Weight& table, std::span<int32_t> ids);
+
+ protected:
+  // What a device does once the checks have passed. `linear` and `linear_add` are one product with another end.
+  virtual std::unique_ptr<Weight> do_prepare(const HostTensor& tensor, Precision precision) = 0;
+  virtual std::unique_ptr<Weight> do_prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) = 0;
+  virtual void do_embed(const Weight& table, std::span<const int32_t> ids, Tensor out) = 0;
+  virtual void do_norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
+  virtual void do_linear(Tensor x, const Weight& w, Epilogue epilogue, Tensor out) = 0;
+  virtual void do_gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) = 0;
+  virtual void do_project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
+  virtual void do_rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) = 0;
+  virtual void do_attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) = 0;
+  virtual void do_gather(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
+  virtual void do_scatter(Tensor x, std::span<const int32_t> rows, Tensor out) = 0;
+  virtual void do_row_max(Tensor x, Tensor out) = 0;
+  virtual void do_channel_sums(Image x, std::span<double> sums) = 0;
+  virtual void do_conv(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) = 0;
+  virtual void do_nearest(Tensor x, const Weight& table, std::span<int32_t> ids) = 0;
 };
 
 }  // namespace dimoo

@@ -2,7 +2,8 @@
 #include "device/registry.h"
 
 #include "base/thread_pool.h"
-#include "cpu/cpu_device.h"
+#include "cpu/dispatch.h"
+#include "cpu/host_device.h"
 #include "device/cuda_devices.h"
 
 namespace dimoo {
@@ -21,7 +22,7 @@ std::vector<DeviceReport> inspect_devices() {
 }
 
 std::unique_ptr<Device> create_device(const std::string& id, const DeviceOptions& options) {
-  if (id == "cpu") return std::make_unique<cpu::CpuDevice>(options);
+  if (id == "cpu") return cpu::choose_variant(options.variant).device(options);
   std::string known;
   for (const DeviceReport& report : inspect_devices()) {
     if (report.id == id && report.usable) return create_cuda_device(std::stoi(id.substr(id.find(':') + 1)));

@@ -67,7 +67,7 @@ int64_t copied_bytes(const Device& device, const Source& source) {
 void plan_vq(const Device& device, const Hyperparameters& hyper, const Source& source, const RunShape& shape, bool packs,
              MemoryPlan& plan) {
   const int64_t packed = packs ? Vq::largest_panel_bytes(device, source) : 0;
-  const auto maps = [&](int64_t budget) { return Vq::workspace_bytes(device, hyper.vq, shape.grid_rows, shape.grid_columns, budget); };
+  const auto maps = [&](int64_t budget) { return Vq::workspace_bytes(hyper.vq, shape.grid_rows, shape.grid_columns, budget); };
   plan.vq = packed + maps(-1);
   if (plan.fits()) return;
   plan.vq = packed;

@@ -40,8 +40,6 @@ class TimedDevice : public Device {
   void settle() override;
   void abandon() noexcept override { inner_.abandon(); }
   bool copies_weights() const override { return inner_.copies_weights(); }
-  std::unique_ptr<Weight> prepare(const HostTensor& tensor, Precision precision) override;
-  std::unique_ptr<Weight> prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
   int64_t panel_bytes(const HostTensor& tensor, Precision precision) const override { return inner_.panel_bytes(tensor, precision); }
   int64_t conv_panel_bytes(const HostTensor& tensor, Sampling sampling) const override { return inner_.conv_panel_bytes(tensor, sampling); }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override { return inner_.scratch_bytes(rows, width, hidden); }
@@ -50,29 +48,29 @@ class TimedDevice : public Device {
   void set_panel_budget(int64_t bytes) override { inner_.set_panel_budget(bytes); }
   void set_cancel(const CancelToken* cancel) override { inner_.set_cancel(cancel); }
 
-  void embed(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
-  void norm(Tensor x, Tensor weight, float eps, Tensor out) override;
-  void linear(Tensor x, const Weight& w, Tensor out) override;
-  void linear_add(Tensor x, const Weight& w, Tensor out) override;
-  void gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
   DType kv_type(Precision precision, int64_t head_dim) const override { return inner_.kv_type(precision, head_dim); }
   bool fuses_projections() const override { return inner_.fuses_projections(); }
-  void project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
-  void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
-  void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
-  void gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
-  void scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
-  void row_max(Tensor x, Tensor out) override;
   bool finite(Tensor x) override;
   void choose(std::span<const ChooseJob> jobs) override;
   void unmask(std::span<const UnmaskJob> jobs) override;
   void unmask_text(std::span<const TextUnmaskJob> jobs) override;
-  void group_norm(Image x, Tensor weight, Tensor bias, int groups, float eps, Activation act, Image out) override;
-  void conv(Image x, const Weight& kernel, Tensor bias, Image residual, Image out) override;
-  bool folds_norms() const override { return inner_.folds_norms(); }
-  void channel_sums(Image x, std::span<double> sums) override;
-  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override;
-  void nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
+
+ protected:
+  std::unique_ptr<Weight> do_prepare(const HostTensor& tensor, Precision precision) override;
+  std::unique_ptr<Weight> do_prepare_conv(const HostTensor& tensor, int64_t in, int64_t size, Sampling sampling) override;
+  void do_embed(const Weight& table, std::span<const int32_t> ids, Tensor out) override;
+  void do_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
+  void do_linear(Tensor x, const Weight& w, Epilogue epilogue, Tensor out) override;
+  void do_gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) override;
+  void do_project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) override;
+  void do_rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) override;
+  void do_attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out) override;
+  void do_gather(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void do_scatter(Tensor x, std::span<const int32_t> rows, Tensor out) override;
+  void do_row_max(Tensor x, Tensor out) override;
+  void do_channel_sums(Image x, std::span<double> sums) override;
+  void do_conv(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override;
+  void do_nearest(Tensor x, const Weight& table, std::span<int32_t> ids) override;
 
  private:
   /// What a weight's products are made of, and whether they are the head's.

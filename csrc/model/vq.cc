@@ -65,8 +65,7 @@ Vq::~Vq() = default;
 
 void Vq::set_map_budget(int64_t bytes) { impl_->budget = bytes; }
 
-int64_t Vq::workspace_bytes(const Device& device, const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget) {
-  if (!device.folds_norms()) return vq::normed_bytes(hyper, rows, columns);
+int64_t Vq::workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget) {
   return std::max(vq::plan_encoder(hyper, rows, columns, budget).bytes, vq::plan_decoder(hyper, rows, columns, budget).bytes);
 }
 

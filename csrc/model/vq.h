@@ -31,7 +31,7 @@ class Vq {
   void set_map_budget(int64_t bytes);
   /// Device bytes of the maps for one picture of rows x columns cells, encoding and decoding: what they take within `budget`, which is
   /// more than `budget` where strips do not suffice. Negative: no limit. A device that does not fold norms takes no strips.
-  static int64_t workspace_bytes(const Device& device, const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget = -1);
+  static int64_t workspace_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget = -1);
   /// Bytes of packed kernels once the decoder was used.
   static int64_t panel_bytes(const Device& device, const Source& source);
   /// Bytes of the largest kernel packed: what one convolution takes where the cache has no room.

@@ -20,8 +20,7 @@ struct Binder {
     return tensor;
   }
   Norm norm(const std::string& name) {
-    const std::string weight = "vq." + name + ".weight", bias = "vq." + name + ".bias";
-    return {vector(weight), vector(bias), host_vector(source, weight), host_vector(source, bias)};
+    return {host_vector(source, "vq." + name + ".weight"), host_vector(source, "vq." + name + ".bias")};
   }
   Conv conv(const std::string& name, Sampling sampling = Sampling::same) {
     const SourceTensor& tensor = *source.find("vq." + name + ".weight");

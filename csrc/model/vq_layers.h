@@ -10,8 +10,7 @@
 namespace dimoo::vq {
 
 struct Norm {
-  Tensor weight, bias;
-  std::vector<float> host_weight, host_bias;
+  std::vector<float> weight, bias;  // in host memory: a convolution takes what they make of a picture's statistics
 };
 struct Conv {
   std::unique_ptr<Weight> kernel;
@@ -38,7 +37,7 @@ struct Layers {
   Half encoder, decoder;
   Conv quant, post_quant;
   std::unique_ptr<Weight> codebook;
-  std::vector<Buffer> vectors;  // the memory of norms and biases
+  std::vector<Buffer> vectors;  // the memory of biases
 };
 
 /// Binds every "vq." tensor; `source` must outlive the layers.

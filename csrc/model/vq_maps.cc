@@ -33,12 +33,12 @@ Map Maps::make(int64_t height, int64_t width, int64_t channels) {
 Map Maps::conv(const Map& x, const Conv& c) {
   const auto side = [&](int64_t n) { return c.sampling == Sampling::half ? n / 2 : c.sampling == Sampling::twice ? n * 2 : n; };
   Map out = make(side(x.image.height), side(x.image.width), c.out);
-  device_.conv(x.image, *c.kernel, c.bias, {}, out.image);
+  device_.conv(x.image, {}, *c.kernel, c.bias, {}, out.image);
   return out;
 }
 
 Maps::Factors Maps::factors(const Norm& norm, const std::vector<double>& sums, int64_t pixels) const {
-  const auto channels = norm.host_weight.size(), width = channels / static_cast<size_t>(groups_);
+  const auto channels = norm.weight.size(), width = channels / static_cast<size_t>(groups_);
   Factors f{std::vector<float>(channels), std::vector<float>(channels)};
   for (size_t g = 0; g < channels; g += width) {
     double sum = 0, squares = 0;
@@ -46,8 +46,8 @@ Maps::Factors Maps::factors(const Norm& norm, const std::vector<double>& sums, i
     const double count = static_cast<double>(pixels) * static_cast<double>(width), mean = sum / count;
     const double factor = 1.0 / std::sqrt(std::max(0.0, squares / count - mean * mean) + kEps);
     for (size_t c = g; c < g + width; c++) {
-      f.scale[c] = static_cast<float>(factor * norm.host_weight[c]);
-      f.shift[c] = static_cast<float>(norm.host_bias[c] - mean * factor * norm.host_weight[c]);
+      f.scale[c] = static_cast<float>(factor * norm.weight[c]);
+      f.shift[c] = static_cast<float>(norm.bias[c] - mean * factor * norm.weight[c]);
     }
   }
   return f;
@@ -55,14 +55,9 @@ Maps::Factors Maps::factors(const Norm& norm, const std::vector<double>& sums, i
 
 /// out = conv(silu(norm(x))) + residual; `residual` may be `out`.
 void Maps::normed_conv(Image x, const Norm& norm, const Conv& c, Image residual, Image out) {
-  if (device_.folds_norms()) {
-    std::vector<double> sums(static_cast<size_t>(x.channels()) * 2);
-    device_.channel_sums(x, sums);
-    return device_.conv_scaled(x, factors(norm, sums, x.height * x.width).silu(), *c.kernel, c.bias, residual, out);
-  }
-  const Map normed = make(x.height, x.width, x.channels());
-  device_.group_norm(x, norm.weight, norm.bias, static_cast<int>(groups_), kEps, Activation::silu, normed.image);
-  device_.conv(normed.image, *c.kernel, c.bias, residual, out);
+  std::vector<double> sums(static_cast<size_t>(x.channels()) * 2);
+  device_.channel_sums(x, sums);
+  device_.conv(x, factors(norm, sums, x.height * x.width).silu(), *c.kernel, c.bias, residual, out);
 }
 
 Map Maps::normed_conv(const Map& x, const Norm& norm, const Conv& c) {
@@ -71,13 +66,13 @@ Map Maps::normed_conv(const Map& x, const Norm& norm, const Conv& c) {
   return out;
 }
 
-/// In x's own memory where the device can and it fits: pixels then lie as far apart as before.
+/// In x's own memory where it fits: pixels then lie as far apart as before.
 Map Maps::shortcut(Map x, const Residual& r) {
   if (!r.shortcut.kernel) return x;
-  if (!device_.folds_norms() || r.shortcut.out > x.image.channels()) return conv(x, r.shortcut);
+  if (r.shortcut.out > x.image.channels()) return conv(x, r.shortcut);
   Image out = x.image;
   out.pixels.cols = r.shortcut.out;
-  device_.conv_scaled(x.image, {}, *r.shortcut.kernel, r.shortcut.bias, {}, out);
+  device_.conv(x.image, {}, *r.shortcut.kernel, r.shortcut.bias, {}, out);
   x.image = out;
   return x;
 }
@@ -102,7 +97,7 @@ class Maps::Strips {
     for (int64_t y = 0, turn = 0; y < height_; y += rows_, turn = 1 - turn) {
       const int64_t end = std::min(height_, y + rows_);
       const Image from = input(y - 2, end + 2), now = inner(first, from, y - 1, end + 1, inner_[turn]);
-      if (r_.shortcut.kernel) device_.conv_scaled(from, {}, *r_.shortcut.kernel, r_.shortcut.bias, {}, rows_of(out, y, end));
+      if (r_.shortcut.kernel) device_.conv(from, {}, *r_.shortcut.kernel, r_.shortcut.bias, {}, rows_of(out, y, end));
       if (y > 0) add(second, before, rows_of(out, above, y));
       before = now, above = y;
     }
@@ -119,20 +114,18 @@ class Maps::Strips {
     first = std::max<int64_t>(0, first), end = std::min(height_, end);
     if (!up_) return rows_of(x_.image, first, end);
     const Image rows = view(upsampled_, first, end);
-    device_.conv_scaled(x_.image, {}, *up_->kernel, up_->bias, {}, rows);
+    device_.conv(x_.image, {}, *up_->kernel, up_->bias, {}, rows);
     return rows;
   }
   /// conv1(silu(norm1(from))), those rows within the picture.
   Image inner(const Factors& norm, Image from, int64_t first, int64_t end, const Map& memory) {
     const Image rows = view(memory, std::max<int64_t>(0, first), std::min(height_, end));
-    device_.conv_scaled(from, norm.silu(), *r_.conv1.kernel, r_.conv1.bias, {}, rows);
+    device_.conv(from, norm.silu(), *r_.conv1.kernel, r_.conv1.bias, {}, rows);
     return rows;
   }
-  void add(const Factors& norm, Image from, Image out) {
-    device_.conv_scaled(from, norm.silu(), *r_.conv2.kernel, r_.conv2.bias, out, out);
-  }
+  void add(const Factors& norm, Image from, Image out) { device_.conv(from, norm.silu(), *r_.conv2.kernel, r_.conv2.bias, out, out); }
   Factors statistics(const Norm& norm, FunctionRef<Image(int64_t first, int64_t end)> strip_of) {
-    std::vector<double> sums(norm.host_weight.size() * 2);
+    std::vector<double> sums(norm.weight.size() * 2);
     for (int64_t y = 0; y < height_; y += rows_) device_.channel_sums(strip_of(y, std::min(height_, y + rows_)), sums);
     return maps_.factors(norm, sums, height_ * width_);
   }
@@ -149,7 +142,7 @@ class Maps::Strips {
 Map Maps::residual(Map x, const Residual& r, const Conv* up) {
   const int64_t scale = up ? 2 : 1, in = up ? up->out : x.image.channels(), out = r.conv1.out;
   const Block block{x.image.height * scale, x.image.width * scale, in, out, static_cast<int64_t>(x.memory.bytes()), up != nullptr};
-  if (device_.folds_norms() && block.takes_strips(limit_)) {
+  if (block.takes_strips(limit_)) {
     Map made = up || in != out ? make(block.height, block.width, out) : Map{};
     Strips(*this, x, r, up).run(made.memory.data() ? made.image : x.image);
     return made.memory.data() ? std::move(made) : std::move(x);

@@ -1,6 +1,6 @@
 // Feature maps and what the image tokenizer does to them. A map is (h * w, c), channels innermost, in memory of its own for as long as
-// it is needed. Norms are folded into the convolutions behind them where the device can; their statistics are of the whole picture,
-// summed row by row, so strips change no bit.
+// it is needed. Norms are folded into the convolutions behind them; their statistics are of the whole picture, summed row by row, so
+// strips change no bit.
 #pragma once
 #include "base/function_ref.h"
 #include "model/vq_layers.h"

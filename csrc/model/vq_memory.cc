@@ -77,15 +77,4 @@ MapPlan plan_decoder(const VqHyperparameters& hyper, int64_t rows, int64_t colum
   return plan([&](int64_t limit) { return decoder_bytes(hyper, rows, columns, limit); }, budget);
 }
 
-int64_t normed_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns) {
-  int64_t most = 0, pixels = rows * columns, above = hyper.channels.back();
-  for (size_t level = hyper.channels.size(); level-- > 0; pixels *= 4) {
-    int64_t widest = std::max<int64_t>({hyper.channels[level], above, level > 0 ? hyper.channels[level - 1] : 3});
-    if (level + 1 == hyper.channels.size()) widest = std::max({widest, hyper.latent_channels, hyper.embed_dim});
-    most = std::max(most, 3 * map_bytes(pixels, widest));  // the map, its normed copy, and what is computed from them
-    above = hyper.channels[level];
-  }
-  return most;
-}
-
 }  // namespace dimoo::vq

@@ -12,7 +12,7 @@ int64_t map_bytes(int64_t pixels, int64_t channels);
 /// Rows of a strip of a map of this width.
 int64_t strip_rows(int64_t width);
 
-/// A residual of a device that folds norms, with the upsampling before it where its channels change there.
+/// A residual, with the upsampling before it where its channels change there.
 ///   whole: inner = conv1(x), then conv2(inner) is added to x, or to shortcut(x), which lies in x's own memory where it fits.
 ///   in strips: inner is computed twice, strip by strip: once for its statistics, once for conv2; so is the upsampled x.
 struct Block {
@@ -52,10 +52,8 @@ struct MapPlan {
   int64_t limit = -1;  // that each residual goes by
   int64_t bytes = 0;   // the most that maps take at once
 };
-/// On a device that folds norms. Negative budget: no limit.
+/// Negative budget: no limit.
 MapPlan plan_encoder(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
 MapPlan plan_decoder(const VqHyperparameters& hyper, int64_t rows, int64_t columns, int64_t budget);
-/// The most that maps take, encoding or decoding, on a device that norms whole maps.
-int64_t normed_bytes(const VqHyperparameters& hyper, int64_t rows, int64_t columns);
 
 }  // namespace dimoo::vq

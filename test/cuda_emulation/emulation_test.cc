@@ -2,7 +2,7 @@
 // and that a lost device is told as such.
 #include <cuda_runtime.h>
 
-#include <set>
+#include <memory>
 
 #include "cuda/ptx/cp_async.cuh"
 #include "cuda/ptx/shared.cuh"
@@ -98,17 +98,54 @@ TEST(a_copy_must_stay_inside_of_device_memory) {
   CHECK(thrown);
 }
 
-/// Buffers are told apart by their addresses, those of passes that are only being measured too, whichever device they are of.
-TEST(arenas_without_memory_share_no_addresses) {
-  cuda::Arena one, other;
-  std::set<std::byte*> seen;
-  for (int i = 0; i < 3; i++)
-    for (cuda::Arena* arena : {&one, &other}) CHECK(seen.insert(arena->take(int64_t{1} << 36)).second);
-  CHECK(!one.fits());
-  const std::byte* first = *seen.begin();
-  CHECK(one.take(1) != first);  // three are out
-  for (int i = 0; i < 4; i++) one.give(nullptr, 0);
-  CHECK(one.take(1) == first);
+/// An arena counts what is out by the buffers that are, and begins anew once none is.
+TEST(an_arena_begins_anew_once_all_of_it_is_given_back) {
+  const auto arena = std::make_shared<cuda::Arena>(), other = std::make_shared<cuda::Arena>();
+  const auto take = [](const auto& from) { return Buffer(from->take(1 << 20), 1 << 20, from); };
+  Buffer one = take(arena), two = take(arena), elsewhere = take(other);
+  CHECK(!arena->fits());
+  const void* const first = one.data();
+  CHECK(first != two.data());
+  CHECK(first == elsewhere.data());  // neither has memory: their owners tell them apart
+  one = Buffer(), elsewhere = Buffer();
+  CHECK(take(arena).data() != first);  // two is out
+  two = Buffer();
+  CHECK(take(arena).data() == first);
+}
+
+__global__ void counted(float* to) {
+  if (threadIdx.x == 0) *to += 1;
+}
+
+/// A recording is started only for the launches that it holds, all of them: passes of the same shape that come back shorter, longer or with
+/// other arguments run as they are.
+TEST(a_recorded_pass_that_comes_back_otherwise_runs_as_it_is) {
+  cuda::Stream stream(0);
+  float seen[2] = {};
+  const Buffer memory = stream.scratch(sizeof seen);
+  auto* const sums = static_cast<float*>(memory.data());
+  stream.clear(sums, sizeof seen);
+  const int64_t shape[] = {32};
+  const auto pass = [&](int launches, int at = 0) {
+    const int64_t before = stream.activity().replays;
+    stream.repeat(&stream, shape, [&] {
+      for (int i = 0; i < launches; i++) stream.launch("counted", counted, 1, 32, 0, sums + at);
+    });
+    stream.download(seen, sums, sizeof seen);
+    return stream.activity().replays > before;
+  };
+  for (int i = 0; i < 2; i++) CHECK(!pass(3));
+  for (int i = 0; i < 2; i++) CHECK(pass(3));
+  CHECK_EQ(seen[0], 12.0f);
+  CHECK(!pass(2));
+  CHECK_EQ(seen[0], 14.0f);
+  CHECK(pass(3));  // recorded again
+  CHECK(!pass(4));
+  CHECK_EQ(seen[0], 21.0f);
+  CHECK(pass(3));
+  CHECK(!pass(3, 1));
+  CHECK_EQ(seen[0], 24.0f);
+  CHECK_EQ(seen[1], 3.0f);
 }
 
 /// With ML-Cache too, whose choice needs no wait of its own, and with logits in pieces, which are cut after the last.

@@ -1,6 +1,7 @@
 // AMX's kernels where no machine has AMX: the very templates that kernels_amx.cc compiles, over a model of the tile instructions and
 // the plainest table of this machine. The shared cases against exact arithmetic, and int8 against that table's bits.
 #include "cpu/cpu_device.h"
+#include "cpu/dispatch.h"
 #include "cpu/widen.h"
 #include "test/native/amx_model.h"
 #include "test/native/cases_products.h"
@@ -53,7 +54,7 @@ const cpu::Kernels* with_tiles() {
 std::unique_ptr<Device> device_of(const cpu::Kernels* kernels, int threads = 2) {
   DeviceOptions options;
   options.threads = threads;
-  return std::make_unique<cpu::CpuDevice>(options, cpu::Variant{kernels->name, kernels});
+  return std::make_unique<cpu::CpuDevice>(options, kernels->name, *kernels);
 }
 
 std::vector<float> result_of(const Case& c, Device& device) {
@@ -71,7 +72,7 @@ void check_tiles(const std::vector<Case>& list, Compute tiled) {
   if (!kernels) return;
   const auto device = device_of(kernels), plain = device_of(plainest());
   for (const Case& c : list) {
-    const Compute compute = cpu::compute_for(c.type, c.precision, kernels);
+    const Compute compute = cpu::compute_for(c.type, c.precision, *kernels);
     if (compute != tiled) continue;
     const int64_t before = amx_model::products_done;
     const std::vector<float> actual = result_of(c, *device);

@@ -31,7 +31,7 @@ std::unique_ptr<Device> device_of(const cpu::Kernels& kernels, int threads = 2, 
   DeviceOptions options;
   options.threads = threads;
   options.panel_bytes = panel_bytes;
-  return std::make_unique<cpu::CpuDevice>(options, cpu::Variant{"avx512 modelled", &kernels});
+  return std::make_unique<cpu::CpuDevice>(options, "avx512 modelled", kernels);
 }
 
 std::vector<float> result_of(const Case& c, Device& device) {
@@ -46,7 +46,7 @@ void check_modelled(const std::vector<Case>& list) {
     const auto device = device_of(kernels), bare = device_of(kernels, 3, 0);
     for (const Case& c : list) {
       const std::vector<float> actual = result_of(c, *device), again = result_of(c, *bare);
-      check_close(std::string(bf16 ? "bf16: " : "vnni: ") + c.name, actual, c.expected(cpu::compute_for(c.type, c.precision, &kernels)));
+      check_close(std::string(bf16 ? "bf16: " : "vnni: ") + c.name, actual, c.expected(cpu::compute_for(c.type, c.precision, kernels)));
       if (std::memcmp(actual.data(), again.data(), actual.size() * 4) != 0)
         check::failed(__FILE__, __LINE__, c.name, ": panels or threads changed the result");
     }

@@ -1,6 +1,7 @@
 // Cases of the transformer's other ops: norm, rotary, attention, gather, scatter, row_max, embed.
 #pragma once
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 #include "test/native/cases.h"
@@ -142,6 +143,25 @@ inline Case attention_case(const AttentionShape& s) {
           }
         }
     return expected;
+  };
+  return c;
+}
+
+/// An odd number of keys right after a product that leaves NaNs in scratch, of which none must count as the weight of a key that is not
+/// there. Panels and heads enough for every thread to have a part in both.
+inline Case attention_after_spoiled_case() {
+  constexpr int64_t kKeys = 77, kHd = 64, kN = 512, kK = 4096;
+  const Case plain = attention_case({{kKeys}, 9, 16, 16, kHd, 1, Precision::fast});
+  const auto matrix = std::make_shared<std::vector<float>>(kN * kK, std::bit_cast<float>(0x7fc07fc0u));  // a NaN as two bf16 too
+  Case c = plain;
+  c.name = plain.name + ", after a product of NaNs";
+  c.bind = [=](Device& device) -> Bound {
+    const Bound bound = plain.bind(device);
+    const std::shared_ptr<Weight> w =
+        device.prepare({"w", DType::f32, kN, kK, reinterpret_cast<const std::byte*>(matrix->data())}, Precision::f32);
+    const auto x = std::make_shared<Guarded>(device, 1, kK, 0, std::vector<float>(kK, 1.0f)),
+               out = std::make_shared<Guarded>(device, 1, kN, 0);
+    return {[=, &device] { device.linear(x->tensor(), *w, out->tensor()), bound.run(); }, bound.output};
   };
   return c;
 }
@@ -325,6 +345,7 @@ inline std::vector<Case> row_cases() {
                                   {{600}, 3, 1, 1, 130, 30, Precision::fast}})
     all.push_back(attention_case(s));
   for (const Precision precision : {Precision::f32, Precision::fast}) all.push_back(attention_without_keys_case(precision));
+  all.push_back(attention_after_spoiled_case());
   all.push_back(gather_case());
   all.push_back(scatter_case());
   for (const int64_t cols : {1, 7, 64, 1001}) all.push_back(row_max_case(17, cols));

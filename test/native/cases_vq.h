@@ -1,4 +1,4 @@
-// Cases of the image tokenizer's ops: conv, group_norm, nearest.
+// Cases of the image tokenizer's ops: conv, nearest.
 #pragma once
 #include "test/native/cases.h"
 
@@ -43,7 +43,7 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
                out = std::make_shared<Guarded>(device, height * width, s.out, 3);
     const std::shared_ptr<Weight> w = device.prepare_conv(data->w.host(), s.in, s.size, s.sampling);
     return {[=, &device] {
-              device.conv({x->tensor(), s.height, s.width}, *w, bias->tensor(),
+              device.conv({x->tensor(), s.height, s.width}, {}, *w, bias->tensor(),
                           residual == Residual::add ? Image{add->tensor(), height, width} : Image{}, {out->tensor(), height, width});
             },
             [=] { return out->read(); }};
@@ -68,7 +68,7 @@ inline Case conv_case(const ConvShape& s, Residual residual) {
   return c;
 }
 
-/// conv_scaled of a strip: rows [first, first + count) of the output from the rows of the input that they touch.
+/// Of a strip, behind a folded norm: rows [first, first + count) of the output from the rows of the input that they touch.
 inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
   const bool twice = s.sampling == Sampling::twice;
   const int64_t height = twice ? s.height * 2 : s.height, width = twice ? s.width * 2 : s.width, k = s.in * s.size * s.size;
@@ -82,7 +82,7 @@ inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
       std::make_shared<Data>(Data{random_values(s.height * s.width * s.in, 25), random_values(s.in, 26), random_values(s.in, 27),
                                   random_values(s.out, 28), random_values(count * width * s.out, 29), Matrix(s.type, s.out, k, 30)});
   Case c;
-  c.name = text("conv_scaled ", s.size, "x", s.size, twice ? " twice " : " same ", s.height, "x", s.width, " ", s.in, " to ", s.out,
+  c.name = text("scaled conv ", s.size, "x", s.size, twice ? " twice " : " same ", s.height, "x", s.width, " ", s.in, " to ", s.out,
                 ", rows ", first, " + ", count);
   c.bind = [=](Device& device) -> Bound {
     const std::vector<float> part(data->x.begin() + top * s.width * s.in, data->x.begin() + end * s.width * s.in);
@@ -93,7 +93,7 @@ inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
     return {[=, &device] {
               const ChannelScale in{data->scale, data->shift, Activation::silu};
               const Image strip{out->tensor(), height, width, first};
-              device.conv_scaled({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), strip, strip);
+              device.conv({x->tensor(), s.height, s.width, top}, in, *w, bias->tensor(), strip, strip);
             },
             [=] { return out->read(); }};
   };
@@ -116,53 +116,6 @@ inline Case scaled_conv_case(const ConvShape& s, int64_t first, int64_t count) {
           value += term, magnitude += std::fabs(term);
         }
         expected.push(value, (sum_error(k) + 32 * kUnit) * (magnitude + static_cast<double>(k) * 0.01));  // silu near zero: absolute
-      }
-    return expected;
-  };
-  return c;
-}
-
-inline Case group_norm_case(int64_t pixels, int64_t channels, int groups, float offset, Activation act) {
-  auto values = random_values(pixels * channels, 20);
-  for (float& v : values) v += offset;
-  const auto x = std::make_shared<std::vector<float>>(std::move(values));
-  const auto weight = std::make_shared<std::vector<float>>(random_values(channels, 21)),
-             bias = std::make_shared<std::vector<float>>(random_values(channels, 22));
-  Case c;
-  c.name = text("group_norm ", pixels, "x", channels, " in ", groups, act == Activation::silu ? " silu" : "", ", offset ", offset);
-  c.bind = [=](Device& device) -> Bound {
-    const auto in = std::make_shared<Guarded>(device, pixels, channels, 1, *x),
-               out = std::make_shared<Guarded>(device, pixels, channels, 2);
-    const auto w = std::make_shared<Guarded>(device, 1, channels, 0, *weight), b = std::make_shared<Guarded>(device, 1, channels, 0, *bias);
-    return {[=, &device] {
-              device.group_norm({in->tensor(), 1, pixels}, w->tensor(), b->tensor(), groups, 1e-6f, act, {out->tensor(), 1, pixels});
-            },
-            [=] { return out->read(); }};
-  };
-  c.expected = [=](Compute) {
-    const int64_t wide = channels / groups;
-    std::vector<double> mean(static_cast<size_t>(groups)), factor(mean.size());
-    for (int64_t g = 0; g < groups; g++) {
-      double sum = 0, squares = 0;
-      for (int64_t p = 0; p < pixels; p++)
-        for (int64_t i = g * wide; i < (g + 1) * wide; i++) sum += (*x)[static_cast<size_t>(p * channels + i)];
-      mean[static_cast<size_t>(g)] = sum /= static_cast<double>(pixels * wide);
-      for (int64_t p = 0; p < pixels; p++)
-        for (int64_t i = g * wide; i < (g + 1) * wide; i++) squares += std::pow((*x)[static_cast<size_t>(p * channels + i)] - sum, 2);
-      factor[static_cast<size_t>(g)] = 1 / std::sqrt(squares / static_cast<double>(pixels * wide) + 1e-6);
-    }
-    Expected expected;
-    for (int64_t p = 0; p < pixels; p++)
-      for (int64_t i = 0; i < channels; i++) {
-        const auto g = static_cast<size_t>(i / wide);
-        const double v = (*x)[static_cast<size_t>(p * channels + i)], scale = factor[g] * (*weight)[static_cast<size_t>(i)];
-        const double value = (v - mean[g]) * scale + (*bias)[static_cast<size_t>(i)];
-        const double error = 4 * kUnit * (std::fabs(v * scale) + std::fabs(mean[g] * scale) + std::fabs((*bias)[static_cast<size_t>(i)]));
-        const double silu = value / (1 + std::exp(-value));
-        if (act == Activation::silu)
-          expected.push(silu, 1.1 * error + 8 * kUnit * std::fabs(silu));
-        else
-          expected.push(value, error);
       }
     return expected;
   };
@@ -200,20 +153,20 @@ inline Case nearest_case(int64_t points, int64_t entries, int64_t width) {
   return c;
 }
 
-/// A 1x1 conv_scaled into the first channels of its own input.
+/// A 1x1 convolution into the first channels of its own input.
 inline Case shortcut_case(int64_t side, int64_t in, int64_t out) {
   const auto x = std::make_shared<std::vector<float>>(random_values(side * side * in, 31)),
              bias = std::make_shared<std::vector<float>>(random_values(out, 32));
   const auto w = std::make_shared<Matrix>(DType::f32, out, in, 33);
   Case c;
-  c.name = text("conv_scaled 1x1 in place, ", side, "x", side, " ", in, " to ", out);
+  c.name = text("scaled conv 1x1 in place, ", side, "x", side, " ", in, " to ", out);
   c.bind = [=](Device& device) -> Bound {
     const auto map = std::make_shared<Guarded>(device, side * side, in, 1, *x), b = std::make_shared<Guarded>(device, 1, out, 0, *bias);
     const std::shared_ptr<Weight> weight = device.prepare_conv(w->host(), in, 1, Sampling::same);
     return {[=, &device] {
               Tensor first = map->tensor();
               first.cols = out;
-              device.conv_scaled({map->tensor(), side, side}, {}, *weight, b->tensor(), {}, {first, side, side});
+              device.conv({map->tensor(), side, side}, {}, *weight, b->tensor(), {}, {first, side, side});
             },
             [=] { return map->read(); }};
   };
@@ -237,7 +190,7 @@ inline Case shortcut_case(int64_t side, int64_t in, int64_t out) {
   return c;
 }
 
-/// Of devices that fold norms (Device::folds_norms).
+/// Scaled, of strips, or in place: they change what they read, so they run once.
 inline std::vector<Case> fold_cases() {
   using enum Sampling;
   std::vector<Case> all;
@@ -273,12 +226,6 @@ inline std::vector<Case> vq_cases() {
                              {3, 5, 7, 16, 3, twice, DType::f32},
                              {9, 12, 33, 64, 3, twice, DType::f16}})
     all.push_back(conv_case(s, Residual::none)), all.push_back(conv_case(s, Residual::add));
-  for (const Activation act : {Activation::none, Activation::silu}) {
-    all.push_back(group_norm_case(1, 8, 2, 0, act));
-    all.push_back(group_norm_case(35, 12, 3, 2, act));
-    all.push_back(group_norm_case(2100, 32, 32, -1, act));
-    all.push_back(group_norm_case(64, 70, 1, 0, act));
-  }
   all.push_back(nearest_case(1, 1, 1));
   all.push_back(nearest_case(40, 64, 8));
   all.push_back(nearest_case(33, 131, 64));

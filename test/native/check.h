@@ -1,6 +1,6 @@
 // The native tests' few words: TEST(name) { CHECK(...); }. One executable a file; it runs all its tests, or those whose names
-// contain its argument ("=name": exactly that one), prints one line each ("ok name" / "not ok name: why") and fails
-// when one failed or none ran.
+// contain its argument ("=name": exactly that one), prints one line each ("ok name", "not ok name: why", or "skipped name: why" for one
+// that cannot say anything here) and fails when one failed or none ran.
 #pragma once
 #include <cmath>
 #include <cstdio>
@@ -35,6 +35,12 @@ template <class... Parts>
   throw std::runtime_error(out.str());
 }
 
+/// Thrown by a test that cannot say anything here.
+struct Skipped {
+  std::string why;
+};
+[[noreturn]] inline void skip(std::string why) { throw Skipped{std::move(why)}; }
+
 /// Sanitizers make everything ten times slower: the longest tests then do less, as long as each piece of code still runs.
 inline bool sanitized() { return std::getenv("DIMOO_SANITIZED") != nullptr; }
 
@@ -42,6 +48,9 @@ inline bool run(const Test& test) {
   try {
     test.body();
     std::printf("ok %s\n", test.name);
+    return true;
+  } catch (const Skipped& skipped) {
+    std::printf("skipped %s: %s\n", test.name, skipped.why.c_str());
     return true;
   } catch (const std::exception& error) {
     std::printf("not ok %s: %s\n", test.name, error.what());

@@ -1,5 +1,5 @@
 // Whole passes on a GPU: recorded decodings, determinism (docs/contracts.md#determinism), how near tensor cores come, and passes that are
-// repeated as recorded. Says that it skipped where no GPU can be used.
+// repeated as recorded. Skipped where no GPU can be used.
 #include <cstdlib>
 #include <thread>
 
@@ -42,7 +42,6 @@ std::vector<float> guided_codes(golden::Bound& bound, const traces::PictureTrace
 
 TEST(cuda_follows_every_recorded_decoding) {
   const auto device = gpu();
-  if (!device) return;
   const auto source = Source::open(golden::path("checkpoint"));
   golden::Bound bound(*source, "", 1, Precision::f32, "cuda:0");
   if (emulated(*device)) {
@@ -63,7 +62,6 @@ TEST(cuda_follows_every_recorded_decoding) {
 /// Whole steps: what a canvas decides does not depend on who shares its passes, with the products of tensor cores too.
 TEST(cuda_steps_never_depend_on_their_mates) {
   const auto device = gpu();
-  if (!device) return;
   const TemporaryFolder folder;
   const auto source = golden::converted(folder, "bf16");
   golden::Bound bound(*source, "", 1, Precision::fast, "cuda:0");
@@ -81,7 +79,6 @@ TEST(cuda_steps_never_depend_on_their_mates) {
 /// against the CPU's exact logits of the same weights.
 TEST(cuda_logits_of_tensor_cores_are_near_the_exact_ones) {
   const auto device = gpu();
-  if (!device) return;
   const TemporaryFolder folder;
   const SafetensorsFile recorded(golden::path("forward.safetensors"));
   const Json errors = golden::json("forward.json");
@@ -103,7 +100,6 @@ TEST(cuda_logits_of_tensor_cores_are_near_the_exact_ones) {
 /// starts from the recorded state.
 TEST(cuda_follows_recorded_decodings_in_bf16_where_their_margins_allow) {
   const auto device = gpu();
-  if (!device) return;
   const TemporaryFolder folder;
   const auto source = golden::converted(folder, "bf16");
   golden::Bound exact(*source), fast(*source, "", 1, Precision::fast, "cuda:0");
@@ -142,7 +138,6 @@ TEST(cuda_follows_recorded_decodings_in_bf16_where_their_margins_allow) {
 /// Recorded passes give the bits of passes that are launched one kernel at a time, whatever their rows, and go on after errors.
 TEST(cuda_repeats_recorded_passes_bit_for_bit) {
   const auto device = gpu();
-  if (!device) return;
   const TemporaryFolder folder;
   for (const char* type : {"f32", "q8_0"}) {
     const auto source = golden::converted(folder, type);
@@ -183,7 +178,7 @@ TEST(cuda_repeats_recorded_passes_bit_for_bit) {
 /// kernel.
 TEST(cuda_repeats_passes_over_long_caches) {
   const auto device = gpu();
-  if (!device || sanitized()) return;
+  if (sanitized()) check::skip("too slow under a sanitizer");
   const TemporaryFolder folder;
   const auto source = golden::converted(folder, "bf16");
   const std::string id = emulated(*device) ? "cuda:1" : "cuda:0";  // the one with many processors
@@ -222,7 +217,6 @@ TEST(cuda_repeats_passes_over_long_caches) {
 /// Engines of their own threads record at the same time.
 TEST(cuda_devices_record_side_by_side) {
   const auto device = gpu();
-  if (!device) return;
   const auto source = Source::open(golden::path("checkpoint"));
   std::vector<float> results[2];
   std::vector<std::thread> threads;

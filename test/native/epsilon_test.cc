@@ -15,17 +15,17 @@ class Noting : public TimedDevice {
   std::vector<float> epsilons;  // of all norms
   std::vector<float> scales;    // of the first folded norm
 
-  void norm(Tensor x, Tensor weight, float eps, Tensor out) override {
+  void do_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     epsilons.push_back(eps);
-    TimedDevice::norm(x, weight, eps, out);
+    TimedDevice::do_norm(x, weight, eps, out);
   }
-  void channel_sums(Image x, std::span<double> sums) override {
-    TimedDevice::channel_sums(x, sums);
+  void do_channel_sums(Image x, std::span<double> sums) override {
+    TimedDevice::do_channel_sums(x, sums);
     for (size_t c = 0; c < sums.size() / 2; c++) sums[c] = 0, sums[sums.size() / 2 + c] = spread * static_cast<double>(x.height * x.width);
   }
-  void conv_scaled(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override {
+  void do_conv(Image x, const ChannelScale& scale, const Weight& kernel, Tensor bias, Image residual, Image out) override {
     if (scales.empty()) scales.assign(scale.scale.begin(), scale.scale.end());
-    TimedDevice::conv_scaled(x, scale, kernel, bias, residual, out);
+    TimedDevice::do_conv(x, scale, kernel, bias, residual, out);
   }
 };
 

@@ -1,7 +1,5 @@
 // What tests on a GPU share: the device, how much of it there is, and rows on it.
 #pragma once
-#include <cstdio>
-
 #include "device/registry.h"
 #include "test/native/check.h"
 
@@ -9,7 +7,7 @@ namespace gpus {
 
 using namespace dimoo;
 
-/// The first GPU; none: says why.
+/// The first GPU; without one the test is skipped, and says why.
 inline std::unique_ptr<Device> gpu() {
   std::string reason = "none listed";
   for (const DeviceReport& report : inspect_devices()) {
@@ -17,8 +15,7 @@ inline std::unique_ptr<Device> gpu() {
     if (report.usable) return create_device(report.id, {});
     reason = report.id + ": " + report.reason;
   }
-  std::printf("# skipped: %s\n", reason.c_str());
-  return nullptr;
+  check::skip(reason);
 }
 
 /// A CPU that plays the GPU (test/cuda_emulation) takes smaller shapes and fewer recorded decodings: it is a thousand times slower.

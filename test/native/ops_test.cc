@@ -1,6 +1,7 @@
 // The oracle against exact arithmetic over the shared case list, and what every device must refuse.
 #include <thread>
 
+#include "cpu/portable.h"
 #include "device/registry.h"
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
@@ -22,7 +23,7 @@ void check_oracle(const std::vector<Case>& list) {
   for (const Case& c : list) {
     const Bound bound = c.bind(*device);
     bound.run();
-    check_close(c.name, bound.output(), c.expected(cpu::compute_for(c.type, c.precision, nullptr)));
+    check_close(c.name, bound.output(), c.expected(cpu::portable_compute(c.type, c.precision)));
   }
 }
 
@@ -77,26 +78,73 @@ TEST(shapes_that_disagree_are_refused_with_both_numbers) {
   CHECK_THROWS(device->embed(*weight, ids, tensor(1, 4)), Code::request_invalid, "0..5, got 6");
   CHECK_THROWS(device->prepare({"odd", DType::q8_0, 1, 33, w.data.data()}, Precision::fast), Code::model_corrupt,
                "odd: columns must be a multiple of 32 for q8_0, got 33");
+  CHECK_THROWS(device->norm(tensor(2, 4), tensor(1, 5), 0, tensor(2, 4)), Code::internal, "norm: length of weight must be 4, got 5");
+  CHECK_THROWS(device->norm(tensor(2, 4), tensor(1, 4), 0, tensor(3, 4)), Code::internal, "norm: out must be 2 x 4, got 3 x 4");
+  CHECK_THROWS(device->gated(tensor(2, 4), *weight, *device->prepare({"w", DType::f32, 5, 4, w.data.data()}, Precision::f32), tensor(2, 6)),
+               Code::internal, "gated: columns of out must be 5, got 6");
 }
 
-TEST(strips_that_lack_a_row_they_touch_are_refused) {
+TEST(lists_of_rows_are_as_long_as_they_must_be_and_stay_inside) {
   const auto device = device_of("");
-  constexpr int64_t kHeight = 6, kWidth = 5, kIn = 4, kOut = 3;
-  const Matrix w(DType::f32, kOut, kIn * 9, 1);
-  std::vector<float> memory(4096), bias(kOut);
-  for (const Sampling sampling : {Sampling::same, Sampling::twice}) {
-    const int64_t scale = sampling == Sampling::twice ? 2 : 1;
-    const auto kernel = device->prepare_conv(w.host(), kIn, 3, sampling);
-    // Output rows [2 scale, 4 scale) touch rows 1 .. 4 of x.
-    const auto strip = [&](int64_t first, int64_t end) {
-      const Image x{Tensor(memory.data(), (end - first) * kWidth, kIn), kHeight, kWidth, first};
-      const Image out{Tensor(memory.data() + 1024, 2 * scale * kWidth * scale, kOut), kHeight * scale, kWidth * scale, 2 * scale};
-      device->conv_scaled(x, {}, *kernel, Tensor(bias.data(), 1, kOut), {}, out);
-    };
-    strip(1, 5);
-    CHECK_THROWS(strip(1, 4), Code::internal, "conv");
-    CHECK_THROWS(strip(2, 5), Code::internal, "conv");
-  }
+  std::vector<float> memory(64);
+  const auto tensor = [&](int64_t rows, int64_t cols) { return Tensor(memory.data(), rows, cols); };
+  const std::vector<int32_t> rows{0, 2};
+  CHECK_THROWS(device->gather(tensor(2, 3), rows, tensor(2, 3)), Code::internal, "gather: rows must lie in 0..1, got 2");
+  CHECK_THROWS(device->gather(tensor(3, 3), rows, tensor(3, 3)), Code::internal, "gather: listed rows must be at least 3, got 2");
+  CHECK_THROWS(device->gather(tensor(3, 3), rows, tensor(2, 4)), Code::internal, "gather: columns of out must be 3, got 4");
+  CHECK_THROWS(device->scatter(tensor(2, 3), rows, tensor(2, 3)), Code::internal, "scatter: rows must lie in 0..1, got 2");
+  CHECK_THROWS(device->rotary(tensor(2, 4), rows, tensor(2, 4), 1), Code::internal, "rotary: rows must lie in 0..1, got 2");
+  CHECK_THROWS(device->rotary(tensor(2, 4), rows, tensor(3, 3), 1), Code::internal, "rotary: columns of the table must be 4, got 3");
+  CHECK_THROWS(device->row_max(tensor(2, 4), tensor(3, 1)), Code::internal, "row_max: rows of out must be 2, got 3");
+}
+
+TEST(projections_and_attention_check_their_places_and_keys) {
+  const auto device = device_of("");
+  const Matrix w(DType::f32, 6, 4, 1);
+  const auto weight = device->prepare(w.host(), Precision::f32);
+  std::vector<float> memory(64);
+  const auto tensor = [&](int64_t rows, int64_t cols) { return Tensor(memory.data(), rows, cols); };
+  const auto project = [&](const Placement& place) { device->project(tensor(3, 4), *weight, {}, {&place, 1}, tensor(3, 6)); };
+  CHECK_THROWS(project({0, 4, {}, tensor(4, 6)}), Code::internal, "project: end of the placed rows at most must be 3, got 4");
+  CHECK_THROWS(project({0, 3, {}, tensor(2, 6)}), Code::internal, "project: rows of a place at least must be 3, got 2");
+  CHECK_THROWS(project({0, 3, {}, tensor(3, 5)}), Code::internal, "project: columns of a place must be 6, got 5");
+  CHECK_THROWS(project({0, 1, {}, {memory.data(), DType::bf16, 1, 6}}), Code::internal, "project: expected places of f32, got bf16");
+  const auto attend = [&](const AttentionSpan& span, int heads, int kv_heads) {
+    device->attention(tensor(3, 4), {&span, 1}, heads, kv_heads, tensor(3, 4));
+  };
+  CHECK_THROWS(attend({0, 3, tensor(2, 4), tensor(2, 4)}, 2, 4), Code::internal, "heads modulo key/value heads must be 0, got 2");
+  CHECK_THROWS(attend({1, 3, tensor(2, 4), tensor(2, 4)}, 2, 2), Code::internal, "end of the queries at most must be 3, got 4");
+  CHECK_THROWS(attend({0, 3, tensor(2, 4), tensor(2, 4)}, 2, 1), Code::internal, "columns of keys must be 2, got 4");
+  CHECK_THROWS(attend({0, 3, tensor(2, 4), tensor(1, 4)}, 2, 2), Code::internal, "values must be 2 x 4, got 1 x 4");
+  CHECK_THROWS(attend({0, 3, {memory.data(), DType::bf16, 2, 4}, {memory.data(), DType::bf16, 2, 4}}, 2, 2), Code::internal,
+               "expected keys and values of f32, got bf16");
+}
+
+TEST(convolutions_need_every_row_that_they_touch) {
+  const auto device = device_of("");
+  const Matrix w(DType::f32, 2, 27, 1);
+  std::vector<float> memory(512), out(512);
+  const Tensor bias(memory.data(), 1, 2);
+  constexpr int64_t kSide = 4;
+  const auto rows_of = [&](int64_t first, int64_t count) { return Image{Tensor(memory.data(), count * kSide, 3), kSide, kSide, first}; };
+  const auto into = [&](int64_t side, int64_t first, int64_t count) {
+    return Image{Tensor(out.data(), count * side, 2), side, side, first};
+  };
+  const auto same = device->prepare_conv(w.host(), 3, 3, Sampling::same), twice = device->prepare_conv(w.host(), 3, 3, Sampling::twice),
+             half = device->prepare_conv(w.host(), 3, 3, Sampling::half);
+  device->conv(rows_of(0, 3), {}, *same, bias, {}, into(4, 0, 2));
+  CHECK_THROWS(device->conv(rows_of(0, 2), {}, *same, bias, {}, into(4, 0, 2)), Code::internal, "end of the rows of x at least must be 3");
+  CHECK_THROWS(device->conv(rows_of(2, 2), {}, *same, bias, {}, into(4, 2, 2)), Code::internal, "first row of x at most must be 1, got 2");
+  device->conv(rows_of(1, 2), {}, *twice, bias, {}, into(8, 3, 2));
+  CHECK_THROWS(device->conv(rows_of(1, 1), {}, *twice, bias, {}, into(8, 3, 2)), Code::internal, "at least must be 3, got 2");
+  device->conv(rows_of(0, 4), {}, *twice, bias, {}, into(8, 0, 8));
+  CHECK_THROWS(device->conv(rows_of(0, 3), {}, *twice, bias, {}, into(8, 0, 8)), Code::internal, "at least must be 4, got 3");
+  device->conv(rows_of(0, 3), {}, *half, bias, {}, into(2, 0, 1));
+  CHECK_THROWS(device->conv(rows_of(0, 2), {}, *half, bias, {}, into(2, 0, 1)), Code::internal, "at least must be 3, got 2");
+  CHECK_THROWS(device->conv(rows_of(0, 4), {}, *same, Tensor(memory.data(), 1, 3), {}, into(4, 0, 4)), Code::internal, "length of bias");
+  CHECK_THROWS(device->conv(rows_of(0, 4), {}, *same, bias, {}, {Tensor(memory.data(), 16, 2), 4, 4}), Code::internal,
+               "into its own input only 1x1 kernels");
+  CHECK_THROWS(device->prepare_conv(w.host(), 27, 1, Sampling::twice), Code::internal, "size of an upsampling kernel must be 3, got 1");
 }
 
 TEST(memory_is_counted_and_limited) {

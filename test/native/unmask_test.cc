@@ -192,6 +192,25 @@ TEST(own_noise_is_philox_and_no_code_is_passed_over_wrongly) {
   }
 }
 
+/// Our own uniforms reach noise of 16.6: a code that needs more than 13 of it is not passed over.
+TEST(a_code_wins_by_the_largest_noise) {
+  constexpr int64_t kCodes = 512;
+  constexpr float kRare = 13;
+  ThreadPool pool(1);
+  UnmaskJob job;
+  job.temperature = 1, job.step = 2;
+  const auto noise = [&](int64_t code) { return cpu::gumbel(uniform(job.seed, static_cast<uint32_t>(code), 1, job.step, Stream::sample)); };
+  int64_t lucky = 0;
+  while (noise(lucky) < kRare)
+    if (++lucky == kCodes) lucky = 0, job.seed++;
+  const int64_t likely = lucky == 0 ? 1 : 0;
+  std::vector<float> logits(kCodes, -100.0f);
+  logits[static_cast<size_t>(likely)] = 0;
+  logits[static_cast<size_t>(lucky)] = noise(likely) - kRare + 0.25f;  // its own noise lifts it above, less of it would not
+  CHECK(logits[static_cast<size_t>(lucky)] < 0);
+  CHECK_EQ(run(pool, logits, 1, kCodes, job).codes[0], static_cast<int32_t>(lucky));
+}
+
 TEST(threads_and_mates_never_change_a_result) {
   constexpr int64_t kRows = 33, kCodes = 130;
   const auto logits = noise_logits(2 * kRows * kCodes, 3, 9);

@@ -1,6 +1,7 @@
 // Every variant of this machine against exact arithmetic and against the oracle over the shared case list; and what no variant
 // may depend on: rows that travel along, threads, cached panels, where a slice of a matrix begins.
 #include "cpu/dispatch.h"
+#include "cpu/portable.h"
 #include "device/registry.h"
 #include "test/native/cases_products.h"
 #include "test/native/cases_rows.h"
@@ -38,13 +39,13 @@ void check_variants(const std::vector<Case>& list) {
   for (const cpu::Variant& variant : tested()) {
     const auto device = device_of(variant.name), bare = device_of(variant.name, 3, 0);
     for (const Case& c : list) {
-      const Compute compute = cpu::compute_for(c.type, c.precision, variant.kernels);
+      const Compute compute = variant.compute(c.type, c.precision);
       Expected expected = c.expected(compute);
       const std::vector<float> actual = result_of(c, *device);
       check_close(variant.name + ": " + c.name, actual, expected);
       if (!same_bits(actual, result_of(c, *bare)))
         check::failed(__FILE__, __LINE__, variant.name, ": ", c.name, ": panels or threads changed the result");
-      if (compute != cpu::compute_for(c.type, c.precision, nullptr)) continue;
+      if (compute != cpu::portable_compute(c.type, c.precision)) continue;
       const std::vector<float> truth = result_of(c, *oracle);
       expected.value.assign(truth.begin(), truth.end());
       for (double& b : expected.bound) b *= 2;  // each may stray on its own side

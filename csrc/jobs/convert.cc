@@ -111,12 +111,13 @@ ConvertReport convert(const ConvertOptions& options, const Progress& progress, c
   const auto source = Source::open(options.source);
   refuse_own_source(*source, options.output);
   const Hyperparameters hyper = read_hyperparameters(*source);
-  if (!hyper.has_images())
-    fail(Code::model_unsupported, source->path(), ": expected a checkpoint with an image tokenizer, got llama.cpp's text layout");
+  if (hyper.rotary_rows != RotaryRows::half_split)
+    fail(Code::model_unsupported, source->path(),
+         ": expected rows of Q and K as the original has them, got llama.cpp's text layout, which its own tools convert");
   ConvertReport report;
   Selection chosen = select(*source, hyper, options.types, report);
   std::vector<uint8_t> preview;
-  if (options.preview) preview = preview_of(*source, hyper, options.threads, progress, cancel);
+  if (options.preview && hyper.has_images()) preview = preview_of(*source, hyper, options.threads, progress, cancel);
   if (!preview.empty())
     chosen.tensors.push_back({kPreviewTensor, DType::i8, preview_shape(hyper.vq), reinterpret_cast<const std::byte*>(preview.data())});
 

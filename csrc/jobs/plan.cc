@@ -13,12 +13,12 @@ MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
   const Hyperparameters hyper = read_hyperparameters(*source);
   const Json* image = source->generation().find("image");
   const auto standard = [&](const char* key, int64_t fallback) { return image ? image->int_or(key, fallback) : fallback; };
-  if (!hyper.has_images())
-    fail(Code::model_unsupported, source->path(), ": plan: expected a model with image codes, got one that answers in text only");
   const int64_t scale = hyper.vq.scale();
   RunShape shape;
   if (runs.empty()) runs.emplace_back();
   for (const PlannedRun& run : runs) {
+    if (!hyper.has_images() && run.text_tokens == 0)
+      fail(Code::model_unsupported, source->path(), ": plan: expected a model with image codes, got one that answers in text only");
     const auto cells = [&](const char* side, std::optional<int64_t> given) {
       const int64_t pixels = given.value_or(standard(side, 1024));
       if (pixels < scale || pixels % scale || pixels > (1 << 16))

@@ -124,6 +124,11 @@ Hyperparameters read_folder(const Source& source) {
   const Json tokenizer = Json::parse(source.tokenizer_json(), source.path() + "/tokenizer.json");
   const TokenizerIds ids = read_tokenizer(source, tokenizer);
   for (const Role& role : kRoles) hyper.tokens.*role.id = static_cast<int32_t>(ids.find(role.text));
+  // LLaDA itself is the same transformer without pictures; a model whose tokenizer knows pictures is not whole without its VQ.
+  if (!hyper.has_images() && hyper.tokens.image_begin >= 0)
+    fail(Code::model_corrupt, source.path(),
+         ": expected vqvae/config.json and vqvae/diffusion_pytorch_model.safetensors, got no vqvae; the one of ",
+         "Alpha-VLLM/Lumina-DiMOO fits every model of this family");
   hyper.code_offset = static_cast<int32_t>(hyper.vocab - hyper.vq.codebook_size);
   if (const int64_t mask = config.int_or("mask_token_id", hyper.tokens.mask); mask != hyper.tokens.mask)
     fail(Code::model_unsupported, source.path(), ": config.json mask_token_id: expected ", hyper.tokens.mask, " (<|mdm_mask|>), got ",
@@ -171,6 +176,8 @@ void read_image_keys(const Source& source, Hyperparameters& hyper) {
   };
   for (const Role& role : kRoles)
     hyper.tokens.*role.id = static_cast<int32_t>(std::clamp<int64_t>(keys.int_or(key("token.") + role.key, -1), -1, INT32_MAX));
+  hyper.code_offset = static_cast<int32_t>(hyper.vocab);
+  if (hyper.tokens.image_begin < 0 && !keys.find(key("image.codebook_size"))) return;  // a converted text model
   hyper.vq.codebook_size = bounded(source, "codebook", number("image.codebook_size"), 1, kMostRows);
   const Json* channels = keys.find(key("vq.block_out_channels"));
   if (!channels || !channels->is_array()) fail(Code::model_corrupt, source.path(), ": expected the key ", key("vq.block_out_channels"));
@@ -279,9 +286,8 @@ Hyperparameters read_hyperparameters(const Source& source) {
     if (error.text().starts_with(source.path())) throw;
     fail(error.code(), source.path(), ": settings: ", error.text());
   }
-  const bool text_only = hyper.rotary_rows == RotaryRows::neighbours;
   check_numbers(source, hyper);
-  if (!text_only) check_vq(source, hyper);
+  if (hyper.has_images()) check_vq(source, hyper);
   check_roles(source, hyper);
   const std::vector<ExpectedTensor> all = expected_tensors(hyper);
   std::string wrong;
@@ -291,7 +297,7 @@ Hyperparameters read_hyperparameters(const Source& source) {
     wrong += text(wrong.empty() ? "" : "; ", expected.name, tensor ? " has another shape or type" : " is missing");
   }
   if (!wrong.empty()) fail(Code::model_corrupt, source.path(), ": ", wrong);
-  if (text_only) refuse_unknown_tensors(source, all);
+  if (!hyper.has_images()) refuse_unknown_tensors(source, all);
   return hyper;
 }
 
@@ -310,7 +316,9 @@ void write_hyperparameters(const Hyperparameters& hyper, GgufWriter& writer) {
   writer.set_f32(key("attention.layer_norm_rms_epsilon"), hyper.rms_eps);
   writer.set_f32(key("rope.freq_base"), hyper.rope_theta);
   writer.set_bool(key("attention.causal"), false);
-  for (const Role& role : kRoles) writer.set_u32(key("token.") + role.key, static_cast<uint32_t>(hyper.tokens.*role.id));
+  for (const Role& role : kRoles)
+    if (hyper.tokens.*role.id >= 0) writer.set_u32(key("token.") + role.key, static_cast<uint32_t>(hyper.tokens.*role.id));
+  if (!hyper.has_images()) return;
   put("image.code_offset", hyper.code_offset);
   put("image.codebook_size", hyper.vq.codebook_size);
   std::vector<uint32_t> channels(hyper.vq.channels.begin(), hyper.vq.channels.end());

@@ -2,6 +2,7 @@
 #include "source/source.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <numeric>
 
 #include "base/file_status.h"
@@ -21,14 +22,13 @@ std::string ggml_tokenizer(const Json& keys) {
   return Json(Json::Object{}).set("ggml", std::move(found)).dump();
 }
 
+/// One file, or the first of several that llama.cpp's gguf-split made of one: the first holds the metadata, every one its own tensors.
 class GgufFile : public Source {
  public:
   explicit GgufFile(const std::string& path) {
     path_ = path;
-    files_.emplace_back(path);
-    Gguf gguf = parse_gguf(files_.front().bytes(), path);
-    tensors_ = std::move(gguf.tensors);
-    settings_ = std::move(gguf.metadata);
+    settings_ = add_file(path);
+    if (const int64_t count = settings_.int_or(kSplitCount, 1); count > 1) add_shards(count);
     if (const Json* tokenizer = settings_.find("tokenizer.huggingface.json"); tokenizer && tokenizer->is_string())
       tokenizer_ = tokenizer->as_string();
     else if (settings_.string_or("general.architecture", "") == "llada")
@@ -40,6 +40,42 @@ class GgufFile : public Source {
   Format format() const override { return Format::gguf; }
 
  private:
+  static constexpr const char *kSplitCount = "split.count", *kSplitNumber = "split.no", *kSplitTensors = "split.tensors.count";
+  static constexpr int64_t kMostShards = 99'999;
+
+  Json add_file(const std::string& path) {
+    files_.emplace_back(path);
+    Gguf gguf = parse_gguf(files_.back().bytes(), path);
+    for (SourceTensor& tensor : gguf.tensors) tensors_.push_back(std::move(tensor));
+    return std::move(gguf.metadata);
+  }
+
+  static std::string suffix(int64_t number, int64_t count) {
+    char text[64];
+    std::snprintf(text, sizeof text, "-%05lld-of-%05lld.gguf", static_cast<long long>(number), static_cast<long long>(count));
+    return text;
+  }
+
+  void add_shards(int64_t count) {
+    const std::string first = suffix(1, count);
+    if (count > kMostShards) fail(Code::model_corrupt, path_, ": ", kSplitCount, " must be at most ", kMostShards, ", got ", count);
+    if (settings_.int_or(kSplitNumber, 0) != 0 || !path_.ends_with(first))
+      fail(Code::model_unsupported, path_, ": expected the first of ", count, " files, whose name ends in ", first, ", got file ",
+           settings_.int_or(kSplitNumber, 0) + 1);
+    const std::string stem = path_.substr(0, path_.size() - first.size());
+    for (int64_t i = 2; i <= count; i++) {
+      const std::string name = stem + suffix(i, count);
+      if (!file_status(name).exists()) fail(Code::model_corrupt, path_, ": file ", i, " of ", count, " is missing: expected ", name);
+      const Json keys = add_file(name);
+      if (keys.int_or(kSplitNumber, -1) != i - 1 || keys.int_or(kSplitCount, -1) != count)
+        fail(Code::model_corrupt, name, ": expected file ", i, " of ", count, ", got ", keys.int_or(kSplitNumber, -1) + 1, " of ",
+             keys.int_or(kSplitCount, -1));
+    }
+    const auto found = static_cast<int64_t>(tensors_.size());
+    if (const int64_t all = settings_.int_or(kSplitTensors, found); all != found)
+      fail(Code::model_corrupt, path_, ": expected ", all, " tensors in ", count, " files, got ", found);
+  }
+
   std::string ggml_;
 };
 

@@ -213,7 +213,7 @@ TEST(pictures_are_refused_in_words) {
   const TemporaryFolder folder;
   ConvertOptions to;
   to.source = file().path(), to.output = folder.at("x.gguf");
-  CHECK_THROWS(convert(to, {}, kNever), Code::model_unsupported, "image tokenizer");
+  CHECK_THROWS(convert(to, {}, kNever), Code::model_unsupported, "llama.cpp's text layout");
   CHECK_EQ(inspect({file().path(), false}, {}, kNever).architecture, "llada");
 }
 

@@ -77,12 +77,13 @@ const listed = (file: string, pattern: RegExp): string[] => [...read(file).match
 /** One section of a page, to the next heading of any level. */
 const section = (page: string, heading: string): string => read(page).split(`# ${heading}\n`)[1]!.split(/\n#+ /)[0]!
 
+const codes = (): string[] => /const CODES = \[([^\]]+)\]/.exec(read('lib/base/errors.ts'))![1]!.match(/[a-z]+(\/[a-z-]+)?/g)!
+
 test('the table of errors has every code, and no other', () => {
   const told = [...section('docs/contracts.md', 'Errors').matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
     cell!.match(/[a-z]+(\/[a-z-]+)?/g)!,
   )
-  const [, codes] = /const CODES = \[([^\]]+)\]/.exec(read('lib/base/errors.ts'))!
-  expect(told.sort()).toEqual(codes!.match(/[a-z]+(\/[a-z-]+)?/g)!.sort())
+  expect(told.sort()).toEqual(codes().sort())
   const native = listed('csrc/base/error.cc', /return "([a-z/-]+)"/g).filter((code) => code !== 'aborted')
   expect(native.length).toBeGreaterThan(10)
   expect(native.filter((code) => !told.includes(code))).toEqual([])
@@ -110,4 +111,21 @@ test('streams of random numbers are told with their numbers', () => {
   const [, streams] = /enum class Stream[^{]*\{ ([^}]+) \}/.exec(read('csrc/base/random.h'))!
   const told = section('docs/contracts.md', 'Random numbers').match(/\b\d (?=sampling|the cut|text|the place of a crop|random remasking)/g)
   expect(told?.map(Number)).toEqual([...streams!.matchAll(/= (\d)/g)].map(([, number]) => Number(number)))
+})
+
+/** Files and folders in backticks that are not there; those of the core may be named without `csrc/` and without a suffix. */
+function missing(text: string): string[] {
+  const rooms = readdirSync(path.join(root, 'csrc')).join('|')
+  const named = text.matchAll(new RegExp(`\`((?:csrc|cuda|lib|test|scripts|bench|tools|docs|models|cmake|${rooms})/[\\w./-]*)\``, 'g'))
+  const places = (name: string): string[] => ['', 'csrc/'].flatMap((at) => ['', '.cc', '.h', '.cu'].map((suffix) => at + name + suffix))
+  return [...named]
+    .map(([, name]) => name!)
+    .filter((name) => !codes().includes(name) && !places(name).some((place) => existsSync(path.join(root, place))))
+}
+
+test('files and folders that the pages name are there', () => {
+  const told = files.filter((file) => /^docs\/\w+\.md$/.test(file) || ['README.md', 'CONTRIBUTING.md', 'bench/README.md'].includes(file))
+  expect(told.length).toBeGreaterThan(6)
+  expect(told.flatMap((file) => missing(read(file)).map((name) => `${file}: ${name}`))).toEqual([])
+  expect(missing('`engine/shares.h` `csrc/engine/run` `engine/chairs.h` `lib/no.ts` `test/lib/`')).toEqual(['engine/chairs.h', 'lib/no.ts'])
 })

@@ -10,6 +10,7 @@ const CODES = [
   'model/not-found',
   'model/unsupported',
   'model/corrupt',
+  'model/unreadable',
   'request/invalid',
   'image/invalid',
   'queue/full',
@@ -46,6 +47,11 @@ export class DimooError extends Error {
     if (options.details) this.details = options.details
   }
 
+  /** What `JSON.stringify` writes: code, message and details. */
+  toJSON(): ErrorData {
+    return errorToData(this)
+  }
+
   /** Works across copies of this package and worker threads, where `instanceof` does not. */
   static is(error: unknown, code?: ErrorCode): error is DimooError {
     if (typeof error !== 'object' || error === null) return false
@@ -59,8 +65,8 @@ export class QueueFullError extends DimooError {
   declare readonly code: 'queue/full'
   readonly retryAfterMs: number
 
-  constructor(message: string, retryAfterMs: number) {
-    super('queue/full', message)
+  constructor(message: string, retryAfterMs: number, details: ErrorDetails = {}) {
+    super('queue/full', message, { details: { ...details, retryAfterMs } })
     this.retryAfterMs = retryAfterMs
   }
 }
@@ -72,7 +78,7 @@ export class OutOfMemoryError extends DimooError {
   readonly availableBytes: number
 
   constructor(message: string, requiredBytes: number, availableBytes: number) {
-    super('device/out-of-memory', message)
+    super('device/out-of-memory', message, { details: { requiredBytes, availableBytes } })
     this.requiredBytes = requiredBytes
     this.availableBytes = availableBytes
   }
@@ -114,14 +120,37 @@ export function fromNative(error: unknown): Error {
   const { message, code, details } = error as { message?: string; code?: unknown; details?: unknown }
   const text = message ?? String(error)
   if (!isCode(code)) return new DimooError('internal', text, { cause: error })
-  const found = parseDetails(details)
-  const bytes = (key: string): number => (typeof found?.[key] === 'number' ? found[key] : 0)
-  if (code === 'queue/full') return new QueueFullError(text, bytes('retryAfterMs'))
-  if (code === 'device/out-of-memory') return new OutOfMemoryError(text, bytes('requiredBytes'), bytes('availableBytes'))
-  return new DimooError(code, text, found ? { details: found } : {})
+  return made(code, text, parseDetails(details))
+}
+
+function made(code: ErrorCode, message: string, details: ErrorDetails | undefined): DimooError {
+  const count = (key: string): number => (typeof details?.[key] === 'number' ? details[key] : 0)
+  if (code === 'queue/full') return new QueueFullError(message, count('retryAfterMs'), details)
+  if (code === 'device/out-of-memory') return new OutOfMemoryError(message, count('requiredBytes'), count('availableBytes'))
+  return new DimooError(code, message, details ? { details } : {})
 }
 
 function parseDetails(details: unknown): ErrorDetails | undefined {
   if (typeof details !== 'string' || details === '') return undefined
   return JSON.parse(details) as ErrorDetails
+}
+
+/** An error as plain data. 'aborted': an abort, which is no error of ours. */
+export interface ErrorData {
+  readonly code: ErrorCode | 'aborted'
+  readonly message: string
+  readonly details?: ErrorDetails
+}
+
+/** What of an error travels: never its stack. */
+export function errorToData(error: unknown): ErrorData {
+  if (DimooError.is(error)) return { code: error.code, message: error.message, ...(error.details && { details: error.details }) }
+  const { name, message = String(error) } = (error ?? {}) as { name?: unknown; message?: string }
+  return name === 'AbortError' ? { code: 'aborted', message } : { code: 'internal', message }
+}
+
+/** The error that another process had, with the stack of whoever waits here. */
+export function errorFromData({ code, message, details }: ErrorData): Error {
+  if (code === 'aborted') return new DOMException(message, 'AbortError')
+  return made(isCode(code) ? code : 'internal', message, details)
 }

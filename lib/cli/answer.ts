@@ -1,13 +1,12 @@
 // An answer on the command line: settled text as it is fixed; on a terminal the still-masked rest of the line dimmed behind it; or one
 // JSON event a step, the last one the result.
-import type { TextResult } from '../run/result.js'
-import type { Run } from '../run/options.js'
-import type { TextStep } from '../run/text-step.js'
+import type { TextResult } from '../run/results.js'
+import type { TextRun } from '../run/types.js'
 import { printable, writeJson, type Context } from './context.js'
 import { advance, charWidth } from './width.js'
 
 /** Shows a run to its end and returns its result. */
-export async function answer(run: Run<TextStep, TextResult>, context: Context, json: boolean): Promise<TextResult> {
+export async function answer(run: TextRun, context: Context, json: boolean): Promise<TextResult> {
   if (json) return asEvents(run, context)
   const screen = context.stdout.isTTY ? new Terminal(context.stdout.columns || 80, context.stdout) : new Plain(context.stdout)
   try {
@@ -22,7 +21,7 @@ export async function answer(run: Run<TextStep, TextResult>, context: Context, j
   }
 }
 
-async function asEvents(run: Run<TextStep, TextResult>, { stdout }: Context): Promise<TextResult> {
+async function asEvents(run: TextRun, { stdout }: Context): Promise<TextResult> {
   for await (const { step, steps, block, blocks, masked, skipped, elapsedMs, settled, text } of run) {
     writeJson(stdout, { event: 'step', step, steps, block, blocks, masked, skipped, elapsedMs, settled, text })
   }

@@ -1,24 +1,26 @@
 // `dimoo bench`: rows per second of one exact pass, where its time goes, pictures per minute, and which fraction of this machine's
 // ceilings that is. The work is the addon's.
 import { Command } from 'commander'
-import { DEVICE_FIELD, PRECISION_FIELD, resolveDevice, type Device, type Precision } from '../model/devices.js'
-import type { WeightType } from '../native/info.js'
+import { checkOptions } from '../fields/check.js'
+import { integer, type Fields } from '../fields/field.js'
+import { resolveDevice } from '../model/devices.js'
+import { DEVICE, PRECISION, THREADS } from '../model/options.js'
+import type { Device, Precision, WeightType } from '../native/info.js'
 import { runJob } from '../native/job.js'
 import { findSource } from '../model/source.js'
-import * as validate from '../fields/validate.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { parseSize, SIZE_HELP } from './size.js'
 import { withDownloads } from './transfer.js'
 
-const BENCH_FIELDS = {
-  rows: validate.integer(1, 65536, { help: 'positions of the pass (default: 512)' }),
-  repetitions: validate.integer(5, 1000, { help: 'timed passes after a warm-up (default: 7)' }),
-  threads: validate.integer(1, 1024, { help: 'CPU threads (default: all that this process may use)' }),
-  device: DEVICE_FIELD,
-  precision: PRECISION_FIELD,
-  steps: validate.integer(1, 4096, { help: "steps of a picture (default: the checkpoint's)" }),
-} satisfies validate.Fields
+const BENCH_FIELDS: Fields = {
+  rows: integer(1, 65_536, { summary: 'Positions of the pass.', default: { value: 512 } }),
+  repetitions: integer(5, 1000, { summary: 'Timed passes after a warm-up.', default: { value: 7 } }),
+  threads: THREADS,
+  device: DEVICE,
+  precision: PRECISION,
+  steps: integer(1, 4096, { summary: 'Steps of a picture.', default: { words: "the checkpoint's" } }),
+}
 
 const EXAMPLES = `
 A pass is exact: embedding to final norm over one branch of that many positions, and the head on one row. Files of llama.cpp's
@@ -97,7 +99,7 @@ export function command(context: Context): Command {
 async function bench(flags: Flags, context: Context): Promise<void> {
   const { stdout, signal } = context
   const given = readFlags<BenchOptions>({ ...flags }, BENCH_FIELDS)
-  validate.checkOptions('bench', given, BENCH_FIELDS)
+  checkOptions('bench', given, { fields: BENCH_FIELDS })
   const { device: wanted = 'auto', precision = 'fast', threads = 0, rows = 512, repetitions = 7, steps } = given
   const source = await findSource(flags.model, { signal, onProgress: withDownloads(context, () => undefined) })
   const device = await resolveDevice({ device: wanted, onDeviceUnavailable: undefined })

@@ -2,8 +2,8 @@
 import { text as readAll } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { invalid } from '../base/errors.js'
-import type { ChatMessage } from '../prompt/templates.js'
-import { checkRequest, REQUEST_FIELDS, type TaskRequests } from '../requests/index.js'
+import { checkRequest, DESCRIPTORS } from '../requests/index.js'
+import type { ChatMessage, ChatRequest } from '../requests/types.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'
 import { converse } from './converse.js'
@@ -11,31 +11,24 @@ import { addFlags, readFlags } from './flags.js'
 import { addModelFlags, withModel, type ModelFlags } from './model.js'
 import { makeReporter, silentLoading } from './progress.js'
 
-const EXAMPLES = `
-On a terminal without a message: a conversation. Ctrl-C stops an answer, Ctrl-D ends.
-
-Examples:
-  dimoo chat --model lumina.gguf
-  dimoo chat "What is a discrete diffusion model?" --model lumina.gguf --system "Answer in one sentence."
-  echo "Summarise: ..." | dimoo chat --model lumina.gguf --json`
+const { summary, argument, fields, commands } = DESCRIPTORS.chat
+const KEYS = '\nOn a terminal without a message: a conversation. Ctrl-C stops an answer, Ctrl-D ends.\n'
 
 interface Flags extends ModelFlags {
   readonly system?: string
 }
 
 export function command(context: Context): Command {
-  const made = new Command('chat')
-    .description('Converses in text.')
-    .argument('[message]', 'what to say; without one, a conversation or stdin')
+  const made = new Command('chat').description(summary).argument('[message]', argument!.words)
   made.option('--system <text>', 'what the model is to be, before the conversation')
-  addFlags(made, REQUEST_FIELDS.chat)
+  addFlags(made, fields)
   return addModelFlags(made)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', `${KEYS}\nExamples:\n${commands.map((example) => `  ${example}`).join('\n')}`)
     .action((message: string | undefined, flags: Flags) => chat(message, flags, context))
 }
 
 async function chat(message: string | undefined, flags: Flags, context: Context): Promise<void> {
-  const options = readFlags<Omit<TaskRequests['chat'], 'messages'>>({ ...flags }, REQUEST_FIELDS.chat)
+  const options = readFlags<Omit<ChatRequest, 'messages'>>({ ...flags }, fields)
   const system: ChatMessage[] = flags.system === undefined ? [] : [{ role: 'system', content: flags.system }]
   const json = flags.json ?? false
   // Bad flags are told before stdin is read.

@@ -4,7 +4,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { DimooError } from '../base/errors.js'
 import type { DimooModel } from '../model/model.js'
-import type { ChatMessage } from '../prompt/templates.js'
+import type { ChatMessage } from '../requests/types.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'
 

@@ -1,6 +1,7 @@
 // `dimoo convert`: a checkpoint as one GGUF file.
 import { Command } from 'commander'
-import { convert, CONVERT_FIELDS, type ConvertOptions } from '../model/convert.js'
+import { convert, type ConvertOptions } from '../model/convert.js'
+import { CONVERT_FIELDS } from '../model/options.js'
 import { bytesText, makeJobReporter } from './job-report.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'

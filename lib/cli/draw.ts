@@ -3,11 +3,12 @@ import path from 'node:path'
 import type { Command } from 'commander'
 import { invalid } from '../base/errors.js'
 import { encodeAnimation } from '../image/encode.js'
-import type { RawImage } from '../image/raw.js'
+import type { RawImage } from '../fields/values.js'
 import type { DimooModel } from '../model/model.js'
-import type { ImageResult } from '../run/result.js'
-import type { Run, RunOptions } from '../run/options.js'
-import type { ImageStep } from '../run/step.js'
+import type { RunOptions } from '../requests/types.js'
+import type { ImageResult } from '../run/results.js'
+import type { ImageStep } from '../run/steps.js'
+import type { ImageRun } from '../run/types.js'
 import type { Context } from './context.js'
 import { checkWritable, formatOf, outputNames, writeOutput } from './output.js'
 import type { Reporter } from './progress.js'
@@ -40,15 +41,15 @@ export async function checkOutputs({ output, animate }: DrawFlags): Promise<void
   await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkWritable))
 }
 
-type Start = (options: RunOptions) => Run<ImageStep, ImageResult>
+type Start = (options: RunOptions) => ImageRun
 
 export async function draw(start: Start, model: DimooModel, flags: DrawFlags, context: Context, reporter: Reporter): Promise<void> {
   const { signal } = context
   const run = start({ signal, delivery: flags.animate === undefined ? 'latest' : 'all' })
   const frames: RawImage[] = []
   for await (const step of run) {
-    if (flags.animate !== undefined && step.index === 0) frames.push(await step.decode({ masked: 'grey' }))
-    reporter.step(step, flags.show && step.index === 0 ? await picture(step, context) : undefined)
+    if (flags.animate !== undefined && step.image === 0) frames.push(await step.decode({ masked: 'grey' }))
+    reporter.step(step, flags.show && step.image === 0 ? await picture(step, context) : undefined)
   }
   const result = await run.result()
   const files = await write(result, flags, signal)

@@ -1,10 +1,11 @@
 // `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
 import { Command } from 'commander'
-import { DEVICE_FIELD, MEMORY_FIELDS, planMemory, PRECISION_FIELD, type MemoryPlan, type PlanOptions } from '../model/devices.js'
+import { planMemory, type MemoryPlan, type PlanOptions } from '../model/devices.js'
+import { PLAN_FIELDS } from '../model/options.js'
 import { DimooError } from '../base/errors.js'
-import { readParameters } from '../image/read.js'
+import { readParameters } from '../parameters/read.js'
 import { inspectModel, type InspectReport } from '../model/inspect.js'
-import { group, integer } from '../fields/validate.js'
+import { integer, type Fields } from '../fields/field.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { bytesText } from './job-report.js'
@@ -12,12 +13,7 @@ import { parseSize, SIZE_HELP } from './size.js'
 
 const PICTURE = /\.(png|jpe?g|webp)$/i
 
-const PLAN_FLAGS = {
-  device: DEVICE_FIELD,
-  precision: PRECISION_FIELD,
-  memory: group(MEMORY_FIELDS),
-  n: integer(1, 64, { help: 'pictures at once, for --plan' }),
-}
+const PLAN_FLAGS: Fields = { ...PLAN_FIELDS, n: integer(1, 64, { summary: 'Pictures at once, for --plan.' }) }
 
 const EXAMPLES = `
 Examples:

@@ -4,28 +4,27 @@ import { Command, CommanderError } from 'commander'
 import { DimooError } from '../base/errors.js'
 import { INTERRUPTED, writeJson, type Context } from './context.js'
 import { withoutStrayValues } from './flags.js'
-import type { PictureTask } from './pictures.js'
+import type { ImageTask } from '../requests/names.js'
 import { packageVersion } from '../base/version.js'
 
 interface CommandModule {
   command(context: Context): Command
 }
 
-function pictures(task: PictureTask): () => Promise<CommandModule> {
-  return async () => ({ command: (await import('./pictures.js')).pictureCommand(task) })
-}
+const task = (name: ImageTask) => (): Promise<CommandModule> =>
+  import('./task-command.js').then(({ taskCommand }) => ({ command: taskCommand(name) }))
 
 const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<CommandModule> }>> = {
-  generate: { summary: 'draw pictures from a text', load: () => import('./generate.js') },
-  edit: { summary: 'change a picture as a text says', load: pictures('edit') },
-  inpaint: { summary: 'draw a part of a picture anew', load: pictures('inpaint') },
-  outpaint: { summary: 'draw what lies around a picture', load: pictures('outpaint') },
-  retouch: { summary: 'decode a region of a picture again', load: pictures('retouch') },
-  control: { summary: 'draw from a text and a map of edges, depth or a pose', load: pictures('control') },
-  predict: { summary: 'read a map from a picture', load: pictures('predict') },
-  subject: { summary: 'draw the subject of a picture in another scene', load: pictures('subject') },
-  style: { summary: 'draw a picture in the style of another', load: pictures('style') },
-  view: { summary: 'draw another view of what a front view shows', load: pictures('view') },
+  generate: { summary: 'draw pictures from a text', load: task('generate') },
+  edit: { summary: 'change a picture as a text says', load: task('edit') },
+  inpaint: { summary: 'draw a part of a picture anew', load: task('inpaint') },
+  outpaint: { summary: 'draw what lies around a picture', load: task('outpaint') },
+  retouch: { summary: 'decode a region of a picture again', load: task('retouch') },
+  control: { summary: 'draw from a text and a map of edges, depth or a pose', load: task('control') },
+  predict: { summary: 'read a map from a picture', load: task('predict') },
+  subject: { summary: 'draw the subject of a picture in another scene', load: task('subject') },
+  style: { summary: 'draw a picture in the style of another', load: task('style') },
+  view: { summary: 'draw another view of what a front view shows', load: task('view') },
   ask: { summary: 'answer a question about pictures', load: () => import('./ask.js') },
   chat: { summary: 'converse in text', load: () => import('./chat.js') },
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },

@@ -1,6 +1,6 @@
 // How far a run is, in one of three ways: a bar that redraws itself on a terminal, plain lines elsewhere, JSON events.
 import type { Progress } from '../native/job.js'
-import type { ImageStep } from '../run/step.js'
+import type { ImageStep } from '../run/steps.js'
 import { writeJson, type Context } from './context.js'
 
 export interface Reporter {
@@ -24,7 +24,7 @@ class Tally {
   readonly #masked = new Map<number, number>()
 
   add(step: ImageStep): { done: number; steps: number; masked: number; secondsLeft: number } {
-    this.#masked.set(step.index, step.masked)
+    this.#masked.set(step.image, step.masked)
     const masked = [...this.#masked.values()].reduce((sum, count) => sum + count, 0)
     const done = step.step + 1
     return { done, steps: step.steps, masked, secondsLeft: ((step.steps - done) * step.elapsedMs) / done / 1000 }
@@ -34,8 +34,8 @@ class Tally {
 function jsonReporter({ stdout }: Context): Reporter {
   return {
     loading: (progress) => writeJson(stdout, { event: 'load', ...progress }),
-    step: ({ index, step, steps, masked, skipped, elapsedMs }) =>
-      writeJson(stdout, { event: 'step', index, step, steps, masked, skipped, elapsedMs }),
+    step: ({ image, step, steps, masked, skipped, elapsedMs }) =>
+      writeJson(stdout, { event: 'step', image, step, steps, masked, skipped, elapsedMs }),
     done: (event) => writeJson(stdout, event),
   }
 }

@@ -1,6 +1,6 @@
 // A picture in the terminal: two pixels to a character (the upper half block), in true colour.
 import { binding } from '../native/binding.js'
-import type { RawImage } from '../image/raw.js'
+import type { RawImage } from '../fields/values.js'
 import { settle } from '../native/job.js'
 
 /** Lines of text at most `columns` characters wide and `lines` high; larger pictures are scaled down. */

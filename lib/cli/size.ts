@@ -1,6 +1,6 @@
 // `--size WxH` is width and height.
 import { invalid } from '../base/errors.js'
-import { show } from '../fields/validate.js'
+import { show } from '../base/show.js'
 
 export const SIZE_HELP = "width and height in pixels, multiples of the model's cell"
 

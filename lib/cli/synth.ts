@@ -1,6 +1,7 @@
 // `dimoo synth`: random models of real shapes, for benches and tests.
 import { Command } from 'commander'
-import { synth, SYNTH_FIELDS, type SynthOptions, type SynthShape } from '../model/convert.js'
+import { synth, type SynthOptions, type SynthShape } from '../model/convert.js'
+import { SYNTH_FIELDS } from '../model/options.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { bytesText, makeJobReporter } from './job-report.js'

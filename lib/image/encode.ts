@@ -1,8 +1,12 @@
 // Pictures to files: PNG, JPEG and WebP through sharp, with text inside, and animated WebP.
-import { DimooError } from '../base/errors.js'
-import * as validate from '../fields/validate.js'
+import { DimooError, invalid } from '../base/errors.js'
+import { isObject } from '../base/realm.js'
+import { quote, show } from '../base/show.js'
+import { checkField, checkOptions } from '../fields/check.js'
+import { choice, integer, local, type Fields } from '../fields/field.js'
+import type { RawImage } from '../fields/values.js'
 import { addPngText } from './png-text.js'
-import { checkRawImage, type RawImage } from './raw.js'
+import { checkRawImage } from './raw.js'
 import { sharp } from './sharp.js'
 import { makeXmp } from './xmp.js'
 
@@ -15,23 +19,34 @@ export interface EncodeOptions {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-const FIELDS = {
-  quality: validate.integer(1, 100),
-  metadata: { check: checkMetadata },
-} satisfies validate.Fields
+const FIELDS: Fields = {
+  quality: integer(1, 100, { summary: 'Of JPEG and WebP.', default: { value: 90 } }),
+  metadata: local('any', 'Text by name.'),
+}
+const FORMAT = choice(['png', 'jpeg', 'webp'], { summary: 'The kind of file.' })
 
-function checkMetadata(value: unknown): { value: unknown } | { rule: string } {
+function checkMetadata(value: object): void {
   const good = (name: string, text: unknown): boolean => /^[A-Za-z][\w.-]{0,78}$/.test(name) && typeof text === 'string'
-  const fine = typeof value === 'object' && value !== null && Object.entries(value).every(([name, text]) => good(name, text))
-  return fine ? { value } : { rule: "an object of strings under names of 1 to 79 letters, digits, '-', '_' and '.'" }
+  if (isObject(value) && Object.entries(value).every(([name, text]) => good(name, text))) return
+  const rule = "an object of strings under names of 1 to 79 letters, digits, '-', '_' and '.'"
+  throw invalid(`encodeImage: metadata must be ${rule}, got ${show(value)}`)
 }
 
-/** The picture as bytes of a file. Throws `image/invalid` for a picture whose sizes and bytes disagree. */
+/**
+ * The picture as bytes of a file. The pixels are copied before this returns, so the caller may change or transfer them.
+ *
+ * @throws `image/invalid` for a picture whose sizes and bytes disagree or that the format cannot hold; `request/invalid` for options.
+ * @example
+ * await writeFile('out.jpg', await encodeImage(result.image, 'jpeg', { quality: 80 }))
+ */
 export async function encodeImage(image: RawImage, format: ImageFormat, options: EncodeOptions = {}): Promise<Uint8Array> {
-  validate.checkOptions('encodeImage', { format, ...options }, { format: validate.oneOf(['png', 'jpeg', 'webp']), ...FIELDS })
-  checkRawImage(image)
+  checkField('encodeImage', 'format', format, FORMAT)
+  checkOptions('encodeImage', options, { fields: FIELDS })
   const { quality = 90, metadata } = options
-  const { data, width, height, channels } = image
+  if (metadata !== undefined) checkMetadata(metadata)
+  checkRawImage(image)
+  const { width, height, channels } = image
+  const data = image.data.slice()
   const raw = (await sharp())(data, { raw: { width, height, channels } })
   if (format === 'png') {
     const png = await raw.png().toBuffer().catch(unwritable)
@@ -44,7 +59,7 @@ export async function encodeImage(image: RawImage, format: ImageFormat, options:
 
 // WebP holds at most 16,383 pixels a side, JPEG 65,535.
 function unwritable(error: unknown): never {
-  throw new DimooError('image/invalid', `picture: cannot be encoded (${(error as Error).message.split('\n', 1)[0]})`)
+  throw new DimooError('image/invalid', `picture: cannot be encoded (${quote((error as Error).message.split('\n', 1)[0]!)})`)
 }
 
 /** RGB frames of one size, each shown for its delay in milliseconds, as a WebP that loops for ever. */

@@ -1,33 +1,36 @@
-// The one picture type inside and outside: tightly packed 8-bit pixels, row by row, sRGB. Checked here, once.
+// Tightly packed pixels, checked here, once.
 import { DimooError } from '../base/errors.js'
-import { show } from '../fields/validate.js'
+import { isUint8Array } from '../base/realm.js'
+import { show } from '../base/show.js'
+import { isRawImage, type RawImage } from '../fields/values.js'
 
-/** `data` holds height * width * channels bytes; 3: RGB, 4: RGBA. */
-export interface RawImage {
-  readonly data: Uint8Array
-  readonly width: number
-  readonly height: number
-  readonly channels: 3 | 4
-}
+/** Most pixels of a picture that is given. */
+export const MAX_PIXELS = 64_000_000
 
-export function isRawImage(value: unknown): value is RawImage {
-  return typeof value === 'object' && value !== null && 'data' in value && 'width' in value && 'height' in value
-}
-
-/** Throws `image/invalid` where sizes and bytes disagree. */
-export function checkRawImage(image: RawImage): void {
-  if (!isRawImage(image)) throw new DimooError('image/invalid', `picture: expected {data, width, height, channels}, got ${show(image)}`)
+/** Throws `image/invalid` where sizes and bytes disagree. `what` begins the message. */
+export function checkRawImage(image: RawImage, what = 'picture'): void {
+  if (!isRawImage(image)) throw new DimooError('image/invalid', `${what}: expected {data, width, height, channels}, got ${show(image)}`)
   const { data, width, height } = image
   const channels: number = image.channels
   if (!isSide(width) || !isSide(height)) {
-    throw new DimooError('image/invalid', `picture: sides must be positive integers, got ${width} x ${height}`)
+    throw new DimooError('image/invalid', `${what}: sides must be positive integers, got ${show(width)} x ${show(height)}`)
   }
-  if (channels !== 3 && channels !== 4) throw new DimooError('image/invalid', `picture: channels must be 3 or 4, got ${channels}`)
+  if (channels !== 3 && channels !== 4) throw new DimooError('image/invalid', `${what}: channels must be 3 or 4, got ${show(channels)}`)
   const expected = width * height * channels
-  if (!(data instanceof Uint8Array) || data.length !== expected) {
-    const got = data instanceof Uint8Array ? data.length : typeof data
-    throw new DimooError('image/invalid', `picture: expected ${expected} bytes for ${width} x ${height} x ${channels}, got ${got}`)
+  if (!isUint8Array(data) || data.length !== expected) {
+    const got = isUint8Array(data) ? data.length : typeof data
+    throw new DimooError('image/invalid', `${what}: expected ${expected} bytes for ${width} x ${height} x ${channels}, got ${got}`)
   }
+}
+
+/** The same, and at most `MAX_PIXELS`. */
+export function checkGivenImage(image: RawImage, what = 'picture'): void {
+  checkRawImage(image, what)
+  if (image.width * image.height > MAX_PIXELS) throw tooLarge(what, image.width, image.height)
+}
+
+export function tooLarge(what: string, width: number, height: number): DimooError {
+  return new DimooError('image/invalid', `${what}: expected at most ${MAX_PIXELS} pixels, got ${width} x ${height}`)
 }
 
 function isSide(value: unknown): boolean {

@@ -1,13 +1,14 @@
 // Regions of a picture as cells of its grid: whatever touches a cell takes all of it.
 import { breathe } from '../base/breathe.js'
 import { DimooError, invalid } from '../base/errors.js'
-import { checkRawImage, isRawImage, type RawImage } from './raw.js'
-import { isRects, type Ratio, type Rect } from '../requests/pictures.js'
-import * as validate from '../fields/validate.js'
+import { show } from '../base/show.js'
+import { isCells, isRawImage, isRects, type RawImage, type Rect } from '../fields/values.js'
+import { checkRawImage } from './raw.js'
 
-interface Grid {
-  readonly rows: number
-  readonly columns: number
+/** Cells of a picture. */
+export interface Grid {
+  readonly width: number
+  readonly height: number
 }
 
 /** Throws `request/invalid` for a rectangle that leaves a picture of width x height pixels. */
@@ -18,12 +19,19 @@ export function checkRects(where: string, rects: readonly Rect[], width: number,
   }
 }
 
+/** Shares of the picture's sides, 0 to 1, for the rectangle in its middle. */
+interface Ratio {
+  readonly width: number
+  readonly height: number
+}
+
 interface Pixels {
   readonly width: number
   readonly height: number
 }
 
-type Region = Rect | readonly Rect[] | RawImage | Uint32Array
+/** A region that is at hand: what is a file has been read. */
+export type Region = Rect | readonly Rect[] | RawImage | Uint32Array | readonly number[]
 
 /**
  * Cells that the region touches, ascending, at least one. `size` is that of the picture in whose pixels rectangles are given and which
@@ -49,9 +57,9 @@ export async function regionCellsSlowly(where: string, region: Region, grid: Gri
 
 // Yields now and then.
 function* touch(where: string, region: Region, grid: Grid, size: Pixels): Generator<void, Uint32Array> {
-  const cells = grid.rows * grid.columns
-  if (region instanceof Uint32Array) {
-    const bad = region.find((cell) => cell >= cells)
+  const cells = grid.width * grid.height
+  if (isCells(region)) {
+    const bad = Array.from(region).find((cell) => !(cell >= 0 && cell < cells))
     if (bad !== undefined) throw invalid(`${where}: region must hold cells from 0 to ${cells - 1}, got ${bad}`)
     return notEmpty(where, Uint32Array.from(new Set(region)).sort())
   }
@@ -63,7 +71,7 @@ function* touch(where: string, region: Region, grid: Grid, size: Pixels): Genera
   } else if (isRawImage(region)) {
     yield* touchMask(touched, region, grid, size)
   } else {
-    throw invalid(`${where}: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${validate.show(region)}`)
+    throw invalid(`${where}: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${show(region)}`)
   }
   return notEmpty(
     where,
@@ -76,11 +84,11 @@ function notEmpty(where: string, cells: Uint32Array): Uint32Array {
   return cells
 }
 
-function touchRect(touched: Uint8Array, { left, top, width, height }: Rect, { rows, columns }: Grid, size: Pixels): void {
-  const across = (x: number): number => (x * columns) / size.width
-  const down = (y: number): number => (y * rows) / size.height
-  for (let row = Math.floor(down(top)); row < Math.ceil(down(top + height)); row++) {
-    touched.fill(1, row * columns + Math.floor(across(left)), row * columns + Math.ceil(across(left + width)))
+function touchRect(touched: Uint8Array, { left, top, width, height }: Rect, grid: Grid, size: Pixels): void {
+  const across = (x: number): number => (x * grid.width) / size.width
+  const down = (y: number): number => (y * grid.height) / size.height
+  for (let line = Math.floor(down(top)); line < Math.ceil(down(top + height)); line++) {
+    touched.fill(1, line * grid.width + Math.floor(across(left)), line * grid.width + Math.ceil(across(left + width)))
   }
 }
 
@@ -134,7 +142,7 @@ export async function hasAlpha(mask: RawImage): Promise<boolean> {
 }
 
 /**
- * Cells inside or outside the original's rectangle in the middle of a picture (docs/model.md#given-parts): 1 where more than half of a cell
+ * Cells inside or outside the original's rectangle in the middle of a picture (docs/model.md, in- and outpainting): 1 where more than half of a cell
  * is. `given` is the picture's size, `resized` its size on the grid; `ratio` the rectangle's shares of the sides.
  */
 export function ratioCells(side: 'inside' | 'outside', ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {
@@ -142,13 +150,13 @@ export function ratioCells(side: 'inside' | 'outside', ratio: Ratio, given: Pixe
   const high = roundHalfEven(given.height * ratio.height)
   const x = stretch(Math.floor((given.width - wide) / 2), wide, resized.width, given.width)
   const y = stretch(Math.floor((given.height - high) / 2), high, resized.height, given.height)
-  const [columns, rows] = [resized.width / scale, resized.height / scale]
-  const chosen = new Uint8Array(rows * columns)
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const pixels = overlap(column * scale, scale, x) * overlap(row * scale, scale, y)
+  const grid = { width: resized.width / scale, height: resized.height / scale }
+  const chosen = new Uint8Array(grid.width * grid.height)
+  for (let line = 0; line < grid.height; line++) {
+    for (let column = 0; column < grid.width; column++) {
+      const pixels = overlap(column * scale, scale, x) * overlap(line * scale, scale, y)
       const wanted = side === 'inside' ? pixels : scale * scale - pixels
-      chosen[row * columns + column] = 2 * wanted > scale * scale ? 1 : 0
+      chosen[line * grid.width + column] = 2 * wanted > scale * scale ? 1 : 0
     }
   }
   return chosen

@@ -2,26 +2,13 @@
 // Asks the driver through the addon; never searches for files, never compiles, never prints.
 import { emitWarning } from 'node:process'
 import { DimooError, invalid } from '../base/errors.js'
+import { show } from '../base/show.js'
+import { checkOptions } from '../fields/check.js'
+import { boolean, integer, number, type Fields } from '../fields/field.js'
+import type { Device, DeviceId, DeviceReport, Precision } from '../native/info.js'
 import { runJob } from '../native/job.js'
+import { PLAN_FIELDS } from './options.js'
 import { findSource, type ModelSource } from './source.js'
-import * as validate from '../fields/validate.js'
-
-export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
-export type DeviceId = 'cpu' | `cuda:${number}`
-export type Precision = 'fast' | 'f32'
-
-export interface DeviceReport {
-  readonly id: DeviceId
-  readonly usable: boolean
-  /** Why it is not usable. */
-  readonly reason?: 'not-built' | 'no-driver' | 'driver-too-old' | 'no-device' | 'arch-unsupported' | 'out-of-memory' | 'disabled-by-env'
-  readonly name: string
-  readonly totalBytes: number
-  readonly freeBytes: number
-  readonly computeCapability?: string
-  readonly driverVersion?: string
-  readonly requiredDriverVersion?: string
-}
 
 /** Budgets in bytes. */
 export interface MemoryOptions {
@@ -29,19 +16,6 @@ export interface MemoryOptions {
   /** Bounds repacked copies of weights (CPU). Default: what is free after the plan, at most the weights' size. */
   readonly panelBytes?: number
 }
-
-export const MEMORY_FIELDS = {
-  maxHostBytes: validate.integer(0, Infinity, { help: 'most bytes of main memory', value: 'bytes' }),
-  panelBytes: validate.integer(0, Infinity, { help: 'most bytes of repacked weights (CPU)', value: 'bytes' }),
-} satisfies validate.Fields
-
-export const DEVICE_FIELD = validate.matching(/^(auto|cpu|cuda|cuda:\d+)$/, 'auto, cpu, cuda or cuda:N', {
-  help: 'what computes (default: the CPU; a GPU only by its name)',
-  value: 'auto|cpu|cuda|cuda:N',
-})
-export const PRECISION_FIELD = validate.oneOf(['fast', 'f32'], {
-  help: 'fast: bf16 or int8 activations; f32: the reference arithmetic',
-})
 
 /** What this process can use, and why the rest cannot be used. Never rejects: without an addon nothing is usable. */
 export async function inspectDevices(): Promise<readonly DeviceReport[]> {
@@ -115,21 +89,15 @@ export interface PlanOptions {
   readonly memory?: MemoryOptions
 }
 
-const RUN_FIELDS = {
-  width: validate.integer(1, 1 << 20),
-  height: validate.integer(1, 1 << 20),
-  images: validate.integer(1, 64),
-  promptTokens: validate.integer(1, 1 << 20),
-  guidance: validate.number(0, 100),
-  textTokens: validate.integer(0, 16_384),
-  cache: validate.boolean(),
-} satisfies validate.Fields
-
-const PLAN_FIELDS = {
-  device: DEVICE_FIELD,
-  precision: PRECISION_FIELD,
-  memory: validate.group(MEMORY_FIELDS),
-} satisfies validate.Fields
+const RUN_FIELDS: Fields = {
+  width: integer(1, 1 << 20, { summary: 'Width.', unit: 'pixels' }),
+  height: integer(1, 1 << 20, { summary: 'Height.', unit: 'pixels' }),
+  images: integer(1, 64, { summary: 'Pictures decoded together.' }),
+  promptTokens: integer(1, 1 << 20, { summary: 'Tokens of the prompt.' }),
+  guidance: number(0, 100, { summary: '0: no unconditional branch.' }),
+  textTokens: integer(0, 16_384, { summary: 'Tokens of an answer in place of pictures.' }),
+  cache: boolean({ summary: 'With ML-Cache.' }),
+}
 
 /** Bytes that a model and these runs, all at once, would need. Reads headers only; without a source, the embedded miniature's. */
 export async function planMemory(
@@ -137,10 +105,10 @@ export async function planMemory(
   runs: readonly PlannedRun[],
   options: PlanOptions = {},
 ): Promise<MemoryPlan> {
-  validate.checkOptions('planMemory', options, PLAN_FIELDS)
+  checkOptions('planMemory', options, { fields: PLAN_FIELDS })
   const given: unknown = runs // callers without types may leave them out
-  if (!Array.isArray(given)) throw invalid(`planMemory: runs must be an array of runs, got ${validate.show(given)}`)
-  runs.forEach((run, i) => validate.checkOptions(`planMemory: runs[${i}]`, run, RUN_FIELDS))
+  if (!Array.isArray(given)) throw invalid(`planMemory: runs must be an array of runs, got ${show(given)}`)
+  runs.forEach((run, i) => checkOptions(`planMemory: runs[${i}]`, run, { fields: RUN_FIELDS }))
   const device = await resolveDevice({ device: options.device ?? 'auto', onDeviceUnavailable: undefined })
   const { precision = 'fast', memory = {} } = options
   const complete = runs.map((run) => ({ images: 1, promptTokens: 64, ...run }))

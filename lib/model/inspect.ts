@@ -1,7 +1,8 @@
 // What a checkpoint holds, without loading it.
 import { runJob } from '../native/job.js'
 import { findSource, type ModelSource } from './source.js'
-import * as validate from '../fields/validate.js'
+import { checkOptions } from '../fields/check.js'
+import { INSPECT_FIELDS } from './options.js'
 
 export interface InspectReport {
   readonly format: 'gguf' | 'safetensors'
@@ -32,11 +33,9 @@ export interface InspectOptions {
   readonly signal?: AbortSignal
 }
 
-const FIELDS = { verify: validate.boolean(), signal: validate.signal() } satisfies validate.Fields
-
 /** Reads headers only, unless `verify`. Rejects with `model/*` for what is no good model. */
 export async function inspectModel(source?: ModelSource, options: InspectOptions = {}): Promise<InspectReport> {
-  validate.checkOptions('inspectModel', options, FIELDS)
+  checkOptions('inspectModel', options, { fields: INSPECT_FIELDS })
   const { verify = false, signal } = options
   return runJob('inspect', { source: await findSource(source, { signal }), verify }, { signal })
 }

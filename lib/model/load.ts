@@ -1,16 +1,16 @@
 // From a source to a model: options checked once, device chosen, weights mapped by the addon, tokenizer built.
 import { performance } from 'node:perf_hooks'
-import { binding, type NativeLoadOptions, type NativeModel } from '../native/binding.js'
-import { DEVICE_FIELD, MEMORY_FIELDS, PRECISION_FIELD, resolveDevice, type Device, type MemoryOptions, type Precision } from './devices.js'
-import { emit } from '../run/diagnostics.js'
 import { fromNative } from '../base/errors.js'
-import type { ModelInfo } from '../native/info.js'
+import { checkOptions } from '../fields/check.js'
+import { binding, type NativeLoadOptions, type NativeModel } from '../native/binding.js'
+import { readInfo, type Device, type Precision } from '../native/info.js'
 import { settle, toProgress, type Progress } from '../native/job.js'
-import { DimooModel } from './model.js'
 import { TextCoder } from '../prompt/text.js'
+import { emit } from '../run/diagnostics.js'
+import { resolveDevice, type MemoryOptions } from './devices.js'
+import { DimooModel } from './model.js'
+import { LOAD_FIELDS } from './options.js'
 import { embeddedModel, findSource, type ModelSource } from './source.js'
-import { LONGEST_TIMER_MS } from '../run/options.js'
-import * as validate from '../fields/validate.js'
 
 export interface Logger {
   debug(details: object, message?: string): void
@@ -24,7 +24,7 @@ export interface SchedulerOptions {
   readonly maxRowsPerPass?: number
   /** Runs that hold memory at once. */
   readonly maxActive?: number
-  /** Runs that wait beyond them (then `queue/full`; 0: never queue). */
+  /** Runs that wait beyond them, being prepared or ready (then `queue/full`; 0: never queue). */
   readonly maxQueue?: number
   /** Longest a run may wait for its first pass, in milliseconds (then `queue/timeout`). Default: no limit. */
   readonly maxQueueMs?: number
@@ -58,37 +58,16 @@ export interface LoadOptions {
   readonly logger?: Logger
 }
 
-const SCHEDULER_FIELDS = {
-  maxRowsPerPass: validate.integer(1, Infinity),
-  maxActive: validate.integer(1, Infinity),
-  maxQueue: validate.integer(0, Infinity),
-  maxQueueMs: validate.number(0, LONGEST_TIMER_MS),
-  policy: validate.oneOf(['fifo', 'fair', 'shortest-remaining']),
-  batchWindowMs: validate.integer(0, 1000),
-} satisfies validate.Fields
-
-/** Every option with its rule; those with help are flags of `dimoo generate` too. */
-export const LOAD_FIELDS = {
-  device: DEVICE_FIELD,
-  onDeviceUnavailable: validate.oneOf(['error', 'warn', 'ignore'], { help: 'when that device cannot be used' }),
-  precision: PRECISION_FIELD,
-  compat: validate.oneOf(['none', 'reference'], { help: "reference: the original's quirks too" }),
-  memory: validate.group(MEMORY_FIELDS),
-  threads: validate.integer(1, 1024, { help: 'CPU threads (default: all that this process may use)' }),
-  scheduler: validate.group(SCHEDULER_FIELDS),
-  verify: validate.oneOf(['sizes', 'full'], { help: 'full: read every weight once before the first run' }),
-  signal: validate.signal(),
-  onProgress: validate.callback(),
-  logger: validate.methods(['debug', 'info', 'warn', 'error']),
-} satisfies validate.Fields
-
 /**
  * Loads a model; without a source, the miniature that comes with the package.
- * Rejects with `hub/*` for what cannot be fetched, `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (the device's own copy of the weights does not fit; on a CPU they are mapped),
- * `request/invalid` for options, `binding/*` where no addon loads, and `signal.reason` when aborted.
+ *
+ * @throws `hub/*` for what cannot be fetched, `model/*` for what is no good model, `device/unavailable`, `device/out-of-memory` (the device's own copy of the weights does not
+ * fit; on a CPU they are mapped), `request/invalid` for options, `binding/*` where no addon loads, and `signal.reason` when aborted.
+ * @example
+ * const model = await loadModel('lumina.gguf', { threads: 8 })
  */
 export async function loadModel(source?: ModelSource, options: LoadOptions = {}): Promise<DimooModel> {
-  validate.checkOptions('loadModel', options, LOAD_FIELDS)
+  checkOptions('loadModel', options, { fields: LOAD_FIELDS })
   const { signal, logger } = options
   signal?.throwIfAborted()
   const start = performance.now()
@@ -117,9 +96,9 @@ function toNative(source: string, device: string, options: LoadOptions): NativeL
 // A model whose tokenizer is no good must not stay open.
 async function wrap(native: NativeModel, embedded: boolean, { compat = 'none', scheduler }: LoadOptions): Promise<DimooModel> {
   try {
-    const info = { ...(JSON.parse(native.info()) as ModelInfo), embedded }
+    const info = readInfo(native, { embedded, compat })
     const json = native.tokenizerJson()
-    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json), { compat, maxQueueMs: scheduler?.maxQueueMs })
+    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json), scheduler?.maxQueueMs)
   } catch (error) {
     await native.close().promise
     throw fromNative(error)

@@ -1,67 +1,60 @@
-// A loaded model: its tasks, its tokenizers for text and pictures, its lifetime. Made by lib/model/load.ts; the tasks are in lib/tasks.
-import type { NativeModel } from '../native/binding.js'
-import type { DeviceReport } from './devices.js'
+// A loaded model: a runner on a device of this process, its tokenizers for text and pictures, its lifetime. Made by load.ts; the tasks are
+// in lib/tasks.
 import { DimooError, invalid } from '../base/errors.js'
-import { vqPixels } from '../image/grid.js'
-import type { RawImage } from '../image/raw.js'
-import { readImage, type ImageInput } from '../image/read.js'
-import type { ModelInfo } from '../native/info.js'
+import { typedArrayName } from '../base/realm.js'
+import { show } from '../base/show.js'
+import { checkField, checkOptions, checkTextBytes } from '../fields/check.js'
+import { boolean, group, integer, local, picture } from '../fields/field.js'
+import type { ImageInput, RawImage } from '../fields/values.js'
+import { fitToGrid } from '../image/prepare.js'
+import { readImage } from '../image/read.js'
+import type { Grid } from '../image/region.js'
+import type { NativeModel } from '../native/binding.js'
+import type { DeviceReport, ModelInfo } from '../native/info.js'
 import { settle } from '../native/job.js'
 import type { TextCoder } from '../prompt/text.js'
+import { capturePicture } from '../requests/capture.js'
 import { checkTask } from '../requests/index.js'
-import type { ImageResult, TextResult } from '../run/result.js'
-import type { Run, RunOptions } from '../run/options.js'
-import { statsOf, type SchedulerStats } from './stats.js'
-import type { Grid, ImageStep } from '../run/step.js'
-import type { TextStep } from '../run/text-step.js'
-import type { Compat, TaskModel } from '../tasks/context.js'
-import type { TaskMap, TaskName } from '../tasks/map.js'
-import { resumeTask, startTask, type AnyRun } from './start.js'
-import * as validate from '../fields/validate.js'
+import type { TaskName } from '../requests/names.js'
+import type { ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import type { AnyRun } from '../run/types.js'
+import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats } from '../runner/runner.js'
+import type { TaskModel } from '../tasks/engine-request.js'
+import { CLOSE_FIELDS } from './options.js'
+import { resumeTask, startTask, type LocalRun } from './start.js'
 
-/** The interface that a local model shares with whatever else runs tasks. */
-export interface DimooRunner extends AsyncDisposable {
-  run<T extends TaskName>(task: T, request: TaskMap[T]['request'], options?: RunOptions): Run<TaskMap[T]['step'], TaskMap[T]['result']>
+const SKIP_SPECIAL = boolean({ summary: 'Whether special tokens are left out.' })
+const PICTURE = picture({ summary: 'The picture.' })
+const SIGNAL = local('signal', 'Aborts the work.')
+const SIDE = integer(1, 4096, { summary: 'Cells.' })
+const GRID = group({ width: SIDE, height: SIDE }, { summary: 'In cells.', required: ['width', 'height'] })
+
+/** Codes on a grid. */
+export interface Codes {
+  /** Codebook ids, row by row. */
+  readonly tokens: Int32Array
+  /** In cells. */
+  readonly grid: Grid
 }
 
-export interface CloseOptions {
-  /** How long running ones may go on before they are aborted. Default 0. */
-  readonly timeoutMs?: number
-  /** What aborted runs reject with. Default: a `disposed` error. */
-  readonly reason?: unknown
-}
-
-const CLOSE_FIELDS = {
-  timeoutMs: validate.number(0, 2 ** 31 - 1),
-  reason: { check: (value: unknown) => ({ value }) },
-} satisfies validate.Fields
-
-const DETOKENIZE_FIELDS = { skipSpecial: validate.boolean() } satisfies validate.Fields
-const GRID_FIELDS = { rows: validate.integer(1, 4096), columns: validate.integer(1, 4096) } satisfies validate.Fields
-
-/** How a model was loaded, as far as its tasks need to know. */
-export interface ModelSettings {
-  readonly compat: Compat
-  readonly maxQueueMs: number | undefined
-}
-
-export class DimooModel implements DimooRunner {
-  readonly info: ModelInfo
+export class DimooModel extends RunnerBase {
   readonly #native: NativeModel
+  readonly #info: ModelInfo
   readonly #text: TextCoder | undefined
   readonly #tasks: TaskModel
-  readonly #runs = new Set<WeakRef<AnyRun>>()
+  readonly #runs = new Set<WeakRef<LocalRun>>()
   #previewTable: Promise<Uint8Array> | undefined
   #closing: Promise<void> | undefined
 
   /** @internal Use `loadModel`. */
-  constructor(native: NativeModel, info: ModelInfo, text: TextCoder | undefined, settings: ModelSettings) {
+  constructor(native: NativeModel, info: ModelInfo, text: TextCoder | undefined, maxQueueMs: number | undefined) {
+    super()
     this.#native = native
-    this.info = info
+    this.#info = info
     this.#text = text
     this.#tasks = {
       info,
-      ...settings,
+      maxQueueMs,
       native: () => this.#open(),
       coder: () => this.#coder(),
       previewTable: () => this.#drafts(),
@@ -70,140 +63,89 @@ export class DimooModel implements DimooRunner {
 
   /** What this model computes on. */
   get device(): DeviceReport {
-    return this.info.device
+    return this.#info.device
   }
 
   get disposed(): boolean {
     return this.#closing !== undefined
   }
 
-  // The tasks. Each throws `request/invalid` and `disposed` at once; everything later (unreadable pictures too) rejects the run.
-
-  /** Draws pictures from a text. */
-  generate(request: TaskMap['text-to-image']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('text-to-image', request, options)
-  }
-
-  /** Changes a picture as an instruction says. */
-  edit(request: TaskMap['edit']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('edit', request, options)
-  }
-
-  /** Draws the masked part of a picture anew. */
-  inpaint(request: TaskMap['inpaint']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('inpaint', request, options)
-  }
-
-  /** Draws what lies around a picture. */
-  outpaint(request: TaskMap['outpaint']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('outpaint', request, options)
-  }
-
-  /** Draws pictures from a text and a map: edges, depth or a pose. */
-  control(request: TaskMap['control']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('control', request, options)
-  }
-
-  /** Reads a map from a picture. */
-  predict(request: TaskMap['predict']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('predict', request, options)
-  }
-
-  /** Draws the subject of a picture in another scene. */
-  subject(request: TaskMap['subject']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('subject', request, options)
-  }
-
-  /** Draws a picture in the style of another, at the other's size. */
-  style(request: TaskMap['style']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('style', request, options)
-  }
-
-  /** Draws another view of what a front view shows. */
-  view(request: TaskMap['view']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('view', request, options)
-  }
-
-  /** Answers a question about pictures. */
-  ask(request: TaskMap['understand']['request'], options?: RunOptions): Run<TextStep, TextResult> {
-    return this.run('understand', request, options)
-  }
-
-  /** Continues a conversation. */
-  chat(request: TaskMap['chat']['request'], options?: RunOptions): Run<TextStep, TextResult> {
-    return this.run('chat', request, options)
-  }
-
-  /** Decodes a region of a result or a picture again; no token outside it changes. */
-  retouch(request: TaskMap['retouch']['request'], options?: RunOptions): Run<ImageStep, ImageResult> {
-    return this.run('retouch', request, options)
-  }
-
-  /** Any task by name. */
-  run<T extends TaskName>(
-    task: T,
-    request: TaskMap[T]['request'],
-    options: RunOptions = {},
-  ): Run<TaskMap[T]['step'], TaskMap[T]['result']> {
+  override run<Task extends TaskName, const Options extends RunOptions>(
+    task: Task,
+    request: TaskRequests[Task],
+    options?: Options,
+  ): RunOf<Task, Options> {
     this.#open()
     checkTask(task)
-    return this.#remember(startTask(task, request, options, this.#tasks))
+    return this.#remember(startTask(task, request, options ?? {}, this.#tasks)) as AnyRun as RunOf<Task, Options>
   }
 
-  /**
-   * Goes on from a snapshot, to a bit-identical end. Throws `request/invalid` for a snapshot of another model, precision, kind of
-   * device or version (both are named); a damaged one rejects the run. Priority, delivery and the like are taken from `options` anew.
-   */
-  resume(snapshot: Uint8Array, options: RunOptions = {}): Run<ImageStep | TextStep, ImageResult | TextResult> {
+  override resume(snapshot: Uint8Array, options: ResumeOptions = {}): AnyRun {
     this.#open()
-    return this.#remember(resumeTask(snapshot, options, this.#tasks))
+    return this.#remember(resumeTask(snapshot, options, this.#tasks)) as AnyRun
   }
 
   /** Token ids of a text as it is: added tokens such as `<IMAGE>` are recognised, nothing is put before or after. */
   async tokenize(text: string): Promise<Int32Array> {
     this.#open()
-    if (typeof text !== 'string') throw invalid(`tokenize: text must be a string, got ${validate.show(text)}`)
-    validate.checkTextBytes('tokenize: text', text)
+    if (typeof text !== 'string') throw invalid(`tokenize: text must be a string, got ${show(text)}`)
+    checkTextBytes('tokenize: text', text)
     return this.#coder().encode(text)
   }
 
   /** The text of ids. Ids that the tokenizer does not know (image codes) are skipped; special tokens are kept unless told otherwise. */
   async detokenize(ids: Int32Array, options: { readonly skipSpecial?: boolean } = {}): Promise<string> {
     this.#open()
-    validate.checkOptions('detokenize', options, DETOKENIZE_FIELDS)
-    if (!(ids instanceof Int32Array)) throw invalid(`detokenize: ids must be an Int32Array, got ${validate.show(ids)}`)
-    return this.#coder().decode(ids, options.skipSpecial ?? false)
+    checkOptions('detokenize', options, { fields: { skipSpecial: SKIP_SPECIAL } })
+    if (typedArrayName(ids) !== 'Int32Array') throw invalid(`detokenize: ids must be an Int32Array, got ${show(ids)}`)
+    return this.#coder().decode(Int32Array.from(ids), options.skipSpecial ?? false)
   }
 
-  /** A picture's codes, row by row. Sides that are no multiple of the cell are scaled down to the next one (Lanczos). */
-  async encodeVq(image: ImageInput): Promise<{ readonly tokens: Int32Array; readonly grid: Grid }> {
+  /**
+   * A picture's codes. Sides that are no multiple of the cell are scaled down to the next one (Lanczos).
+   *
+   * @throws `image/invalid` for a picture that cannot be read or is smaller than a cell; `device/out-of-memory` where it does not fit.
+   */
+  async encodeVq(image: ImageInput, options: { readonly signal?: AbortSignal } = {}): Promise<Codes> {
     this.#open()
-    const { data, width, height } = await vqPixels(await readImage(image), this.info.scale)
-    const tokens = await settle(() => this.#open().encodeVq(data, width, height))
-    return { tokens, grid: { rows: height / this.info.scale, columns: width / this.info.scale } }
+    checkOptions('encodeVq', options, { fields: { signal: SIGNAL } })
+    checkField('encodeVq', 'image', image, PICTURE)
+    const own = capturePicture(image) as ImageInput
+    const { signal } = options
+    const { scale } = this.#info
+    const { data, width, height } = await fitToGrid(await readImage(own, { field: 'image', signal }), scale, signal)
+    const tokens = await settle(() => this.#open().encodeVq(data, width, height), signal)
+    return { tokens, grid: { width: width / scale, height: height / scale } }
   }
 
-  /** The picture of a grid of codes (0 to codebook size - 1). */
-  async decodeVq(tokens: Int32Array, grid: Grid): Promise<RawImage> {
+  /**
+   * The picture of a grid of codes (0 to codebook size - 1).
+   *
+   * @throws `request/invalid` for codes that are none; `device/out-of-memory` where it does not fit.
+   */
+  async decodeVq(tokens: Int32Array, grid: Grid, options: { readonly signal?: AbortSignal } = {}): Promise<RawImage> {
     this.#open()
-    validate.checkOptions('decodeVq: grid', grid, GRID_FIELDS)
+    checkOptions('decodeVq', options, { fields: { signal: SIGNAL } })
+    checkField('decodeVq', 'grid', grid, GRID)
     this.#checkCodes(tokens, grid)
-    const data = await settle(() => this.#open().decodeVq(tokens, grid.rows, grid.columns))
-    return { data, width: grid.columns * this.info.scale, height: grid.rows * this.info.scale, channels: 3 }
+    const own = Int32Array.from(tokens)
+    const { width, height } = grid
+    const data = await settle(() => this.#open().decodeVq(own, height, width), options.signal)
+    return { data, width: width * this.#info.scale, height: height * this.#info.scale, channels: 3 }
   }
 
-  stats(): SchedulerStats {
-    return statsOf(this.#open())
+  override async info(): Promise<ModelInfo> {
+    this.#open()
+    return this.#info
   }
 
-  /** Refuses new runs, waits for running ones at most `timeoutMs`, aborts the rest, frees the device. Idempotent. */
-  async close(options: CloseOptions = {}): Promise<void> {
-    validate.checkOptions('close', options, CLOSE_FIELDS)
+  override async stats(): Promise<SchedulerStats> {
+    return JSON.parse(this.#open().stats()) as SchedulerStats
+  }
+
+  override async close(options: CloseOptions = {}): Promise<void> {
+    checkOptions('close', options, { fields: CLOSE_FIELDS })
     return (this.#closing ??= this.#close(options))
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
   }
 
   async #close({ timeoutMs = 0, reason = new DimooError('disposed', 'the model was closed') }: CloseOptions): Promise<void> {
@@ -220,7 +162,7 @@ export class DimooModel implements DimooRunner {
   }
 
   #coder(): TextCoder {
-    if (!this.#text) throw new DimooError('model/unsupported', `model ${this.info.name}: expected a tokenizer in its file, got none`)
+    if (!this.#text) throw new DimooError('model/unsupported', `model ${this.#info.name}: expected a tokenizer in its file, got none`)
     return this.#text
   }
 
@@ -233,23 +175,25 @@ export class DimooModel implements DimooRunner {
   }
 
   // Weakly: a run that nobody holds must be collected, which stops it.
-  #remember(run: AnyRun): AnyRun {
+  #remember(run: LocalRun): LocalRun {
     for (const known of this.#runs) {
       const state = known.deref()?.state
-      if (state !== 'queued' && state !== 'running') this.#runs.delete(known)
+      if (state === undefined || ['done', 'failed', 'aborted'].includes(state)) this.#runs.delete(known)
     }
     this.#runs.add(new WeakRef(run))
     return run
   }
 
-  #checkCodes(tokens: Int32Array, { rows, columns }: Grid): void {
-    const cells = rows * columns
-    if (!(tokens instanceof Int32Array) || !(cells > 0) || tokens.length !== cells) {
-      const got = tokens instanceof Int32Array ? tokens.length : validate.show(tokens)
-      throw invalid(`decodeVq: tokens must be an Int32Array of rows x columns = ${rows} x ${columns} codes, got ${got}`)
+  #checkCodes(tokens: Int32Array, { width, height }: Grid): void {
+    const isCodes = typedArrayName(tokens) === 'Int32Array'
+    if (!isCodes || tokens.length !== width * height) {
+      throw invalid(
+        `decodeVq: tokens must be an Int32Array of width x height = ${width} x ${height} codes, got ${isCodes ? tokens.length : show(tokens)}`,
+      )
     }
-    const bad = tokens.findIndex((code) => code < 0 || code >= this.info.codebook_size)
-    if (bad >= 0) throw invalid(`decodeVq: tokens must be from 0 to ${this.info.codebook_size - 1}, got ${tokens[bad]} at ${bad}`)
+    const { codebookSize } = this.#info
+    const bad = tokens.findIndex((code) => code < 0 || code >= codebookSize)
+    if (bad >= 0) throw invalid(`decodeVq: tokens must be from 0 to ${codebookSize - 1}, got ${tokens[bad]} at ${bad}`)
   }
 }
 

@@ -1,129 +1,133 @@
-// The one way a run starts, whatever its task: the request is checked and completed at once (its errors are thrown), everything that
-// takes time comes after, inside the run. A resumed run skips to the native request.
-import type { NativeStep } from '../native/binding.js'
+// The one way a run starts, whatever its task: the request is copied, checked and completed at once (its errors are thrown), everything
+// that takes time comes after, inside the run. A resumed run skips to what the engine is told.
 import { DimooError, invalid } from '../base/errors.js'
-import { isPaint, isText, isTransform, type TaskName, type TaskRequests } from '../requests/index.js'
-import { resolvePaint, type PaintRequests } from '../requests/paint.js'
-import { resolveText, type ChatRequest, type TextRequests, type UnderstandRequest } from '../requests/text.js'
-import { resolveTextToImage, type TextToImageRequest } from '../requests/text-to-image.js'
-import { resolveTransform, type TransformRequests } from '../requests/transform.js'
-import { RUN_FIELDS, type RunOptions } from '../run/options.js'
+import { isUint8Array } from '../base/realm.js'
+import { show } from '../base/show.js'
+import { checkOptions } from '../fields/check.js'
+import type { NativeStep } from '../native/binding.js'
+import { capture } from '../requests/capture.js'
+import { checkRequest, DESCRIPTORS, resolveRequest } from '../requests/index.js'
+import { isTextTask, type TaskName } from '../requests/names.js'
+import { RESUME_FIELDS, RUN_FIELDS } from '../requests/run-options.js'
+import type { ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import { DecodedStep, withPreview } from '../run/image-step.js'
 import type { Prepared, Remask } from '../run/parts.js'
-import { DecodingRun } from '../run/run.js'
+import type { ImageResult, TextResult } from '../run/results.js'
+import { ImageDecodingRun, TextDecodingRun } from '../run/runs.js'
+import type { ImageStep, TextStep } from '../run/steps.js'
+import { TextProgress } from '../run/text-progress.js'
 import { openSnapshot, readSnapshot, writeSnapshot } from '../snapshot/index.js'
-import { DecodedStep, withPreview, type ImageStep } from '../run/step.js'
-import { TextProgress, type TextStep } from '../run/text-step.js'
-import type { ImageResult, TextResult } from '../run/result.js'
-import * as validate from '../fields/validate.js'
-import { isImagePlan, runFields, type ImagePlan, type TaskModel, type TaskPlan, type TextPlan } from '../tasks/context.js'
+import { runFields, type EngineRequest, type ImageEngineRequest, type TaskModel, type TextEngineRequest } from '../tasks/engine-request.js'
 import { finishImages, finishText } from '../tasks/finish.js'
-import { planPaint } from '../tasks/paint.js'
-import { mapMaybe } from '../tasks/prompt-ids.js'
-import { planText } from '../tasks/text.js'
-import { planTextToImage } from '../tasks/text-to-image.js'
-import { planTransform, type TransformRequest } from '../tasks/transform.js'
+import { layOut } from '../tasks/index.js'
+import { flatMaybe } from '../tasks/prompt-ids.js'
+import { drawStep } from './draw.js'
 
-export type AnyStep = ImageStep | TextStep
-export type AnyResult = ImageResult | TextResult
-export type AnyRun = DecodingRun<AnyStep, AnyResult>
+export type LocalRun = ImageDecodingRun | TextDecodingRun
+
+/** What is to be decoded, ready as soon as everything before the first pass is done. */
+interface Work {
+  readonly request: EngineRequest
+  readonly state?: Uint8Array
+  readonly warnings: readonly string[]
+}
+type Preparing = (signal: AbortSignal) => Work | Promise<Work>
 
 /** Throws `request/invalid` and `disposed` at once; everything later rejects the run. */
-export function startTask(task: TaskName, request: TaskRequests[TaskName], options: RunOptions, model: TaskModel): AnyRun {
-  checkRunOptions(task, options)
+export function startTask<Task extends TaskName>(task: Task, request: TaskRequests[Task], options: RunOptions, model: TaskModel): LocalRun {
+  checkRunOptions(task, options, RUN_FIELDS)
   checkAble(task, model)
-  const plan = planner(task, request, options, model)
-  return new DecodingRun<AnyStep, AnyResult>({
-    task,
-    options,
-    maxQueueMs: model.maxQueueMs,
-    prepare: (signal) => mapMaybe(plan(signal), (found) => prepared(found, options, model)),
-  })
+  checkRequest(task, request)
+  const own = capture(request, DESCRIPTORS[task].fields)
+  const resolved = resolveRequest(task, own, model.info)
+  const warnings: readonly string[] = []
+  return begin(task, options, model, (signal) =>
+    flatMaybe(layOut(resolved, options, model, signal), (found) => ({ request: found, warnings })),
+  )
 }
 
 // A model that lacks what a task needs says so at once.
 function checkAble(task: TaskName, { info, coder }: TaskModel): void {
   coder()
-  if (task === 'chat' || info.codebook_size > 0) return
-  const what = `${methodOf(task)}: expected a model with image codes, got ${info.name} (${info.architecture}), which answers in text only`
+  if (task === 'chat' || info.codebookSize > 0) return
+  const what = `${task}: expected a model with image codes, got ${info.name} (${info.architecture}), which answers in text only`
   throw new DimooError('model/unsupported', what)
 }
 
 /** Goes on from a snapshot of this model. Throws `request/invalid` for another one at once, for a damaged one when it is read. */
-export function resumeTask(snapshot: Uint8Array, options: RunOptions, model: TaskModel): AnyRun {
-  if (!(snapshot instanceof Uint8Array)) throw invalid(`resume: snapshot must be an Uint8Array, got ${validate.show(snapshot)}`)
-  const header = openSnapshot(snapshot, model.info)
-  checkRunOptions(header.task, options)
-  return new DecodingRun<AnyStep, AnyResult>({
-    task: header.task,
-    options,
-    maxQueueMs: model.maxQueueMs,
-    prepare: async () => {
-      const { plan, state } = await readSnapshot(snapshot, header)
-      const request = { ...plan.request, ...runFields(options) }
-      return prepared({ ...plan, request } as TaskPlan, options, model, state)
-    },
+export function resumeTask(snapshot: Uint8Array, { exact = true, ...options }: ResumeOptions, model: TaskModel): LocalRun {
+  checkOptions('resume', { exact, ...options }, { fields: RESUME_FIELDS })
+  if (!isUint8Array(snapshot)) throw invalid(`resume: snapshot must be an Uint8Array, got ${show(snapshot)}`)
+  const own = new Uint8Array(snapshot)
+  const { header, differences } = openSnapshot(own, model.info, exact)
+  checkRunOptions(header.task, options, RUN_FIELDS)
+  return begin(header.task, options, model, async () => {
+    const { request, state } = await readSnapshot(own, header)
+    return { request: { ...request, native: { ...request.native, ...runFields(options) } } as EngineRequest, state, warnings: differences }
   })
 }
 
-function checkRunOptions(task: TaskName, options: RunOptions): void {
-  validate.checkOptions(methodOf(task), options, RUN_FIELDS)
-  if (isText(task) && (options.previews ?? false) !== false) {
-    throw invalid(`${methodOf(task)}: previews are of pictures; an answer's steps hold its text`)
+function checkRunOptions(task: TaskName, options: RunOptions, fields: typeof RUN_FIELDS): void {
+  checkOptions(task, options, { fields })
+  if (isTextTask(task) && (options.previews ?? false) !== false) {
+    throw invalid(`${task}: previews are of pictures; an answer's steps hold its text`)
   }
 }
 
-/** The name of a task's method, which begins every message. */
-export function methodOf(task: TaskName): string {
-  const names: Partial<Record<TaskName, string>> = { 'text-to-image': 'generate', understand: 'ask' }
-  return names[task] ?? task
-}
-
-type Planner = (signal: AbortSignal) => TaskPlan | Promise<TaskPlan>
-
-// Completes the request now; what is returned does the work.
-function planner(task: TaskName, request: TaskRequests[TaskName], options: RunOptions, model: TaskModel): Planner {
-  const facts = { ...model.info, compat: model.compat }
-  if (isTransform(task)) {
-    const resolved = resolveTransform(task, request as TransformRequests[typeof task], facts)
-    return (signal) => planTransform(task, request as TransformRequest, resolved, options, model, signal)
+function begin(task: TaskName, options: RunOptions, model: TaskModel, preparing: Preparing): LocalRun {
+  const base = { task, options, maxQueueMs: model.maxQueueMs }
+  if (isTextTask(task)) {
+    return new TextDecodingRun({
+      ...base,
+      prepare: (signal) => flatMaybe(preparing(signal), (work) => ofText(work, work.request as TextEngineRequest, model)),
+    })
   }
-  if (isPaint(task)) {
-    const resolved = resolvePaint(task, request as PaintRequests[typeof task], facts)
-    return (signal) => planPaint(task, request as PaintRequests[typeof task], resolved, options, model, signal)
-  }
-  if (isText(task)) {
-    const resolved = resolveText(task, request as TextRequests[typeof task], facts)
-    return (signal) => planText(task, request as UnderstandRequest | ChatRequest, resolved, options, model, signal)
-  }
-  const resolved = resolveTextToImage(request as TextToImageRequest, facts)
-  return () => planTextToImage(resolved, options, model)
-}
-
-function prepared(plan: TaskPlan, options: RunOptions, model: TaskModel, state?: Uint8Array): Prepared<AnyStep, AnyResult> {
-  return {
-    start: (wake) => model.native().run(plan.request, wake, state),
-    toSnapshot: (now) => writeSnapshot(plan, now, model.info),
-    ...(isImagePlan(plan) ? ofImages(plan, options, model) : ofText(plan, model)),
-  }
-}
-
-type Outputs = Pick<Prepared<AnyStep, AnyResult>, 'toStep' | 'toResult'>
-
-function ofImages(plan: ImagePlan, { previews = false }: RunOptions, model: TaskModel): Outputs {
-  const { rows, columns } = plan.request
-  const stepModel = { native: model.native, previewTable: model.previewTable, scale: model.info.scale }
-  return {
-    toStep: (native: NativeStep, remask: Remask) => {
-      const step = new DecodedStep(native, { rows, columns }, stepModel, remask)
-      return previews === false ? step : withPreview(step, previews)
+  const draw = drawStep(model)
+  return new ImageDecodingRun(
+    {
+      ...base,
+      prepare: (signal) => flatMaybe(preparing(signal), (work) => ofImages(work, work.request as ImageEngineRequest, options, model)),
     },
-    toResult: (ending) => finishImages(plan, ending, model),
+    draw,
+  )
+}
+
+function common(
+  { request, state, warnings }: Work,
+  model: TaskModel,
+): Pick<Prepared<never, never>, 'scale' | 'warnings' | 'start' | 'toSnapshot'> {
+  return {
+    scale: model.info.scale,
+    warnings,
+    start: (wake) => model.native().run(request.native, wake, state),
+    toSnapshot: (found) => writeSnapshot(request, found, model.info),
   }
 }
 
-function ofText(plan: TextPlan, model: TaskModel): Outputs {
-  const { compat, ends, block } = plan.request
+function ofImages(
+  work: Work,
+  request: ImageEngineRequest,
+  { previews = false }: RunOptions,
+  model: TaskModel,
+): Prepared<ImageStep, ImageResult> {
+  const { rows, columns } = request.native
+  const grid = { width: columns, height: rows }
+  const draw = drawStep(model)
+  return {
+    ...common(work, model),
+    grid,
+    toStep: (native: NativeStep, remask: Remask) => {
+      const tools = { draw, remask, scale: model.info.scale }
+      const step = new DecodedStep(native, grid, tools)
+      return previews === false ? step : withPreview(step, previews, tools)
+    },
+    toResult: (ending) => finishImages(request, ending, model),
+  }
+}
+
+function ofText(work: Work, request: TextEngineRequest, model: TaskModel): Prepared<TextStep, TextResult> {
+  const { compat, ends, block } = request.native
   const reference = compat === 'reference'
   const progress = new TextProgress(model.coder(), { ends: new Set(reference ? [] : ends), block, losesLast: reference })
-  return { toStep: (native) => progress.take(native), toResult: (ending) => finishText(plan, ending, model) }
+  return { ...common(work, model), toStep: (native) => progress.take(native), toResult: (ending) => finishText(request, ending, model) }
 }

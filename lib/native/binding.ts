@@ -74,6 +74,11 @@ export interface NativeImageRequest extends NativeRequestBase {
   readonly floor?: number
   /** Cells that stay masked after each step, as a share of the masked cells at the start; `cosine` is computed in C++. */
   readonly schedule: 'cosine' | 'linear' | Float32Array
+  /**
+   * Where the run begins that does not begin with `cells`: codes, -1 where masked (at least one), after `step` steps; `pinned` cells stay as
+   * they are to the end.
+   */
+  readonly start?: { readonly tokens: Int32Array; readonly step: number; readonly pinned: Uint32Array }
   /** false: only the codes are wanted, `images` have no pixels. Absent: true. */
   readonly pixels?: boolean
   /** Test hook: recorded uniforms in place of Philox, per step: (masked, codebook) and (masked). */
@@ -157,7 +162,17 @@ export interface NativeRun {
    * The state at the next step boundary, for `NativeModel.run(request, wake, state)` with the same request. undefined: not yet, `wake` will
    * be called; ask again. Throws `request/invalid` once the run has ended.
    */
-  snapshot(): Uint8Array | undefined
+  snapshot(): NativeSnapshot | undefined
+  /** Holds the run at its next step boundary: it gives back its slot and keeps what it has. Nothing where it is held or has ended. */
+  pause(): void
+  /** Lets it go on. Nothing where it is not held. */
+  continue(): void
+}
+
+export interface NativeSnapshot {
+  readonly state: Uint8Array
+  /** Steps that are done. */
+  readonly step: number
 }
 
 export interface NativeModel {
@@ -185,7 +200,7 @@ export interface Binding {
   readonly build: string
   job(name: JobName, options: string, progress?: (json: string) => void): NativeJob<string>
   load(options: string, progress?: (json: string) => void): NativeJob<NativeModel>
-  /** Integer-exact 8-bit resampling (docs/model.md#resampling) of tightly packed pixels. */
+  /** Integer-exact 8-bit resampling of tightly packed pixels. */
   resize(
     pixels: Uint8Array,
     channels: number,
@@ -196,7 +211,7 @@ export interface Binding {
     filter: 'box' | 'bicubic' | 'lanczos',
   ): NativeJob<Uint8Array>
   /**
-   * The original's crop to the best of its list of sizes for `patches` patches of 32 (docs/model.md#crops), as RGB pixels. Of RGB, or
+   * The original's crop to the best of its list of sizes for `patches` patches of 32 (docs/model.md), as RGB pixels. Of RGB, or
    * of RGBA, whose colours are weighted by alpha while resizing, before it is dropped. `offset`: 'centre', or the seed of a random one
    * (stream `crop` of the counter, position 0: left, 1: top). `between`: pixels are mixed, or the nearest one is taken (palettes), or
    * the greatest that is touched (masks).

@@ -1,19 +1,45 @@
-// What a loaded model says of itself, as csrc/napi writes it (JSON), and as callers read it.
-import type { DeviceReport, Precision } from '../model/devices.js'
-import type { TokenRoles } from '../prompt/layout.js'
-import type { EDIT_DEFAULTS, IMAGE_DEFAULTS } from '../requests/image.js'
-import type { TEXT_DEFAULTS } from '../requests/text.js'
+// What a loaded model and its device say of themselves: csrc/napi writes JSON in its files' own words, callers read it in the API's.
+import type { NativeModel } from './binding.js'
 
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+export type DeviceId = 'cpu' | `cuda:${number}`
+export type Precision = 'fast' | 'f32'
 export type WeightType = 'bf16' | 'f16' | 'f32' | 'q8_0' | 'q6_k' | 'q5_k' | 'q4_k' | 'q4_0'
 
-/** A checkpoint's own generation defaults (`lumina_dimoo` in generation_config.json); what is missing is the released scripts'. */
+export interface DeviceReport {
+  readonly id: DeviceId
+  readonly usable: boolean
+  /** Why it is not usable. */
+  readonly reason?: 'not-built' | 'no-driver' | 'driver-too-old' | 'no-device' | 'arch-unsupported' | 'out-of-memory' | 'disabled-by-env'
+  readonly name: string
+  readonly totalBytes: number
+  readonly freeBytes: number
+  readonly computeCapability?: string
+  readonly driverVersion?: string
+  readonly requiredDriverVersion?: string
+}
+
+/** Ids of the tokens with a role, from the model's files; -1 where a model that answers in text only has none. */
+export interface TokenRoles {
+  readonly mask: number
+  readonly rowEnd: number
+  readonly padding: number
+  readonly endOfText: number
+  readonly imageBegin: number
+  readonly imageEnd: number
+  readonly uncondition: number
+  readonly answerBegin: number
+  readonly answerEnd: number
+}
+
+/** A checkpoint's own generation defaults; what is missing is the released scripts'. */
 export interface Defaults {
   /** Of generate, inpaint, outpaint and retouch. */
-  readonly image?: Partial<Record<keyof typeof IMAGE_DEFAULTS, number>>
+  readonly image?: Partial<Record<'width' | 'height' | 'steps' | 'guidance' | 'guidanceFloor' | 'temperature', number>>
   /** Of the other picture tasks. */
-  readonly edit?: Partial<Record<keyof typeof EDIT_DEFAULTS, number>>
+  readonly edit?: Partial<Record<'steps' | 'guidanceText' | 'guidanceImage' | 'guidanceFloor' | 'temperature' | 'imageArea', number>>
   /** Of ask and chat. */
-  readonly text?: Partial<Record<keyof typeof TEXT_DEFAULTS, number>>
+  readonly text?: Partial<Record<'length' | 'block' | 'steps' | 'guidance' | 'temperature' | 'imageArea', number>>
   /**
    * How `bestOf` asks about a picture; `{prompt}` stands for the prompt. Without `answer` the question is one of yes or no; with it, the
    * score is how likely the model finds that answer. `by: 'redraw'`: nothing is asked, but the share of hidden cells counted that the model
@@ -33,22 +59,25 @@ export interface ModelInfo {
   /** Fingerprint over hyperparameters, tensor names, shapes, types and samples of each tensor. */
   readonly sha256: string
   readonly precision: Precision
+  readonly compat: 'none' | 'reference'
   readonly hyper: {
-    readonly d_model: number
-    readonly n_layers: number
-    readonly n_heads: number
-    readonly n_kv_heads: number
-    readonly head_dim: number
+    readonly dModel: number
+    readonly nLayers: number
+    readonly nHeads: number
+    readonly nKvHeads: number
+    readonly headDim: number
     readonly mlp: number
     readonly vocab: number
-    readonly context_length: number
-    readonly rope_theta: number
+    /** Positions that the model was trained for. */
+    readonly contextLength: number
+    readonly ropeTheta: number
     readonly eps: number
   }
   readonly tokens: TokenRoles
-  readonly codebook_size: number
+  /** 0: a model that answers in text only. */
+  readonly codebookSize: number
   /** Id of code 0. */
-  readonly code_offset: number
+  readonly codeOffset: number
   /** Pixels per cell side. */
   readonly scale: number
   readonly defaults: Defaults
@@ -56,4 +85,18 @@ export interface ModelInfo {
   /** Which variant of each operation was chosen. */
   readonly variants: Readonly<Record<string, string>>
   readonly bytes: { readonly weights: number }
+}
+
+/** What the addon says of a model, and what only this side of it knows. */
+export function readInfo(native: NativeModel, known: Pick<ModelInfo, 'embedded' | 'compat'>): ModelInfo {
+  const { variants, ...found } = JSON.parse(native.info()) as { readonly variants?: Record<string, string> }
+  // Names of operations are values here, not words of ours.
+  return { ...(camelCased(found) as Omit<ModelInfo, 'embedded' | 'compat' | 'variants'>), variants: variants ?? {}, ...known }
+}
+
+function camelCased(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(camelCased)
+  if (typeof value !== 'object' || value === null) return value
+  const name = (key: string): string => key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [name(key), camelCased(one)]))
 }

@@ -1,7 +1,8 @@
 // One way to wait for the addon's threads: cancel through an AbortSignal, errors with the caller's stack.
 // A job that was cancelled rejects with the signal's reason.
-import { binding, type JobName, type NativeJob } from './binding.js'
 import { fromNative, isAborted } from '../base/errors.js'
+import { onAbort } from '../base/signals.js'
+import { binding, type JobName, type NativeJob } from './binding.js'
 
 /** How far a job is: `fraction` is 0 to 1, bytes where the phase counts bytes. */
 export interface Progress {
@@ -19,17 +20,16 @@ export interface JobOptions {
 /** Starts native work and waits for it. */
 export async function settle<T>(start: () => NativeJob<T>, signal?: AbortSignal): Promise<T> {
   signal?.throwIfAborted()
-  let cancel: (() => void) | undefined
+  let release = (): void => undefined
   try {
     const job = start()
-    cancel = () => job.cancel()
-    signal?.addEventListener('abort', cancel, { once: true })
+    release = onAbort(signal, () => job.cancel())
     return await job.promise
   } catch (error) {
     if (signal?.aborted && isAborted(error)) throw signal.reason
     throw fromNative(error)
   } finally {
-    if (cancel) signal?.removeEventListener('abort', cancel)
+    release()
   }
 }
 

@@ -1,13 +1,13 @@
 // A native run of our own, waited for to its end: the probes that judge candidates.
 import type { NativeOutcome, NativeRun } from './binding.js'
 import { fromNative } from '../base/errors.js'
-import type { Starter } from '../run/parts.js'
+import { onAbort } from '../base/signals.js'
 
 // The addon holds a run only through its handle.
 const held = new Set<NativeRun>()
 
 /** The outcome of a run that is done. Rejects with its error, or with the signal's reason, which cancels it. */
-export async function outcomeOf(start: Starter, signal: AbortSignal): Promise<NativeOutcome> {
+export async function outcomeOf(start: (wake: () => void) => NativeRun, signal: AbortSignal): Promise<NativeOutcome> {
   signal.throwIfAborted()
   let wake = (): void => undefined
   let run: NativeRun
@@ -16,8 +16,7 @@ export async function outcomeOf(start: Starter, signal: AbortSignal): Promise<Na
   } catch (error) {
     throw fromNative(error)
   }
-  const cancel = (): void => run.cancel()
-  signal.addEventListener('abort', cancel, { once: true })
+  const release = onAbort(signal, () => run.cancel())
   held.add(run)
   try {
     let outcome = run.outcome()
@@ -31,6 +30,6 @@ export async function outcomeOf(start: Starter, signal: AbortSignal): Promise<Na
     return outcome
   } finally {
     held.delete(run)
-    signal.removeEventListener('abort', cancel)
+    release()
   }
 }

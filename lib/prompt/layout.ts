@@ -1,30 +1,18 @@
-// The token sequences around the target, one prefix and one suffix per branch (docs/model.md#sequences). The target, with
+// The token sequences around the target, one prefix and one suffix per branch (docs/model.md). The target, with
 // its row ends, is laid out by the core. Pictures stand before the last token of the prompt, which is </user>.
-
-/** Ids of the tokens with a role, from the model's files; -1 where a model that answers in text only has none. */
-export interface TokenRoles {
-  readonly mask: number
-  readonly row_end: number
-  readonly padding: number
-  readonly end_of_text: number
-  readonly image_begin: number
-  readonly image_end: number
-  readonly uncondition: number
-  readonly answer_begin: number
-  readonly answer_end: number
-}
+import type { TokenRoles } from '../native/info.js'
 
 /** What a layout needs of a model. */
 export interface Vocabulary {
   readonly tokens: TokenRoles
   /** Id of code 0. */
-  readonly code_offset: number
+  readonly codeOffset: number
 }
 
-/** A picture as codes on its grid, row by row. */
+/** A picture as codes on its grid of width x height cells, row by row. */
 export interface CodedImage {
-  readonly rows: number
-  readonly columns: number
+  readonly width: number
+  readonly height: number
   readonly codes: Int32Array
 }
 
@@ -44,30 +32,30 @@ export interface PromptIds {
   readonly unconditional: Int32Array
 }
 
-/** `<IMAGE>`, rows that each end with a row end, `</IMAGE>`. */
-export function imageTokens({ rows, columns, codes }: CodedImage, { tokens, code_offset }: Vocabulary): Int32Array {
-  const ids = new Int32Array(rows * (columns + 1) + 2).fill(tokens.row_end)
-  for (let row = 0; row < rows; row++) {
-    const line = codes.subarray(row * columns, (row + 1) * columns)
+/** `<IMAGE>`, lines of codes that each end with a row end, `</IMAGE>`. */
+export function imageTokens({ width, height, codes }: CodedImage, { tokens, codeOffset }: Vocabulary): Int32Array {
+  const ids = new Int32Array(height * (width + 1) + 2).fill(tokens.rowEnd)
+  for (let line = 0; line < height; line++) {
+    const own = codes.subarray(line * width, (line + 1) * width)
     ids.set(
-      line.map((code) => code + code_offset),
-      1 + row * (columns + 1),
+      own.map((code) => code + codeOffset),
+      1 + line * (width + 1),
     )
   }
-  ids[0] = tokens.image_begin
-  ids[ids.length - 1] = tokens.image_end
+  ids[0] = tokens.imageBegin
+  ids[ids.length - 1] = tokens.imageEnd
   return ids
 }
 
 /**
- * The same picture as the released understanding script inserts it: the finished list is split into rows once more, so that row ends
- * are doubled and shifted and everything after the first rows * columns entries is lost (docs/model.md#where-the-original-differs).
+ * The same picture as the released understanding script inserts it: the finished list is split into lines once more, so that row ends
+ * are doubled and shifted and everything after the first width * height entries is lost.
  */
 export function doubledImageTokens(image: CodedImage, vocabulary: Vocabulary): Int32Array {
-  const { rows, columns } = image
+  const { width, height } = image
   const clean = imageTokens(image, vocabulary)
-  const ids = new Int32Array(rows * (columns + 1)).fill(vocabulary.tokens.row_end)
-  for (let row = 0; row < rows; row++) ids.set(clean.subarray(row * columns, (row + 1) * columns), row * (columns + 1))
+  const ids = new Int32Array(height * (width + 1)).fill(vocabulary.tokens.rowEnd)
+  for (let line = 0; line < height; line++) ids.set(clean.subarray(line * width, (line + 1) * width), line * (width + 1))
   return ids
 }
 
@@ -99,8 +87,8 @@ export function imageBranches(
 
 function pictureBranches(prompts: readonly Int32Array[], guidance: readonly number[], tokens: TokenRoles): Branches {
   return {
-    prefixes: prompts.map((ids) => concat(ids, [tokens.answer_begin, tokens.image_begin])),
-    suffixes: prompts.map(() => Int32Array.of(tokens.image_end, tokens.answer_end)),
+    prefixes: prompts.map((ids) => concat(ids, [tokens.answerBegin, tokens.imageBegin])),
+    suffixes: prompts.map(() => Int32Array.of(tokens.imageEnd, tokens.answerEnd)),
     guidance,
     promptTokens: prompts[0]!.length,
   }
@@ -113,8 +101,8 @@ function pictureBranches(prompts: readonly Int32Array[], guidance: readonly numb
 export function answerBranches(prompt: Int32Array, images: readonly Int32Array[], guidance: number, { tokens }: Vocabulary): Branches {
   const asked = images.length > 0 ? insertImages(prompt, images) : prompt
   const marker = (id: number): number[] => (id < 0 ? [] : [id])
-  const prefix = concat(asked, marker(tokens.answer_begin))
-  const suffix = Int32Array.from(marker(tokens.answer_end))
+  const prefix = concat(asked, marker(tokens.answerBegin))
+  const suffix = Int32Array.from(marker(tokens.answerEnd))
   const masked = (ids: Int32Array): Int32Array => new Int32Array(ids.length).fill(tokens.mask)
   const guided = guidance > 0
   return {

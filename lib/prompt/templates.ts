@@ -1,4 +1,4 @@
-// The prompt strings that the model was trained with (docs/model.md#sequences). Text goes in as it is: added tokens such
+// The prompt strings that the model was trained with (docs/model.md). Text goes in as it is: added tokens such
 // as <IMAGE> inside a prompt are tokens there too.
 
 /** The sentence that stands first, by kind of task. */
@@ -14,7 +14,7 @@ const SYSTEM = {
   generic: 'Generate an image according to the prompt and image.',
 } as const
 
-const UNDERSTAND =
+const ASK =
   'You are a multimodal model that can process both text and images. Answer the following question based on the provided images. ' +
   'Analyze each image and combine relevant details to answer.'
 
@@ -70,25 +70,25 @@ export function viewPrompts(view: string): Prompts {
 }
 
 /** One question about pictures. */
-export function understandPrompt(question: string): string {
-  return template(UNDERSTAND, question)
+export function askPrompt(question: string): string {
+  return template(ASK, question)
 }
 
-export interface ChatMessage {
+interface Message {
   readonly role: 'system' | 'user' | 'assistant'
   readonly content: string
 }
 
 /** A conversation that ends with the user: earlier turns as `<user>...</user><answer>...</answer>`. */
-export function chatPrompt(messages: readonly ChatMessage[]): string {
-  const system = messages.find((message) => message.role === 'system')?.content ?? UNDERSTAND
+export function chatPrompt(messages: readonly Message[]): string {
+  const system = messages.find((message) => message.role === 'system')?.content ?? ASK
   const tag = { user: 'user', assistant: 'answer' } as const
   const turns = messages.flatMap(({ role, content }) => (role === 'system' ? [] : `<${tag[role]}>${content}</${tag[role]}>`))
   return `<system>${system}</system>${turns.join('')}`
 }
 
 /** The same conversation for LLaDA itself, whose files carry no tokens of ours: the template of its instruct models. */
-export function lladaPrompt(messages: readonly ChatMessage[]): string {
+export function lladaPrompt(messages: readonly Message[]): string {
   const turn = (role: string, content: string): string => `<|start_header_id|>${role}<|end_header_id|>\n\n${content}`
   const turns = messages.map(({ role, content }) => `${turn(role, content)}<|eot_id|>`)
   return `<|startoftext|>${turns.join('')}${turn('assistant', '')}`

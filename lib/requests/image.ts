@@ -1,121 +1,149 @@
-// What every request for pictures has in common: count, guidance, defaults, and the complete request that all picture tasks end in.
-import type { Defaults } from '../native/info.js'
+// What requests for pictures have in common: fields, and the complete request that all picture tasks begin with.
 import { invalid } from '../base/errors.js'
-import * as validate from '../fields/validate.js'
-import { COMMON_FIELDS, defined, resolveSampling, resolveSchedule, SCHEDULE_FIELD } from './sampling.js'
-import type { ResolvedSampling, SamplingOptions } from './sampling.js'
+import { array, choice, either, group, integer, number, region, text, type Default, type Field, type Fields } from '../fields/field.js'
+import type { Schedule } from '../fields/values.js'
+import { defined, EDIT_DEFAULTS, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
+import { IMAGE_CACHE, MAX_STEPS, resolveSampling, resolveSchedule, samplingFields, type ResolvedSampling } from './sampling.js'
+import type { CacheOptions, StartOptions } from './types.js'
 
 export const MAX_IMAGES = 64
 
-/** Defaults where the checkpoint has none: those of the released scripts (docs/model.md#defaults). */
-export const IMAGE_DEFAULTS = { width: 1024, height: 1024, steps: 64, guidance: 4, guidance_floor: 0, temperature: 1 } as const
-export const EDIT_DEFAULTS = {
-  steps: 64,
-  guidance_text: 2.5,
-  guidance_image: 4,
-  guidance_floor: 0,
-  temperature: 1,
-  image_area: 512,
-} as const
+export const promptField = (summary: string): Field => text({ summary })
 
-/** How strongly text and pictures pull, 0 to 100; 0: not at all. */
+const own = (group: string, name: keyof typeof IMAGE_DEFAULTS | keyof typeof EDIT_DEFAULTS, other: number): Default => ({
+  checkpoint: `${group}.${name}`,
+  else: other,
+})
+
+const floor = (group: string): Field =>
+  number(0, 1, {
+    summary:
+      'Plausibility cut: only codes that are at least this share as likely as the likeliest, before guidance, may be chosen; 0: off.',
+    default: { checkpoint: `${group}.guidanceFloor`, else: 0 },
+    flag: { help: 'rule out codes under this share of the likeliest before guidance; 0: off' },
+  })
+
+const textPull = (other: Default): Field =>
+  number(0, 100, {
+    summary: 'How strongly the text pulls; 0 computes no unconditional branch for it.',
+    default: other,
+    flag: { help: 'how strongly the text pulls; 0: off' },
+  })
+
+const START = group(
+  {
+    tokens: array('i32', "Codes on the grid, row by row, -1 where masked: a step's `tokens`."),
+    step: integer(0, MAX_STEPS - 1, { summary: "The step that was done last, from 0: a step's `step`; decoding goes on with the next." }),
+    pinned: region({ summary: 'Cells that stay as they are to the end, remasking included; they must be settled.' }),
+  },
+  {
+    type: 'StartOptions',
+    required: ['tokens', 'step'],
+    summary: "Begins from another run's step, with another seed or prompt (a fork), and keeps cells (pins).",
+    about: 'Where a run begins that does not begin with everything masked.',
+    flag: { form: 'none' },
+  },
+)
+
+function baseFields(kind: 'image' | 'edit', guidance: Field): Fields {
+  const defaults = kind === 'image' ? IMAGE_DEFAULTS : EDIT_DEFAULTS
+  return {
+    ...samplingFields(own(kind, 'steps', defaults.steps), own(kind, 'temperature', defaults.temperature)),
+    guidance,
+    cache: IMAGE_CACHE,
+    schedule: {
+      kind: 'schedule',
+      summary: 'How many cells stay masked after each step: a curve, one share from 0 to 1 a step, or a function from progress to share.',
+      default: { value: 'cosine' },
+      flag: { value: 'cosine|linear', help: 'how many cells stay masked after each step' },
+    },
+    n: integer(1, MAX_IMAGES, {
+      summary: 'How many pictures, decoded in one batch; picture i uses seed + i.',
+      default: { value: 1 },
+      flag: { help: 'how many pictures; picture i uses seed + i' },
+    }),
+    start: START,
+  }
+}
+
+/** Base fields of tasks that a text alone guides. */
+export const TEXT_GUIDED: Fields = baseFields(
+  'image',
+  either(
+    [
+      textPull(own('image', 'guidance', IMAGE_DEFAULTS.guidance)),
+      group(
+        { text: textPull(own('image', 'guidance', IMAGE_DEFAULTS.guidance)), floor: floor('image') },
+        { type: 'TextGuidance', summary: 'By name.', about: 'Guidance of a task that a text alone guides.' },
+      ),
+    ],
+    {
+      summary: 'How strongly the prompt pulls; 0 computes no unconditional branch.',
+      rule: 'a number from 0 to 100',
+      default: own('image', 'guidance', IMAGE_DEFAULTS.guidance),
+      flag: { value: 'x', help: 'how strongly the prompt pulls; 0: off' },
+    },
+  ),
+)
+
+/** Base fields of tasks that a text and pictures guide. */
+export const IMAGE_GUIDED: Fields = baseFields(
+  'edit',
+  either(
+    [
+      textPull(own('edit', 'guidanceText', EDIT_DEFAULTS.guidanceText)),
+      group(
+        {
+          text: textPull(own('edit', 'guidanceText', EDIT_DEFAULTS.guidanceText)),
+          image: number(0, 100, {
+            summary: 'How strongly the given pictures pull; with both at 0 no unconditional branch is computed.',
+            default: own('edit', 'guidanceImage', EDIT_DEFAULTS.guidanceImage),
+            flag: { help: 'how strongly the picture pulls; 0: off' },
+          }),
+          floor: floor('edit'),
+        },
+        { type: 'ImageGuidance', summary: 'By name.', about: 'Guidance of a task that a text and pictures guide.' },
+      ),
+    ],
+    {
+      summary: "How strongly the text and the given pictures pull; a number is the text's.",
+      rule: 'a number from 0 to 100 or {text, image}',
+      default: { words: "the checkpoint's, else text 2.5 and image 4" },
+      flag: { value: 'x', help: 'how strongly the text pulls; 0: off' },
+    },
+  ),
+)
+
+/** Of tasks whose prompt says what the picture shows. */
+export const BEST_OF: Field = integer(1, MAX_IMAGES, {
+  summary:
+    'Draws this many (at least n) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its `score`.',
+  flag: { help: 'draw this many, keep the best n as the model judges them' },
+})
+
+export const imageArea = (found: Default): Field =>
+  either(
+    [
+      choice(['native'], { summary: 'As it is, each side down to the grid.' }),
+      integer(32, 4096, { multipleOf: 32, summary: 'A side of the area.' }),
+    ],
+    {
+      summary:
+        "Size of the given pictures: A crops to the best of the sizes of about A x A pixels that the model was trained with; 'native' keeps the picture, each side down to the grid.",
+      rule: "'native' or a multiple of 32 from 32 to 4096",
+      default: found,
+      flag: { value: 'n|native', help: 'crop the given picture to about this many pixels squared, or native' },
+    },
+  )
+
+/** How strongly text and pictures pull (0: not at all), and the plausibility cut. */
 export interface Guidance {
   readonly text: number
   readonly image: number
-  /**
-   * 0 to 1. Guidance weighs differences between branches and can lift a code that the conditional branch itself finds impossible; only codes
-   * at least `floor` times as likely there as the likeliest one may be chosen. 0, the default: all of them; 1: the likeliest alone.
-   */
   readonly floor: number
 }
 
-export interface ImageRequestBase extends SamplingOptions {
-  /** How many pictures, 1 to 64, decoded in one batch; picture i uses seed + i. Default 1. */
-  readonly n?: number
-}
-
-/** Pictures by a text alone: one weight. */
-export interface TextGuided {
-  /**
-   * How strongly the prompt pulls, 0 to 100; 0 computes no unconditional branch. Default: the checkpoint's, else 4. `floor`: see
-   * {@link Guidance}.
-   */
-  readonly guidance?: number | Partial<Pick<Guidance, 'text' | 'floor'>>
-}
-
-/** Pictures by pictures: two weights. */
-export interface ImageGuided {
-  /**
-   * How strongly the text and the given pictures pull, 0 to 100 each; a number is the text's. Both 0: no unconditional branch.
-   * Default: the checkpoint's, else 2.5 and 4. `floor`: see {@link Guidance}.
-   */
-  readonly guidance?: number | Partial<Guidance>
-}
-
-/** Tasks whose prompt says what the picture shows. */
-export interface Judged {
-  /**
-   * Draws this many (n to 64) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its
-   * `score`. Costs one pass more per candidate (its answer to "does this image show the following?"), or as its checkpoint asks for.
-   */
-  readonly bestOf?: number
-}
-
-export interface ImageAreaOption {
-  /**
-   * Size of the given pictures: A (32 to 4096, a multiple of 32) crops to the best of the sizes of about A x A pixels that the model
-   * was trained with; 'native' keeps the picture, each side down to the grid.
-   */
-  readonly imageArea?: number | 'native'
-}
-
-const BASE_FIELDS = {
-  ...COMMON_FIELDS,
-  schedule: SCHEDULE_FIELD,
-  n: validate.integer(1, MAX_IMAGES, { help: 'how many pictures; picture i uses seed + i' }),
-} satisfies validate.Fields
-
-const weight = (help: string): validate.Field<number> => validate.number(0, 100, { help })
-const isWeight = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0 && (value as number) <= 100
-const floor = validate.number(0, 1, { help: 'choose no code less likely, unguided, than this share of the likeliest; 0: off' })
-const toNumber = (text: string): unknown => (text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text))
-
-/** Base fields of tasks that a text alone guides. */
-export const TEXT_GUIDED_FIELDS = {
-  ...BASE_FIELDS,
-  guidance: validate.valueOrGroup(
-    'a number from 0 to 100',
-    isWeight,
-    { text: validate.number(0, 100), floor },
-    { help: 'how strongly the prompt pulls; 0: off', value: 'x', parse: (text) => ({ text: toNumber(text) }) },
-  ),
-} satisfies validate.Fields
-
-/** Base fields of tasks that a text and pictures guide. */
-export const IMAGE_GUIDED_FIELDS = {
-  ...BASE_FIELDS,
-  guidance: validate.valueOrGroup(
-    'a number from 0 to 100 or {text, image, floor}',
-    isWeight,
-    { text: weight('how strongly the text pulls; 0: off'), image: weight('how strongly the picture pulls; 0: off'), floor },
-    {},
-  ),
-} satisfies validate.Fields
-
-export const BEST_OF_FIELD = validate.integer(1, MAX_IMAGES, { help: 'draw this many, keep the best n as the model judges them' })
-
-const isArea = (value: unknown): boolean =>
-  value === 'native' || (Number.isInteger(value) && (value as number) >= 32 && (value as number) <= 4096 && (value as number) % 32 === 0)
-
-export const IMAGE_AREA_FIELD = validate.anything("'native' or a multiple of 32 from 32 to 4096", isArea, {
-  help: 'crop the given picture to about this many pixels squared, or native',
-  value: 'n|native',
-  parse: toNumber,
-})
-
-export const PROMPT_FIELD = validate.string()
-
-/** A request for pictures with nothing left open. */
+/** A request for pictures, as far as all tasks have it, with nothing left open. */
 export interface ResolvedImage extends ResolvedSampling {
   readonly prompt: string
   readonly guidance: Guidance
@@ -123,40 +151,42 @@ export interface ResolvedImage extends ResolvedSampling {
   readonly n: number
   readonly bestOf?: number
   readonly imageArea?: number | 'native'
+  readonly start?: StartOptions
 }
 
-/** What a model brings to a request. */
-export interface ModelFacts {
-  /** Pixels per cell side. */
-  readonly scale: number
-  readonly defaults: Defaults
-  readonly compat?: 'none' | 'reference'
+export interface AnyImageRequest {
+  readonly prompt?: string
+  readonly steps?: number
+  readonly temperature?: number
+  readonly seed?: number | bigint | string
+  readonly cache?: boolean | CacheOptions
+  readonly schedule?: Schedule
+  readonly n?: number
+  readonly bestOf?: number
+  readonly guidance?: number | { readonly text?: number; readonly image?: number; readonly floor?: number }
+  readonly start?: StartOptions
 }
 
-/** Throws `request/invalid` for a text that is missing or too long. */
-export function checkPrompt(where: string, prompt: unknown, name = 'prompt'): void {
-  if (typeof prompt !== 'string') throw invalid(`${where}: ${name} must be a string, got ${validate.show(prompt)}`)
-  validate.checkTextBytes(`${where}: ${name}`, prompt)
-}
-
-type AnyImageRequest = ImageRequestBase & ImageGuided & Judged & { readonly prompt?: string }
-
-/** Fills in the defaults of a task of the `image` kind. */
+/** Fills in the defaults of a task that a text alone guides. */
 export function resolveTextGuided(where: string, request: AnyImageRequest, facts: ModelFacts): ResolvedImage {
-  const defaults = { ...IMAGE_DEFAULTS, ...defined(facts.defaults.image ?? {}) }
-  const { text = defaults.guidance, floor = defaults.guidance_floor } = toGuidance(request.guidance)
-  return resolveImage(where, request, defaults, { text, image: 0, floor })
+  const { guidanceFloor = 0, ...defaults } = { ...IMAGE_DEFAULTS, ...defined(facts.defaults.image ?? {}) }
+  const { text: pull = defaults.guidance, floor: cut = guidanceFloor } = byName(request.guidance)
+  return resolveImage(where, request, defaults, { text: pull, image: 0, floor: cut })
 }
 
-/** Fills in the defaults of a task of the `edit` kind. */
-export function resolveImageGuided(where: string, request: AnyImageRequest & ImageAreaOption, facts: ModelFacts): ResolvedImage {
-  const defaults = { ...EDIT_DEFAULTS, ...defined(facts.defaults.edit ?? {}) }
-  const { guidance_text, guidance_image, guidance_floor } = defaults
-  const { text = guidance_text, image = guidance_image, floor = guidance_floor } = toGuidance(request.guidance)
-  return { ...resolveImage(where, request, defaults, { text, image, floor }), imageArea: request.imageArea ?? defaults.image_area }
+/** Fills in the defaults of a task that a text and pictures guide. */
+export function resolveImageGuided(
+  where: string,
+  request: AnyImageRequest & { readonly imageArea?: number | 'native' },
+  facts: ModelFacts,
+): ResolvedImage & { readonly imageArea: number | 'native' } {
+  const { guidanceFloor = 0, ...defaults } = { ...EDIT_DEFAULTS, ...defined(facts.defaults.edit ?? {}) }
+  const { text: pull = defaults.guidanceText, image = defaults.guidanceImage, floor: cut = guidanceFloor } = byName(request.guidance)
+  const resolved = resolveImage(where, request, defaults, { text: pull, image, floor: cut })
+  return { ...resolved, imageArea: request.imageArea ?? defaults.imageArea }
 }
 
-function toGuidance(guidance: ImageGuided['guidance']): Partial<Guidance> {
+function byName(guidance: AnyImageRequest['guidance']): { readonly text?: number; readonly image?: number; readonly floor?: number } {
   return typeof guidance === 'number' ? { text: guidance } : defined(guidance ?? {})
 }
 
@@ -167,8 +197,11 @@ function resolveImage(
   guidance: Guidance,
 ): ResolvedImage {
   const sampling = resolveSampling(request, defaults)
-  const { n = 1, bestOf, prompt = '' } = request
+  const { n = 1, bestOf, prompt = '', start } = request
   if (bestOf !== undefined && bestOf < n) throw invalid(`${where}: bestOf must be at least n = ${n}, got ${bestOf}`)
+  if (start && start.step >= sampling.steps - 1) {
+    throw invalid(`${where}: start: step must lie before the last of ${sampling.steps} steps, got ${start.step}`)
+  }
   return {
     ...sampling,
     prompt,
@@ -176,6 +209,7 @@ function resolveImage(
     schedule: resolveSchedule(where, request.schedule, sampling.steps),
     n,
     ...(bestOf !== undefined && { bestOf }),
+    ...(start && { start }),
   }
 }
 

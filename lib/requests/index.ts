@@ -1,57 +1,86 @@
-// Every task's request: its type, its table of fields (also the command line's flags), and the checks that need no model.
+// Every task's descriptor, and the two steps from what a caller says to a complete request: the check, which needs no model, and the
+// defaults, which do.
 import { invalid } from '../base/errors.js'
-import type { Fields } from '../fields/validate.js'
-import { show } from '../fields/validate.js'
-import { checkPaint, PAINT_FIELDS, PAINT_REQUIRED, type PaintRequests, type PaintTask } from './paint.js'
-import { checkText, TEXT_REQUIRED, TEXT_TASK_FIELDS, type TextRequests, type TextTask } from './text.js'
-import { checkTextToImage, TEXT_TO_IMAGE_FIELDS, type TextToImageRequest } from './text-to-image.js'
-import { checkTransform, TRANSFORM_FIELDS, TRANSFORM_REQUIRED, type TransformRequests, type TransformTask } from './transform.js'
+import { show } from '../base/show.js'
+import { checkOptions } from '../fields/check.js'
+import { rootSchema, type JsonSchema } from '../fields/json-schema.js'
+import type { ModelFacts } from './defaults.js'
+import type { TaskDescriptor } from './descriptor.js'
+import { GENERATE, resolveGenerate, type ResolvedGenerate } from './generate.js'
+import { isTask, TASKS, type TaskName } from './names.js'
+import * as paint from './paint.js'
+import { PREVIEW_FIELDS, RESUME_FIELDS, RUN_FIELDS, RUN_OPTION_NAMES } from './run-options.js'
+import * as texts from './text.js'
+import * as transform from './transform.js'
+import type { TaskRequests } from './types.js'
 
-export interface TaskRequests extends TransformRequests, PaintRequests, TextRequests {
-  readonly 'text-to-image': TextToImageRequest
-}
-export type TaskName = keyof TaskRequests
-
-export const REQUEST_FIELDS: Readonly<Record<TaskName, Fields>> = {
-  'text-to-image': TEXT_TO_IMAGE_FIELDS,
-  ...TRANSFORM_FIELDS,
-  ...PAINT_FIELDS,
-  ...TEXT_TASK_FIELDS,
-}
-
-/** The fields that a request of each task cannot do without. */
-export const REQUIRED_FIELDS: Readonly<Record<TaskName, readonly string[]>> = {
-  'text-to-image': ['prompt'],
-  ...TRANSFORM_REQUIRED,
-  ...PAINT_REQUIRED,
-  ...TEXT_REQUIRED,
-}
-
-export const TASKS = Object.keys(REQUEST_FIELDS) as readonly TaskName[]
-
-export function isTransform(task: TaskName): task is TransformTask {
-  return Object.hasOwn(TRANSFORM_FIELDS, task)
+export const DESCRIPTORS: Readonly<Record<TaskName, TaskDescriptor>> = {
+  generate: GENERATE,
+  edit: transform.EDIT,
+  inpaint: paint.INPAINT,
+  outpaint: paint.OUTPAINT,
+  retouch: paint.RETOUCH,
+  control: transform.CONTROL,
+  predict: transform.PREDICT,
+  subject: transform.SUBJECT,
+  style: transform.STYLE,
+  view: transform.VIEW,
+  ask: texts.ASK,
+  chat: texts.CHAT,
 }
 
-export function isPaint(task: TaskName): task is PaintTask {
-  return Object.hasOwn(PAINT_FIELDS, task)
-}
+/** What can be said about a run, for the generator of lib/requests/types.ts. */
+export const OPTIONS = [
+  { type: 'PreviewOptions', summary: 'How a step is drawn.', fields: PREVIEW_FIELDS },
+  { type: 'RunOptions', summary: 'What can be said about a run, whatever its task.', fields: RUN_FIELDS },
+  { type: 'ResumeOptions', summary: 'What can be said about a run that goes on from a snapshot.', fields: RESUME_FIELDS },
+] as const
 
-export function isText(task: TaskName): task is TextTask {
-  return Object.hasOwn(TEXT_TASK_FIELDS, task)
+/** A complete request: planners take it alone. */
+export type Resolved = ResolvedGenerate | transform.ResolvedTransform | paint.ResolvedPaint | texts.ResolvedText
+
+const RESOLVERS: { readonly [Task in TaskName]: (request: TaskRequests[Task], facts: ModelFacts) => Resolved } = {
+  generate: resolveGenerate,
+  edit: transform.resolveEdit,
+  inpaint: paint.resolveInpaint,
+  outpaint: paint.resolveOutpaint,
+  retouch: paint.resolveRetouch,
+  control: transform.resolveControl,
+  predict: transform.resolvePredict,
+  subject: transform.resolveSubject,
+  style: transform.resolveStyle,
+  view: transform.resolveView,
+  ask: texts.resolveAsk,
+  chat: texts.resolveChat,
 }
 
 /** Throws `request/invalid` for what is no task. */
 export function checkTask(task: unknown): asserts task is TaskName {
-  if ((TASKS as readonly unknown[]).includes(task)) return
+  if (isTask(task)) return
   throw invalid(`run: task must be one of ${TASKS.map((name) => `'${name}'`).join(', ')}, got ${show(task)}`)
 }
 
+const ELSEWHERE = Object.fromEntries(RUN_OPTION_NAMES.map((name) => [name, 'into the second argument, the options of the run']))
+
 /** The checks of a request that need no model. Throws `request/invalid`. */
-export function checkRequest<T extends TaskName>(task: T, request: TaskRequests[T]): void {
-  const name: TaskName = task
-  if (isTransform(name)) checkTransform(name, request as TransformRequests[typeof name])
-  else if (isPaint(name)) checkPaint(name, request as PaintRequests[typeof name])
-  else if (isText(name)) checkText(name, request as TextRequests[typeof name])
-  else checkTextToImage(request as TextToImageRequest)
+export function checkRequest(task: TaskName, request: unknown): void {
+  const { fields, required } = DESCRIPTORS[task]
+  checkOptions(task, request, { fields, required, elsewhere: ELSEWHERE })
+}
+
+/** A checked request with every default filled in. Throws `request/invalid` for what does not go together. */
+export function resolveRequest<Task extends TaskName>(task: Task, request: TaskRequests[Task], facts: ModelFacts): Resolved {
+  return RESOLVERS[task](request, facts)
+}
+
+/**
+ * The JSON Schema (2020-12) of a task's request where it travels as JSON. Throws `request/invalid` for what is no task.
+ *
+ * @example
+ * requestSchema('generate').properties
+ */
+export function requestSchema(task: TaskName): JsonSchema {
+  checkTask(task)
+  const { type, summary, fields, required } = DESCRIPTORS[task]
+  return rootSchema(type, summary, { fields, required })
 }

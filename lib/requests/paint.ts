@@ -1,135 +1,218 @@
 // Pictures of which a part is given: inpaint, outpaint and retouch. What is not masked keeps its tokens, and with `composite` its pixels.
 import { invalid } from '../base/errors.js'
-import type { ImageResult, GeneratedImage } from '../run/result.js'
-import * as validate from '../fields/validate.js'
-import { BEST_OF_FIELD, checkPrompt, IMAGE_AREA_FIELD, PROMPT_FIELD, resolveTextGuided, TEXT_GUIDED_FIELDS } from './image.js'
-import type { ImageAreaOption, ImageRequestBase, Judged, ModelFacts, ResolvedImage, TextGuided } from './image.js'
-import { isPicture, isRatio, mask, maskOrRatio, picture, ratio, type ImageInput, type MaskInput, type Ratio } from './pictures.js'
+import { either, group, integer, number, picture, region, type Field, type Fields } from '../fields/field.js'
+import { isMade, type ImageInput, type MaskInput } from '../fields/values.js'
+import type { ModelFacts } from './defaults.js'
+import type { TaskDescriptor } from './descriptor.js'
+import { BEST_OF, imageArea, promptField, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
+import type { ExtendOptions, InpaintRequest, OutpaintRequest, Ratio, RetouchRequest } from './types.js'
 
-export interface CompositeOptions {
-  /** Width of the seam over which original and new pixels blend, in pixels, 0 to 256. Default 0. */
+const PAINT_FIELDS: Fields = {
+  ...TEXT_GUIDED,
+  bestOf: BEST_OF,
+  composite: group(
+    {
+      feather: integer(0, 256, {
+        summary: 'Width of the seam over which original and new pixels blend.',
+        unit: 'pixels',
+        default: { value: 0 },
+        flag: { value: 'pixels', help: 'the same, blending over a seam of this many pixels' },
+      }),
+    },
+    {
+      type: 'CompositeOptions',
+      summary: 'Puts the original pixels back where nothing was masked; without it the whole picture comes out of the image tokenizer.',
+      flag: { bare: {}, help: 'put the original pixels back where nothing was drawn' },
+    },
+  ),
+}
+
+const share = (side: string): Field =>
+  number(0, 1, { summary: `Share of the picture's ${side}, over 0.`, rule: 'a number over 0 and at most 1' })
+
+const ratio = (summary: string, help: string): Field =>
+  group(
+    { width: share('width'), height: share('height') },
+    {
+      type: 'Ratio',
+      required: ['width', 'height'],
+      summary,
+      about: "Shares of a picture's sides, for the rectangle in its middle.",
+      flag: { value: 'WxH', form: 'WxH', help },
+    },
+  )
+
+const given: Fields = {
+  image: picture({ summary: 'The given picture.', flag: { value: 'file' } }),
+  imageArea: imageArea({ value: 'native' }),
+}
+const WHOLE = 'What the whole picture is to show.'
+const MASK_FLAG = { value: 'file|x,y,w,h', help: 'what to draw anew: white pixels of a picture, or rectangles' }
+
+export const INPAINT: TaskDescriptor = {
+  name: 'inpaint',
+  type: 'InpaintRequest',
+  summary: 'Draws the masked part of a picture anew.',
+  result: 'image',
+  fields: {
+    prompt: promptField(WHOLE),
+    ...PAINT_FIELDS,
+    ...given,
+    mask: either(
+      [
+        region({ summary: 'White (or transparent) pixels of a picture of the same size, rectangles, or cells.' }),
+        group(
+          {
+            ratio: ratio(
+              "The rectangle in the middle, by its shares of the picture's sides.",
+              'a rectangle in the middle, by its shares of the sides',
+            ),
+          },
+          { required: ['ratio'], summary: "The original's rectangle in the middle (its script's own: width 0.2, height 1)." },
+        ),
+      ],
+      {
+        summary:
+          "What is decoded anew: white (or transparent) pixels of a picture, rectangles, cells; or the original's rectangle in the middle.",
+        rule: 'a picture, a rectangle {left, top, width, height} of whole pixels or an array of them, or {ratio}',
+        flag: { ...MASK_FLAG, also: ['region'] },
+      },
+    ),
+  },
+  required: ['prompt', 'image', 'mask'],
+  argument: { field: 'prompt', words: 'what the whole picture is to show' },
+  example:
+    "const { image: patched } = await model.inpaint({ prompt: 'a red circle', image, mask: { left: 16, top: 16, width: 32, height: 32 } }).result()",
+  commands: [
+    'dimoo inpaint "a red circle" --image in.png --mask mask.png -o out.png        white (or transparent) is drawn anew',
+    'dimoo inpaint "a red circle" --image in.png --region 8,8,32,32 --region 40,0,24,24 --composite-feather 4',
+    'dimoo inpaint "a red circle" --image in.png --mask-ratio 0.5x0.5',
+  ],
+}
+
+const side = (words: string): Field =>
+  integer(0, 16_384, {
+    summary: `Pixels to add ${words}, rounded up to the grid.`,
+    unit: 'pixels',
+    default: { value: 0 },
+    flag: { value: 'pixels', help: `pixels to add ${words}` },
+  })
+
+export const OUTPAINT: TaskDescriptor = {
+  name: 'outpaint',
+  type: 'OutpaintRequest',
+  summary: 'Draws what lies around a picture.',
+  result: 'image',
+  fields: {
+    prompt: promptField(WHOLE),
+    ...PAINT_FIELDS,
+    ...given,
+    extend: group(
+      {
+        left: side('on the left'),
+        right: side('on the right'),
+        top: side('at the top'),
+        bottom: side('at the bottom'),
+        ratio: ratio(
+          "The original's way: everything outside a rectangle in the middle, by its shares of the sides, is drawn anew.",
+          'redraw all but a rectangle in the middle, by its shares of the sides',
+        ),
+      },
+      { type: 'ExtendOptions', summary: 'How far each side grows, or `ratio`.' },
+    ),
+  },
+  required: ['prompt', 'image', 'extend'],
+  argument: { field: 'prompt', words: 'what the whole picture is to show' },
+  example: "const { image: wider } = await model.outpaint({ prompt: 'a red circle', image, extend: { left: 16 } }).result()",
+  commands: [
+    'dimoo outpaint "a red circle" --image in.png --extend-left 32 --extend-right 32 -o out.png',
+    'dimoo outpaint "a red circle" --image in.png --extend-ratio 0.5x1',
+  ],
+}
+
+export const RETOUCH: TaskDescriptor = {
+  name: 'retouch',
+  type: 'RetouchRequest',
+  summary: 'Decodes a region of a result or a picture again; no token outside it changes.',
+  result: 'image',
+  fields: {
+    prompt: { ...promptField(WHOLE), default: { words: 'the prompt of the result, an empty one for a picture' } },
+    ...PAINT_FIELDS,
+    from: picture({
+      summary: 'A result, whose tokens are taken as they are, or a picture.',
+      flag: { value: 'file', also: ['image'], help: 'the picture to retouch' },
+    }),
+    region: region({ summary: 'What is decoded again; no token outside it changes.', flag: { ...MASK_FLAG, also: ['mask'] } }),
+  },
+  required: ['from', 'region'],
+  argument: { field: 'prompt', words: 'what the whole picture is to show (default: nothing said)', optional: true },
+  example: 'const { image: again } = await model.retouch({ from: image, region: { left: 0, top: 0, width: 16, height: 16 } }).result()',
+  commands: ['dimoo retouch "a red circle" --from in.png --region 16,16,32,32 -o out.png'],
+}
+
+interface PaintBase extends ResolvedImage {
+  readonly imageArea: number | 'native'
+  /** Width of the seam, in pixels; absent: nothing is composed. */
   readonly feather?: number
 }
 
-interface Base extends ImageRequestBase, TextGuided, Judged {
-  /** Puts the original pixels back where nothing was masked. Without it the whole picture comes out of the image tokenizer. */
-  readonly composite?: CompositeOptions
-}
-
-export interface InpaintRequest extends Base, ImageAreaOption {
-  /** What the whole picture is to show. */
-  readonly prompt: string
+export interface ResolvedInpaint extends PaintBase {
+  readonly task: 'inpaint'
   readonly image: ImageInput
-  /** What is decoded anew; or the original's rectangle in the middle, by its shares of the sides (its script's own: width 0.2, height 1). */
   readonly mask: MaskInput | { readonly ratio: Ratio }
 }
 
-export interface ExtendSides {
-  /** Pixels to add, 0 to 16384; rounded up to the grid. Default 0. */
-  readonly left?: number
-  readonly right?: number
-  readonly top?: number
-  readonly bottom?: number
-}
-
-export interface OutpaintRequest extends Base, ImageAreaOption {
-  /** What the whole picture is to show. */
-  readonly prompt: string
+export interface ResolvedOutpaint extends PaintBase {
+  readonly task: 'outpaint'
   readonly image: ImageInput
-  /** How far each side grows; or the original's way: everything outside a rectangle in the middle, by its shares, is drawn anew. */
-  readonly extend: ExtendSides | { readonly ratio: Ratio }
+  readonly extend: ExtendOptions
 }
 
-export interface RetouchRequest extends Base {
-  /** A result (its tokens are taken as they are) or a picture. */
-  readonly from: ImageResult | GeneratedImage | ImageInput
-  /** What is decoded again; no token outside it changes. */
-  readonly region: MaskInput
-  /** Default: the prompt of the result, or an empty one for a picture. */
-  readonly prompt?: string
+export interface ResolvedRetouch extends PaintBase {
+  readonly task: 'retouch'
+  readonly image: ImageInput
+  readonly mask: MaskInput
 }
 
-const COMPOSITE_FIELDS = {
-  feather: validate.integer(0, 256, { help: 'the same, blending over a seam of this many pixels', value: 'pixels' }),
-} satisfies validate.Fields
+export type ResolvedPaint = ResolvedInpaint | ResolvedOutpaint | ResolvedRetouch
 
-const side = (name: string): validate.Field<number> => validate.integer(0, 16_384, { help: `pixels to add ${name}`, value: 'pixels' })
-const EXTEND_FIELDS = {
-  left: side('on the left'),
-  right: side('on the right'),
-  top: side('at the top'),
-  bottom: side('at the bottom'),
-  ratio: ratio('redraw all but a rectangle in the middle, by its shares of the sides'),
-} satisfies validate.Fields
+type AnyPaint = InpaintRequest | OutpaintRequest | RetouchRequest
 
-const BASE_FIELDS = {
-  prompt: PROMPT_FIELD,
-  ...TEXT_GUIDED_FIELDS,
-  bestOf: BEST_OF_FIELD,
-  composite: validate.group(COMPOSITE_FIELDS, { help: 'put the original pixels back where nothing was drawn', bare: {} }),
-} satisfies validate.Fields
-
-const from = validate.anything('an ImageResult or a picture', (value) => isPicture(value) || isGenerated(value), {
-  help: 'the picture to retouch',
-  value: 'file',
-})
-
-export const PAINT_FIELDS = {
-  inpaint: {
-    ...BASE_FIELDS,
-    image: picture('the given picture'),
-    imageArea: IMAGE_AREA_FIELD,
-    mask: maskOrRatio(
-      'what to draw anew: white pixels of a picture, or rectangles',
-      'a rectangle in the middle, by its shares of the sides',
-    ),
-  },
-  outpaint: { ...BASE_FIELDS, image: picture('the given picture'), imageArea: IMAGE_AREA_FIELD, extend: validate.group(EXTEND_FIELDS) },
-  retouch: { ...BASE_FIELDS, from, region: mask('what to draw anew: white pixels of a picture, or rectangles') },
-} satisfies Record<string, validate.Fields>
-
-export interface PaintRequests {
-  readonly inpaint: InpaintRequest
-  readonly outpaint: OutpaintRequest
-  readonly retouch: RetouchRequest
-}
-export type PaintTask = keyof PaintRequests
-
-export const PAINT_REQUIRED: Readonly<Record<PaintTask, readonly string[]>> = {
-  inpaint: ['prompt', 'image', 'mask'],
-  outpaint: ['prompt', 'image', 'extend'],
-  retouch: ['from', 'region'],
+function resolved(where: string, request: AnyPaint, area: number | 'native', facts: ModelFacts): PaintBase {
+  const { composite } = request
+  return { ...resolveTextGuided(where, request, facts), imageArea: area, ...(composite && { feather: composite.feather ?? 0 }) }
 }
 
-/** A picture that one of our runs made. */
-export function isGenerated(value: unknown): value is GeneratedImage {
-  return validate.isObject(value) && (value as GeneratedImage).tokens instanceof Int32Array && 'image' in value && 'parameters' in value
+export function resolveInpaint(request: InpaintRequest, facts: ModelFacts): ResolvedInpaint {
+  const { image, mask, imageArea: area = 'native' } = request
+  if (isRatio(mask)) checkRatio('inpaint: mask', mask.ratio)
+  return { task: 'inpaint', ...resolved('inpaint', request, area, facts), image, mask }
 }
 
-/** The checks that need no model. */
-export function checkPaint<T extends PaintTask>(task: T, request: PaintRequests[T]): void {
-  const fields: validate.Fields = PAINT_FIELDS[task]
-  validate.checkOptions(task, request, fields)
-  validate.checkRequired(task, request, fields, PAINT_REQUIRED[task])
-  const { prompt, extend } = request as Partial<OutpaintRequest>
-  if (prompt !== undefined) checkPrompt(task, prompt)
-  if (extend !== undefined) checkExtend(extend)
-}
-
-function checkExtend(extend: OutpaintRequest['extend']): void {
-  const sides = Object.entries(extend).filter(([name, value]) => name !== 'ratio' && value !== undefined)
-  if (isRatio(extend)) {
+export function resolveOutpaint(request: OutpaintRequest, facts: ModelFacts): ResolvedOutpaint {
+  const { image, extend, imageArea: area = 'native' } = request
+  const sides = (['left', 'right', 'top', 'bottom'] as const).filter((name) => extend[name] !== undefined)
+  if (extend.ratio) {
     if (sides.length > 0) throw invalid(`outpaint: extend must be sides in pixels or {ratio}, got both`)
-  } else if (!sides.some(([, value]) => value > 0)) {
+    checkRatio('outpaint: extend', extend.ratio)
+  } else if (!sides.some((name) => extend[name]! > 0)) {
     throw invalid('outpaint: extend must add pixels on at least one side, got none')
   }
+  return { task: 'outpaint', ...resolved('outpaint', request, area, facts), image, extend }
 }
 
-/** A paint request with nothing left open: `prompt` of a retouched result is its own. */
-export function resolvePaint<T extends PaintTask>(task: T, request: PaintRequests[T], facts: ModelFacts): ResolvedImage {
-  checkPaint(task, request)
-  const resolved = resolveTextGuided(task, request, facts)
-  if (task !== 'retouch') return { ...resolved, imageArea: (request as InpaintRequest).imageArea ?? 'native' }
-  const { from, prompt } = request as RetouchRequest
-  return prompt === undefined && isGenerated(from) ? { ...resolved, prompt: from.parameters.prompt } : resolved
+export function resolveRetouch(request: RetouchRequest, facts: ModelFacts): ResolvedRetouch {
+  const { from, region: mask, prompt } = request
+  const base = resolved('retouch', request, 'native', facts)
+  const said = isMade(from) ? (from.parameters as { readonly prompt?: unknown }).prompt : undefined
+  return { task: 'retouch', ...base, ...(prompt === undefined && typeof said === 'string' && { prompt: said }), image: from, mask }
+}
+
+export function isRatio(mask: object | string): mask is { readonly ratio: Ratio } {
+  return typeof mask === 'object' && 'ratio' in mask
+}
+
+function checkRatio(where: string, { width, height }: Ratio): void {
+  if (width > 0 && height > 0) return
+  throw invalid(`${where}: ratio must be {width, height}, each over 0 and at most 1, got ${width} and ${height}`)
 }

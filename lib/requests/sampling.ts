@@ -1,126 +1,125 @@
-// What every task can be told about sampling, and how defaults are filled in. Pure: no addon, no clock; the seed's randomness comes
-// from node:crypto.
-import { randomBytes } from 'node:crypto'
+// Fields of sampling that tasks share, and how they are completed. Pure but for the randomness of a seed that was left out.
 import { invalid } from '../base/errors.js'
-import * as validate from '../fields/validate.js'
+import { show } from '../base/show.js'
+import { boolean, choice, either, group, integer, number, seed, type Default, type Fields } from '../fields/field.js'
+import type { Schedule } from '../fields/values.js'
+import { CACHE_DEFAULTS, defined } from './defaults.js'
+import type { CacheOptions } from './types.js'
 
 export const MAX_STEPS = 4096
 
-/** Share of the cells that stay masked, by the share of the steps that are done (0 to 1); must return 0 to 1. */
-export type ScheduleFunction = (progress: number) => number
-
-/** ML-Cache: which rows are computed again in a step (docs/model.md#ml-cache). */
-export interface CacheOptions {
-  /** Share of the rows that are not computed again, 0 to 1. Default 0.9. */
-  readonly ratio?: number
-  /** Share of the steps at the start that compute everything, 0 to 1. Default 0.3. */
-  readonly warmup?: number
-  /** Everything is computed again each so many steps, 1 to 4096. Default 5. */
-  readonly refresh?: number
-}
-
-/** Sampling of every task. */
-export interface CommonOptions {
-  /** Decoding steps, 1 to 4096. Each is one forward pass. */
-  readonly steps?: number
-  /** 0 always takes the likeliest; 0 to 10. */
-  readonly temperature?: number
-  /** Same seed, same result; every integer from 0 to 2^64 - 1 is a seed. Omitted: chosen at random and reported. */
-  readonly seed?: number | bigint
-  /** ML-Cache, faster and approximate; true: ratio 0.9, warmup 0.3, refresh 5. Default false. */
-  readonly cache?: boolean | CacheOptions
-}
-
-/** Sampling of the picture tasks. */
-export interface SamplingOptions extends CommonOptions {
-  /** How many cells stay masked after each step. Default 'cosine'. */
-  readonly schedule?: 'cosine' | 'linear' | ScheduleFunction
-}
-
-export interface ResolvedCache {
-  readonly ratio: number
-  readonly warmup: number
-  readonly refresh: number
-}
+/** What of an earlier step is kept: nothing (exact), ML-Cache's surest rows, or everything outside of an answer's block. */
+export type Reuse =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'mlCache'; readonly ratio: number; readonly warmup: number; readonly refresh: number }
+  | { readonly kind: 'prefix' }
 
 export interface ResolvedSampling {
   readonly steps: number
   readonly temperature: number
   readonly seed: bigint
-  readonly cache?: ResolvedCache
+  readonly reuse: Reuse
 }
 
-const CACHE_DEFAULTS: ResolvedCache = { ratio: 0.9, warmup: 0.3, refresh: 5 }
+const CACHE_GROUP = group(
+  {
+    ratio: number(0, 1, { summary: 'Share of the rows that are not computed again.', default: { value: CACHE_DEFAULTS.ratio } }),
+    warmup: number(0, 1, {
+      summary: 'Share of the steps at the start that compute everything.',
+      default: { value: CACHE_DEFAULTS.warmup },
+    }),
+    refresh: integer(1, MAX_STEPS, {
+      summary: 'Everything is computed again each so many steps.',
+      default: { value: CACHE_DEFAULTS.refresh },
+    }),
+  },
+  { type: 'CacheOptions', summary: 'ML-Cache: which rows are computed again in a step.' },
+)
 
-const CACHE_FIELDS = {
-  ratio: validate.number(0, 1),
-  warmup: validate.number(0, 1),
-  refresh: validate.integer(1, MAX_STEPS),
-} satisfies validate.Fields
+const CACHE_FLAG = { value: 'ratio=0.9,warmup=0.3,refresh=5', bare: true, form: 'pairs' } as const
+const CACHE_SUMMARY = 'ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5.'
 
-// "ratio=0.9,refresh=5"; what is no such text stays text, for the message.
-function parseCache(text: string): unknown {
-  const parts = text.split(',').map((part) => /^(ratio|warmup|refresh)=([\d.]+)$/.exec(part))
-  return parts.every((part) => part !== null) ? Object.fromEntries(parts.map((part) => [part[1], Number(part[2])])) : text
-}
-
-const CACHE_FIELD = validate.valueOrGroup('true, false or {ratio, warmup, refresh}', (value) => typeof value === 'boolean', CACHE_FIELDS, {
-  help: 'ML-Cache: compute only the least certain rows',
-  value: 'ratio=0.9,warmup=0.3,refresh=5',
-  bare: true,
-  parse: parseCache,
+/** Of picture tasks. */
+export const IMAGE_CACHE = either([boolean({ summary: 'On or off.' }), CACHE_GROUP], {
+  summary: CACHE_SUMMARY,
+  rule: 'true, false or {ratio, warmup, refresh}',
+  default: { value: false },
+  flag: { ...CACHE_FLAG, help: 'ML-Cache: compute only the least certain rows' },
 })
 
-export const COMMON_FIELDS = {
-  steps: validate.integer(1, MAX_STEPS, { help: 'decoding steps' }),
-  temperature: validate.number(0, 10, { help: '0: always the likeliest' }),
-  seed: validate.seed({ help: 'same seed, same result (default: random, reported)' }),
-  cache: CACHE_FIELD,
-} satisfies validate.Fields
+/** Of answers, which have another way too. */
+export const TEXT_CACHE = either([boolean({ summary: 'On or off.' }), choice(['prefix'], { summary: 'Prefix reuse.' }), CACHE_GROUP], {
+  summary: `${CACHE_SUMMARY} 'prefix' keeps keys and values of everything outside the current block within the block.`,
+  rule: "true, false, 'prefix' or {ratio, warmup, refresh}",
+  default: { value: false },
+  flag: {
+    ...CACHE_FLAG,
+    value: 'prefix|ratio=0.9,warmup=0.3,refresh=5',
+    help: 'compute only the least certain rows (ML-Cache); prefix: keep what is outside the block',
+  },
+})
 
-export const SCHEDULE_FIELD = validate.choiceOrFunction(['cosine', 'linear'], { help: 'how many cells stay masked after each step' })
-
-/** Defaults of a task: the checkpoint's own where it has them. */
-export interface SamplingDefaults {
-  readonly steps: number
-  readonly temperature: number
-}
-
-export function resolveSampling(request: CommonOptions, defaults: SamplingDefaults): ResolvedSampling {
-  const cache = resolveCache(request.cache)
+/** Steps and temperature by their defaults, and the seed. */
+export function samplingFields(steps: Default, temperature: Default): Fields {
   return {
-    steps: request.steps ?? defaults.steps,
-    temperature: request.temperature ?? defaults.temperature,
-    seed: request.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(request.seed),
-    ...(cache && { cache }),
+    steps: integer(1, MAX_STEPS, { summary: 'Decoding steps, each one forward pass.', default: steps, flag: { help: 'decoding steps' } }),
+    temperature: number(0, 10, {
+      summary: 'How freely codes and tokens are drawn; 0 always takes the likeliest.',
+      default: temperature,
+      flag: { help: '0: always the likeliest' },
+    }),
+    seed: seed({
+      summary: 'Same seed, same result: every integer from 0 to 2^64 - 1, beyond 2^53 as a bigint or decimal digits.',
+      default: { words: 'random, reported in the result' },
+      flag: { help: 'same seed, same result (default: random, reported)' },
+    }),
   }
 }
 
-function resolveCache(cache: CommonOptions['cache'] = false): ResolvedCache | undefined {
-  if (cache === false) return undefined
-  return cache === true ? CACHE_DEFAULTS : { ...CACHE_DEFAULTS, ...defined(cache) }
+interface SamplingRequest {
+  readonly steps?: number
+  readonly temperature?: number
+  readonly seed?: number | bigint | string
+  readonly cache?: boolean | 'prefix' | CacheOptions
 }
 
-/** Without the entries that are undefined, which must not hide a default. */
-export function defined<T extends object>(value: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as never
+export function resolveSampling(
+  request: SamplingRequest,
+  defaults: { readonly steps: number; readonly temperature: number },
+): ResolvedSampling {
+  return {
+    steps: request.steps ?? defaults.steps,
+    temperature: request.temperature ?? defaults.temperature,
+    seed: request.seed === undefined ? randomSeed() : BigInt(request.seed),
+    reuse: resolveReuse(request.cache),
+  }
 }
 
-/** A function is sampled once per step; the last step always leaves nothing masked. */
-export function resolveSchedule(
-  where: string,
-  schedule: SamplingOptions['schedule'] = 'cosine',
-  steps: number,
-): 'cosine' | 'linear' | Float32Array {
-  if (typeof schedule !== 'function') return schedule
+function randomSeed(): bigint {
+  return globalThis.crypto.getRandomValues(new BigUint64Array(1))[0]!
+}
+
+function resolveReuse(cache: SamplingRequest['cache'] = false): Reuse {
+  if (cache === false) return { kind: 'none' }
+  if (cache === 'prefix') return { kind: 'prefix' }
+  return { kind: 'mlCache', ...CACHE_DEFAULTS, ...(cache === true ? {} : defined(cache)) }
+}
+
+/** A function is sampled once per step; the last step always leaves nothing masked. Throws `request/invalid` for shares of other steps. */
+export function resolveSchedule(where: string, schedule: Schedule = 'cosine', steps: number): 'cosine' | 'linear' | Float32Array {
+  if (typeof schedule === 'string') return schedule
+  if (typeof schedule !== 'function') {
+    if (schedule.length !== steps) throw invalid(`${where}: schedule must have one share a step, ${steps}, got ${schedule.length}`)
+    return Float32Array.from(schedule, (share, step) => (step === steps - 1 ? 0 : share))
+  }
   return Float32Array.from({ length: steps }, (_, step) => {
     const share: unknown = step === steps - 1 ? 0 : schedule((step + 1) / steps)
     if (typeof share === 'number' && share >= 0 && share <= 1) return share
-    throw invalid(`${where}: schedule must return a number from 0 to 1, got ${validate.show(share)} at ${(step + 1) / steps}`)
+    throw invalid(`${where}: schedule must return a number from 0 to 1, got ${show(share)} at ${(step + 1) / steps}`)
   })
 }
 
 /** `count` seeds: seed + i, modulo 2^64. */
-export function seedsFrom(seed: bigint, count: number): BigUint64Array {
-  return BigUint64Array.from({ length: count }, (_, i) => BigInt.asUintN(64, seed + BigInt(i)))
+export function seedsFrom(first: bigint, count: number): BigUint64Array {
+  return BigUint64Array.from({ length: count }, (_, i) => BigInt.asUintN(64, first + BigInt(i)))
 }

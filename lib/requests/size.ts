@@ -1,34 +1,44 @@
 // Picture sizes: both sides on the model's grid, an aspect ratio in place of a side, and the limit on cells.
 import { invalid } from '../base/errors.js'
-import * as validate from '../fields/validate.js'
+import { integer, text, type Fields } from '../fields/field.js'
+import type { GenerateRequest } from './types.js'
 
 /** Cells of one picture; 4096 x 4096 pixels at 16 pixels a cell. */
 export const MAX_CELLS = 65_536
+const MAX_SIDE = 1 << 20
 
-/** Picture size in pixels; each side a multiple of the model's cell (16 pixels for the released model). */
-export interface Size {
-  readonly width?: number
-  readonly height?: number
-  /** In place of a side: "16:9" keeps the default area, or follows the one side that is given. */
-  readonly aspectRatio?: `${number}:${number}`
+const SIDE_SUMMARY = "a multiple of the model's cell (16 pixels for the released model)."
+
+export const SIZE_FIELDS: Fields = {
+  width: integer(1, MAX_SIDE, {
+    summary: `Width of the picture, ${SIDE_SUMMARY}`,
+    unit: 'pixels',
+    default: { checkpoint: 'image.width', else: 1024 },
+    flag: { form: 'none' },
+  }),
+  height: integer(1, MAX_SIDE, {
+    summary: `Height of the picture, ${SIDE_SUMMARY}`,
+    unit: 'pixels',
+    default: { checkpoint: 'image.height', else: 1024 },
+    flag: { form: 'none' },
+  }),
+  aspectRatio: text({
+    summary: 'In place of a side: "16:9" keeps the default area, or follows the one side that is given.',
+    pattern: '\\d+(\\.\\d+)?:\\d+(\\.\\d+)?',
+    rule: "two numbers such as '16:9'",
+    flag: { value: 'w:h', help: 'width:height, at about the default area' },
+  }),
 }
 
-export const SIZE_FIELDS = {
-  width: validate.integer(1, 1 << 20), // both sides are one flag, --size
-  height: validate.integer(1, 1 << 20),
-  aspectRatio: validate.matching(/^\d+(\.\d+)?:\d+(\.\d+)?$/, "two numbers such as '16:9'", {
-    help: 'width:height, at about the default area',
-    value: 'w:h',
-  }),
-} satisfies validate.Fields
-
-interface Sides {
+export interface Sides {
   readonly width: number
   readonly height: number
 }
 
+type SizeRequest = Pick<GenerateRequest, 'width' | 'height' | 'aspectRatio'>
+
 /** Throws `request/invalid` for sides off the grid and for too many cells. */
-export function resolveSize(request: Size, defaults: Sides, scale: number): Sides {
+export function resolveSize(request: SizeRequest, defaults: Sides, scale: number): Sides {
   const { width = defaults.width, height = defaults.height } = withAspect(request, defaults, scale)
   for (const [name, side] of Object.entries({ width, height })) {
     if (side % scale !== 0) throw invalid(`generate: ${name} must be a multiple of ${scale}, got ${side}`)
@@ -40,7 +50,7 @@ export function resolveSize(request: Size, defaults: Sides, scale: number): Side
   return { width, height }
 }
 
-function withAspect(request: Size, defaults: Sides, scale: number): Size {
+function withAspect(request: SizeRequest, defaults: Sides, scale: number): Partial<Sides> {
   const { width, height, aspectRatio } = request
   if (aspectRatio === undefined) return request
   if (width !== undefined && height !== undefined) {

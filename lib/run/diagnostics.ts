@@ -1,7 +1,7 @@
 // Events on node:diagnostics_channel, for logs and metrics. Costs nothing while nobody listens; a prompt never appears in one.
 import { channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from '../base/errors.js'
-import type { TaskName } from '../requests/index.js'
+import type { TaskName } from '../requests/names.js'
 
 export interface DiagnosticsEvents {
   'dimoo:model:load': { readonly source: string; readonly device: string; readonly ms: number }

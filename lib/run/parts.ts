@@ -1,7 +1,8 @@
-// What a run is made of. The run itself (lib/run/run.ts) knows nothing of tasks; lib/tasks knows nothing of waiting.
-import type { NativeOutcome, NativeRun, NativeStep } from '../native/binding.js'
-import type { TaskName } from '../requests/index.js'
-import type { RunOptions } from './options.js'
+// What a run is made of. The run itself (decoding-run.ts) knows nothing of tasks; lib/tasks knows nothing of waiting.
+import type { Grid } from '../image/region.js'
+import type { NativeOutcome, NativeRun, NativeSnapshot, NativeStep } from '../native/binding.js'
+import type { TaskName } from '../requests/names.js'
+import type { RunOptions } from '../requests/types.js'
 
 export type Starter = (wake: () => void) => NativeRun
 
@@ -13,20 +14,26 @@ export interface Ending {
   readonly outcome: NativeOutcome
   /** Time spent before the native run started: reading pictures, tokenising. */
   readonly prefillMs: number
+  /** What the result tells its reader beside. */
+  readonly warnings: readonly string[]
   /** Aborted when the run is aborted while its result is still being made. */
   readonly signal: AbortSignal
 }
 
 /** A run that is ready to start, and how native values become public ones. */
 export interface Prepared<Step, Result> {
+  /** Pictures: their grid, and pixels per cell side. */
+  readonly grid?: Grid
+  readonly scale: number
+  readonly warnings: readonly string[]
   readonly start: Starter
   readonly toStep: (step: NativeStep, remask: Remask) => Step | Promise<Step>
   readonly toResult: (ending: Ending) => Result | Promise<Result>
   /** The bytes of a snapshot around the native state. */
-  readonly toSnapshot: (state: Uint8Array) => Promise<Uint8Array>
+  readonly toSnapshot: (found: NativeSnapshot) => Promise<Uint8Array>
 }
 
-export interface RunPlan<Step, Result> {
+export interface RunParts<Step, Result> {
   readonly task: TaskName
   readonly options: RunOptions
   readonly maxQueueMs?: number | undefined

@@ -1,28 +1,75 @@
 // A run written down between steps, and read again in another process: `run.snapshot()` and `model.resume(bytes)`.
+import { invalid } from '../base/errors.js'
+import type { NativeSnapshot } from '../native/binding.js'
 import type { ModelInfo } from '../native/info.js'
-import { isObject } from '../fields/validate.js'
-import type { TaskPlan } from '../tasks/context.js'
-import { readBody, readHeader, writeEnvelope, type Header, type Identity } from './envelope.js'
-import { checkBody, type SnapshotBody } from './plan.js'
-import { packValue, unpackValue } from './values.js'
+import type { EngineRequest } from '../tasks/engine-request.js'
+import { decodeCbor, encodeCbor } from '../wire/cbor.js'
+import { checkBody, factsOf, type SnapshotBody } from './body.js'
+import { bodyBound, readBody, readHeader, writeEnvelope, type Header } from './envelope.js'
 
-/** Same fingerprint, precision and variant: the same bits to the end. */
+export { snapshotHeader, type SnapshotHeader } from './envelope.js'
+
+/** What must agree for a run to go on with the same bits. */
+export interface Identity {
+  readonly model: { readonly sha256: string; readonly name: string }
+  readonly precision: string
+  readonly variant: string
+}
+
 export function identityOf({ sha256, name, precision, device, variants }: ModelInfo): Identity {
-  const chosen = Object.entries(isObject(variants) ? variants : {}).sort(([a], [b]) => (a < b ? -1 : 1))
-  const variant = [device.id.replace(/:.*/, ''), ...chosen.map(([op, name]) => `${op}=${name}`)].join(' ')
-  return { sha256, name, precision, variant }
+  const chosen = Object.entries(variants).sort(([a], [b]) => (a < b ? -1 : 1))
+  const variant = [device.id.replace(/:.*/, ''), ...chosen.map(([op, one]) => `${op}=${one}`)].join(' ')
+  return { model: { sha256, name }, precision, variant }
 }
 
-export async function writeSnapshot(plan: TaskPlan, state: Uint8Array, info: ModelInfo): Promise<Uint8Array> {
-  return writeEnvelope(plan.task, identityOf(info), packValue({ plan, state }))
+export async function writeSnapshot(request: EngineRequest, { state, step }: NativeSnapshot, info: ModelInfo): Promise<Uint8Array> {
+  const { priority: _, tenant: __, delivery: ___, buffer: ____, ...native } = request.native
+  const { task } = request
+  const header = { task, ...identityOf(info), step, steps: native.steps, ...factsOf(request) }
+  return writeEnvelope(header, encodeCbor({ request: { ...request, native }, state }))
 }
 
-/** What can be seen at once. Throws `request/invalid`. */
-export function openSnapshot(snapshot: Uint8Array, info: ModelInfo): Header {
-  return readHeader(snapshot, identityOf(info))
+/** A snapshot that fits this model, and what differs where it need not be the same in every bit. */
+export interface Opened {
+  readonly header: Header
+  /** A sentence each. */
+  readonly differences: readonly string[]
+}
+
+/** What can be seen at once. Throws `request/invalid` for another model, and where it is to be exact for another precision or variant. */
+export function openSnapshot(snapshot: Uint8Array, info: ModelInfo, exact: boolean): Opened {
+  const header = readHeader(snapshot)
+  const identity = identityOf(info)
+  const model = (one: Identity['model']): string => `${one.name} (${one.sha256.slice(0, 16)})`
+  if (header.model.sha256 !== identity.model.sha256) {
+    throw invalid(`resume: expected a snapshot of model ${model(identity.model)}, got one of ${model(header.model)}`)
+  }
+  const differences: string[] = []
+  for (const name of ['precision', 'variant'] as const) {
+    if (agree(name, header[name], identity[name])) continue
+    if (exact) {
+      const cure = 'exact: false goes on all the same, with other bits'
+      throw invalid(`resume: expected a snapshot of ${name} '${identity[name]}', got one of '${header[name]}'; ${cure}`)
+    }
+    differences.push(`resumed at step ${header.step} of ${header.steps} with ${name} '${identity[name]}', begun with '${header[name]}'`)
+  }
+  return { header, differences }
+}
+
+// An operation that one of them does not know decides nothing for the other.
+function agree(name: 'precision' | 'variant', one: string, other: string): boolean {
+  if (name === 'precision') return one === other
+  const [left, right] = [parts(one), parts(other)]
+  return left.device === right.device && [...left.ops].every(([op, chosen]) => (right.ops.get(op) ?? chosen) === chosen)
+}
+
+function parts(variant: string): { readonly device: string; readonly ops: ReadonlyMap<string, string> } {
+  const [device = '', ...ops] = variant.split(' ')
+  return { device, ops: new Map(ops.map((op) => [op.split('=')[0]!, op.slice(op.indexOf('=') + 1)] as const)) }
 }
 
 /** Everything else. Rejects with `request/invalid` for what is damaged. */
 export async function readSnapshot(snapshot: Uint8Array, header: Header): Promise<SnapshotBody> {
-  return checkBody(header.task, unpackValue(await readBody(snapshot, header)))
+  const limits = { maxBytes: bodyBound(header), maxDepth: 8, maxItems: 20_000 }
+  return checkBody(header, decodeCbor(await readBody(snapshot, header), limits, 'resume: the snapshot'))
 }

@@ -1,34 +1,35 @@
 // From a native outcome to the public result. Composing and judging take more work; everything else is at once.
+import type { RawImage } from '../fields/values.js'
 import type { NativeOutcome } from '../native/binding.js'
-import type { RawImage } from '../image/raw.js'
-import { toGenerated, toTimings, toUsage, type ImageResult, type TextResult } from '../run/result.js'
 import type { Ending } from '../run/parts.js'
+import { Pictures, toTimings, toUsage, type ImageResult, type TextResult } from '../run/results.js'
 import { compose } from './compose.js'
-import type { ImagePlan, TaskModel, TextPlan } from './context.js'
+import type { ImageEngineRequest, TaskModel, TextEngineRequest } from './engine-request.js'
 import { judge, type Judgement } from './judge.js'
-import { mapMaybe } from './prompt-ids.js'
+import { flatMaybe } from './prompt-ids.js'
 import { judgeByRedrawing } from './redraw.js'
 
-export function finishImages(plan: ImagePlan, ending: Ending, model: TaskModel): ImageResult | Promise<ImageResult> {
-  return plan.judged || plan.composite ? finishSlowly(plan, ending, model) : assemble(plan, ending, chosenFirst(plan), undefined)
+export function finishImages(request: ImageEngineRequest, ending: Ending, model: TaskModel): ImageResult | Promise<ImageResult> {
+  if (request.judged || request.composite) return finishSlowly(request, ending, model)
+  return assemble(request, ending, chosenFirst(request), undefined)
 }
 
-async function finishSlowly(plan: ImagePlan, ending: Ending, model: TaskModel): Promise<ImageResult> {
-  const { rows, columns, priority, tenant } = plan.request
-  const images = ending.outcome.images.map(({ tokens }) => ({ rows, columns, codes: tokens }))
+async function finishSlowly(request: ImageEngineRequest, ending: Ending, model: TaskModel): Promise<ImageResult> {
+  const { native, composite } = request
+  const images = ending.outcome.images.map(({ tokens }) => ({ width: native.columns, height: native.rows, codes: tokens }))
   const ask = (): Promise<Judgement> =>
     model.info.defaults.judge?.by === 'redraw'
-      ? judgeByRedrawing(images, plan.request, model, ending.signal)
-      : judge(images, plan.parameters.prompt, model, { priority, tenant }, ending.signal)
-  const judged = plan.judged ? await ask() : undefined
-  const chosen = judged ? best(judged.scores, plan.n) : chosenFirst(plan)
-  const composed = plan.composite
-    ? await Promise.all(chosen.map((i) => compose(plan, ending.outcome.images[i]!, plan.composite!, ending.signal)))
+      ? judgeByRedrawing(images, native, model, ending.signal)
+      : judge(images, request.parameters.prompt, model, { priority: native.priority, tenant: native.tenant }, ending.signal)
+  const judged = request.judged ? await ask() : undefined
+  const chosen = judged ? best(judged.scores, request.n) : chosenFirst(request)
+  const composed = composite
+    ? await Promise.all(chosen.map((i) => compose(request, ending.outcome.images[i]!, composite, ending.signal)))
     : undefined
-  return assemble(plan, ending, chosen, judged, composed)
+  return assemble(request, ending, chosen, judged, composed)
 }
 
-function chosenFirst({ n }: ImagePlan): number[] {
+function chosenFirst({ n }: ImageEngineRequest): number[] {
   return Array.from({ length: n }, (_, i) => i)
 }
 
@@ -38,29 +39,30 @@ function best(scores: readonly number[], n: number): number[] {
 }
 
 function assemble(
-  plan: ImagePlan,
-  { outcome, prefillMs }: Ending,
+  request: ImageEngineRequest,
+  { outcome, prefillMs, warnings }: Ending,
   chosen: readonly number[],
   judged: Judgement | undefined,
   composed?: readonly RawImage[],
 ): ImageResult {
-  const { seeds, cells } = plan.request
+  const { seeds, cells } = request.native
   const images = chosen.map((i, place) => {
     const { tokens, ...native } = outcome.images[i]!
-    const image = composed?.[place] ?? toRaw(native)
-    const parameters = { ...plan.parameters, seed: String(seeds[i]!) }
-    return toGenerated({ seed: seeds[i]!, image, tokens, parameters, score: judged?.scores[i] })
+    const seed = String(seeds[i]!)
+    const score = judged?.scores[i]
+    const parameters = { ...request.parameters, seed }
+    return { seed, image: composed?.[place] ?? toRaw(native), tokens, ...(score !== undefined && { score }), parameters }
   })
   const masked = cells.reduce((count, cell) => count + (cell === -1 ? 1 : 0), 0)
-  const usage = toUsage(outcome, plan.promptTokens, masked * seeds.length)
+  const usage = toUsage(outcome, request.promptTokens, masked * seeds.length)
   const { forwardPasses = 0, forwardTokens = 0 } = judged ?? {}
-  return {
-    ...images[0]!,
+  return new Pictures({
     images,
     timings: toTimings(outcome, prefillMs),
     usage: { ...usage, forwardPasses: usage.forwardPasses + forwardPasses, forwardTokens: usage.forwardTokens + forwardTokens },
+    warnings,
     remasked: outcome.remasked,
-  }
+  })
 }
 
 function toRaw({ pixels, width, height }: Omit<NativeOutcome['images'][0], 'tokens'>): RawImage {
@@ -68,17 +70,18 @@ function toRaw({ pixels, width, height }: Omit<NativeOutcome['images'][0], 'toke
 }
 
 /** The text of the answer without its special tokens; at once where it is short. */
-export function finishText(plan: TextPlan, { outcome, prefillMs }: Ending, model: TaskModel): TextResult | Promise<TextResult> {
+export function finishText(request: TextEngineRequest, ending: Ending, model: TaskModel): TextResult | Promise<TextResult> {
+  const { outcome, prefillMs, warnings } = ending
   const { answer = new Int32Array(0), finish = 'length' } = outcome
-  // The original's last slice takes the closing marker for granted, which an early stop has already cut off
-  // (docs/model.md#where-the-original-differs).
-  const lost = plan.request.compat === 'reference' && finish === 'stop'
+  // The original's last slice takes the closing marker for granted, which an early stop has already cut off.
+  const lost = request.native.compat === 'reference' && finish === 'stop'
   const ids = lost ? answer.subarray(0, -1) : answer
-  return mapMaybe(model.coder().decode(ids, true), (text) => ({
+  return flatMaybe(model.coder().decode(ids, true), (text) => ({
+    seed: String(request.native.seeds[0]!),
+    timings: toTimings(outcome, prefillMs),
+    usage: toUsage(outcome, request.promptTokens, answer.length),
+    warnings,
     text,
     finishReason: finish,
-    seed: plan.request.seeds[0]!,
-    timings: toTimings(outcome, prefillMs),
-    usage: toUsage(outcome, plan.promptTokens, answer.length),
   }))
 }

@@ -5,10 +5,9 @@
 import type { NativeOutcome, NativeTextRequest } from '../native/binding.js'
 import { outcomeOf } from '../native/outcome.js'
 import { answerBranches, imageTokens, type CodedImage } from '../prompt/layout.js'
-import { understandPrompt } from '../prompt/templates.js'
-import { defined } from '../requests/sampling.js'
-import { TEXT_DEFAULTS } from '../requests/text.js'
-import { endIds, type TaskModel } from './context.js'
+import { askPrompt } from '../prompt/templates.js'
+import { defined, TEXT_DEFAULTS } from '../requests/defaults.js'
+import { endIds, type TaskModel } from './engine-request.js'
 
 const QUESTION = 'Does this image show the following? {prompt} Answer yes or no.'
 const YES = ['yes', 'Yes', ' yes', ' Yes']
@@ -33,7 +32,7 @@ interface Method {
   readonly score: (probabilities: readonly Float64Array[]) => number
 }
 
-/** `run`: priority and tenant of the run that is judged. */
+/** `run`: priority and tag of the run that is judged. */
 export async function judge(
   candidates: readonly CodedImage[],
   prompt: string,
@@ -59,13 +58,13 @@ export async function judge(
 async function methodOf(prompt: string, model: TaskModel): Promise<Method> {
   const { question: asked = QUESTION, answer } = model.info.defaults.judge ?? {}
   const fill = (text: string): string => text.replaceAll('{prompt}', () => prompt)
-  const question = await model.coder().encode(understandPrompt(fill(asked)))
+  const question = await model.coder().encode(askPrompt(fill(asked)))
   if (answer === undefined) {
     const { ids, yes } = await answerIds(model)
     return { question, passes: [{ given: new Int32Array(0), ids }], score: ([first]) => share(first!, yes) }
   }
   // The end of the answer counts too: nothing more is to be seen.
-  const ids = Int32Array.from([...(await model.coder().encode(fill(answer))), model.info.tokens.answer_end])
+  const ids = Int32Array.from([...(await model.coder().encode(fill(answer))), model.info.tokens.answerEnd])
   const passes = Array.from(ids, (id, i) => ({ given: ids.subarray(0, i), ids: Int32Array.of(id) }))
   return { question, passes, score: geometricMean }
 }

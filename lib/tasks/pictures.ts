@@ -1,47 +1,46 @@
 // Given pictures on their way into a sequence: read, brought to size, encoded. All of it off the event loop, all of it before the run
 // starts, and all of it stopped by the run's signal.
-import { binding } from '../native/binding.js'
 import { breathe } from '../base/breathe.js'
 import { DimooError } from '../base/errors.js'
-import { prepareArea } from '../image/prepare.js'
-import type { RawImage } from '../image/raw.js'
-import { readImage, readOriginal, type ImageInput } from '../image/read.js'
+import type { ImageInput, RawImage } from '../fields/values.js'
+import { prepareImage, type Preparation } from '../image/prepare.js'
+import { readImage, readOriginal } from '../image/read.js'
+import { binding } from '../native/binding.js'
 import { settle } from '../native/job.js'
 import type { CodedImage } from '../prompt/layout.js'
 import { MAX_CELLS } from '../requests/size.js'
-import type { TaskModel } from './context.js'
+import type { TaskModel } from './engine-request.js'
 
 /** How a picture is brought to size: which area, and where the crop is taken. */
-export interface Crop {
-  readonly area: number | 'native'
-  readonly offset: 'centre' | bigint
-}
+export type Crop = Pick<Preparation, 'area' | 'offset'>
 
 /** The crop is centred; at a random place, as in the original, with `compat: 'reference'`. */
-export function cropOf(area: number | 'native', seed: bigint, { compat }: TaskModel): Crop {
-  return { area, offset: compat === 'reference' ? seed : 'centre' }
+export function cropOf(area: number | 'native', seed: bigint, { info }: TaskModel): Crop {
+  return { area, offset: info.compat === 'reference' ? seed : 'centre' }
+}
+
+/** What a picture is for, and what its messages call it. */
+export interface Use extends Crop {
+  readonly field: string
+  readonly use: 'edit' | 'question'
 }
 
 /** RGB pixels of a picture; with `compat: 'reference'` as the original's editing script sees them. */
-export function readGiven(input: ImageInput, { compat }: TaskModel): Promise<RawImage> {
-  return compat === 'reference' ? readOriginal(input, 'rgb') : readImage(input)
+export function readGiven(input: ImageInput, field: string, { info }: TaskModel, signal: AbortSignal): Promise<RawImage> {
+  return info.compat === 'reference' ? readOriginal(input, 'rgb', { field, signal }) : readImage(input, { field, signal })
 }
 
 /**
- * Reads a picture and brings it to size. With `compat: 'reference'` one in a question is cropped in its own mode, as in the original;
- * one that is not cropped is RGB there too.
+ * Reads a picture and brings it to size for a prompt. With `compat: 'reference'` one in a question is cropped in its own mode, as in the
+ * original; one that is not cropped is RGB there too.
  */
-export async function givenPicture(
-  input: ImageInput,
-  crop: Crop,
-  model: TaskModel,
-  signal: AbortSignal,
-  use: 'edit' | 'question' = 'edit',
-): Promise<RawImage> {
-  const own = model.compat === 'reference' && use === 'question' && crop.area !== 'native'
-  const image = await (own ? readOriginal(input, 'own') : readGiven(input, model))
+export async function givenPicture(input: ImageInput, how: Use, model: TaskModel, signal: AbortSignal): Promise<RawImage> {
+  const { area, offset, field, use } = how
+  const { compat, scale } = model.info
+  const own = compat === 'reference' && use === 'question' && area !== 'native'
+  const image = await (own ? readOriginal(input, 'own', { field, signal }) : readGiven(input, field, model, signal))
   signal.throwIfAborted()
-  return checkCells(await prepareArea(image, crop.area, model.info.scale, crop.offset, signal), model)
+  return checkCells(await prepareImage(image, { area, offset, scale, use: 'prompt' }, signal), model)
 }
 
 /** Throws `image/invalid` for a picture of more cells than a sequence may hold. */
@@ -56,7 +55,7 @@ export function checkCells<T extends { readonly width: number; readonly height: 
 export async function encode({ data, width, height }: RawImage, model: TaskModel, signal: AbortSignal): Promise<CodedImage> {
   const { scale } = model.info
   const codes = await settle(() => model.native().encodeVq(data, width, height), signal)
-  return { rows: height / scale, columns: width / scale, codes }
+  return { width: width / scale, height: height / scale, codes }
 }
 
 // What OpenCV's users commonly take.

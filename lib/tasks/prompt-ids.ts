@@ -10,6 +10,6 @@ export function promptIds({ conditional, unconditional }: Prompts, coder: TextCo
 }
 
 /** `value` mapped, at once where it is there already. */
-export function mapMaybe<T, U>(value: T | Promise<T>, map: (value: T) => U): U | Promise<U> {
+export function flatMaybe<T, U>(value: T | Promise<T>, map: (value: T) => U | Promise<U>): U | Promise<U> {
   return value instanceof Promise ? value.then(map) : map(value)
 }

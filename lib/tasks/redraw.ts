@@ -7,7 +7,7 @@
 import type { NativeImageRequest } from '../native/binding.js'
 import { outcomeOf } from '../native/outcome.js'
 import type { CodedImage } from '../prompt/layout.js'
-import type { TaskModel } from './context.js'
+import type { TaskModel } from './engine-request.js'
 import { TOGETHER, type Judgement } from './judge.js'
 
 const SPLITS = 2

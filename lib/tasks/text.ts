@@ -1,60 +1,47 @@
 // Answers: questions about pictures and conversations. The target is masked tokens between <answer> and </answer>.
 import type { NativeTextRequest } from '../native/binding.js'
 import { answerBranches, doubledImageTokens, imageTokens } from '../prompt/layout.js'
-import { chatPrompt, lladaPrompt, understandPrompt } from '../prompt/templates.js'
+import { askPrompt, chatPrompt, lladaPrompt } from '../prompt/templates.js'
 import { seedsFrom } from '../requests/sampling.js'
-import type { ChatRequest, ResolvedText, TextTask, UnderstandRequest } from '../requests/text.js'
-import type { RunOptions } from '../run/options.js'
-import { endIds, runFields, type TaskModel, type TextPlan } from './context.js'
+import type { ResolvedAsk, ResolvedChat, ResolvedText } from '../requests/text.js'
+import type { RunOptions } from '../requests/types.js'
+import { endIds, runFields, type TaskModel, type TextEngineRequest } from './engine-request.js'
 import { cropOf, encode, givenPicture } from './pictures.js'
-import { mapMaybe } from './prompt-ids.js'
+import { flatMaybe } from './prompt-ids.js'
 
-export function planText(
-  task: TextTask,
-  request: UnderstandRequest | ChatRequest,
-  resolved: ResolvedText,
-  options: RunOptions,
-  model: TaskModel,
-  signal: AbortSignal,
-): TextPlan | Promise<TextPlan> {
-  const coder = model.coder()
-  if ('messages' in request) {
-    const template = model.info.tokens.answer_begin < 0 ? lladaPrompt : chatPrompt
-    return mapMaybe(coder.encode(template(request.messages)), (prompt) => textPlan(task, prompt, [], resolved, options, model))
-  }
-  return planQuestion(request, resolved, options, model, signal)
+export function layOutChat(resolved: ResolvedChat, options: RunOptions, model: TaskModel): TextEngineRequest | Promise<TextEngineRequest> {
+  const template = model.info.tokens.answerBegin < 0 ? lladaPrompt : chatPrompt
+  return flatMaybe(model.coder().encode(template(resolved.messages)), (prompt) => textRequest(prompt, [], resolved, options, model))
 }
 
-async function planQuestion(
-  request: UnderstandRequest,
-  resolved: ResolvedText,
+export async function layOutAsk(
+  resolved: ResolvedAsk,
   options: RunOptions,
   model: TaskModel,
   signal: AbortSignal,
-): Promise<TextPlan> {
-  const prompt = await model.coder().encode(understandPrompt(request.prompt))
+): Promise<TextEngineRequest> {
+  const prompt = await model.coder().encode(askPrompt(resolved.prompt))
   const crop = cropOf(resolved.imageArea, resolved.seed, model)
-  const lay = model.compat === 'reference' ? doubledImageTokens : imageTokens
+  const lay = model.info.compat === 'reference' ? doubledImageTokens : imageTokens
   const images: Int32Array[] = []
   // One after the other: the pictures of a request may be many and large.
-  for (const input of request.images) {
-    const image = await givenPicture(input, crop, model, signal, 'question')
+  for (const [i, input] of resolved.images.entries()) {
+    const image = await givenPicture(input, { ...crop, field: `images[${i}]`, use: 'question' }, model, signal)
     images.push(lay(await encode(image, model, signal), model.info))
   }
-  return textPlan('understand', prompt, images, resolved, options, model)
+  return textRequest(prompt, images, resolved, options, model)
 }
 
-function textPlan(
-  task: TextTask,
+function textRequest(
   prompt: Int32Array,
   images: readonly Int32Array[],
   resolved: ResolvedText,
   options: RunOptions,
   model: TaskModel,
-): TextPlan {
-  const { steps, temperature, seed, cache, length, block, remasking, threshold, reuse } = resolved
+): TextEngineRequest {
+  const { task, steps, temperature, seed, reuse, length, block, remasking, threshold } = resolved
   const { prefixes, suffixes, guidance, promptTokens } = answerBranches(prompt, images, resolved.guidance, model.info)
-  const request: NativeTextRequest = {
+  const native: NativeTextRequest = {
     kind: 'text',
     prefixes,
     suffixes,
@@ -65,12 +52,12 @@ function textPlan(
     length,
     block,
     remasking,
-    reuse,
+    reuse: reuse.kind === 'prefix' ? 'prefix' : 'none',
     ends: endIds(model),
-    compat: model.compat,
-    ...(cache && { cache }),
+    compat: model.info.compat,
+    ...(reuse.kind === 'mlCache' && { cache: { ratio: reuse.ratio, warmup: reuse.warmup, refresh: reuse.refresh } }),
     ...(threshold !== undefined && { threshold }),
     ...runFields(options),
   }
-  return { task, request, promptTokens }
+  return { task, native, promptTokens }
 }

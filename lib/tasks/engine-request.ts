@@ -1,19 +1,15 @@
-// What a task needs of its model, and what it makes of a request: the complete native request and the facts that its steps and its
-// result need. Both can be written down (lib/snapshot), so a resumed run is put together the same way.
+// What a task needs of its model, and what it makes of a request: everything that the engine is told, and the facts that the run's steps
+// and its result need. It can be written down (lib/snapshot), so a resumed run is put together the same way.
+import type { RawImage } from '../fields/values.js'
 import type { NativeImageRequest, NativeModel, NativeTextRequest } from '../native/binding.js'
-import type { ImageParameters } from '../parameters/parameters.js'
-import type { RawImage } from '../image/raw.js'
 import type { ModelInfo } from '../native/info.js'
+import type { ImageParameters } from '../parameters/parameters.js'
 import type { TextCoder } from '../prompt/text.js'
-import type { RunOptions } from '../run/options.js'
-import type { ImageTask } from '../parameters/parameters.js'
-import type { TextTask } from '../requests/text.js'
-
-export type Compat = 'none' | 'reference'
+import type { ImageTask, TextTask } from '../requests/names.js'
+import type { RunOptions } from '../requests/types.js'
 
 export interface TaskModel {
   readonly info: ModelInfo
-  readonly compat: Compat
   readonly maxQueueMs: number | undefined
   /** Throws `disposed` once the model is closed. */
   readonly native: () => NativeModel
@@ -30,9 +26,9 @@ export interface Composite {
   readonly original: RawImage
 }
 
-export interface ImagePlan {
+export interface ImageEngineRequest {
   readonly task: ImageTask
-  readonly request: NativeImageRequest
+  readonly native: NativeImageRequest
   readonly promptTokens: number
   /** How many of the pictures that are decoded together are returned. */
   readonly n: number
@@ -43,16 +39,16 @@ export interface ImagePlan {
   readonly composite?: Composite
 }
 
-export interface TextPlan {
+export interface TextEngineRequest {
   readonly task: TextTask
-  readonly request: NativeTextRequest
+  readonly native: NativeTextRequest
   readonly promptTokens: number
 }
 
-export type TaskPlan = ImagePlan | TextPlan
+export type EngineRequest = ImageEngineRequest | TextEngineRequest
 
-export function isImagePlan(plan: TaskPlan): plan is ImagePlan {
-  return plan.request.kind === 'image'
+export function isImages(request: EngineRequest): request is ImageEngineRequest {
+  return request.native.kind === 'image'
 }
 
 /** How the addon is to treat a run: who waits for it, and in which order. */
@@ -68,5 +64,5 @@ export function runFields({
 /** Ids that end an answer: the first one is what the original's early stop looks for. */
 export function endIds({ info, coder }: TaskModel): Int32Array {
   const turn = coder().addedId('<|eot_id|>')
-  return Int32Array.from([info.tokens.end_of_text, info.tokens.answer_end, turn ?? -1].filter((id) => id >= 0))
+  return Int32Array.from([info.tokens.endOfText, info.tokens.answerEnd, turn ?? -1].filter((id) => id >= 0))
 }

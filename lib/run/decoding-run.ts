@@ -1,14 +1,17 @@
 // One run: steps as an async iterable, the end as `result()`; either alone is enough. It starts when created. The addon holds the
 // run only weakly (through its wake callback): a run that is dropped while nobody waits is collected, and its native run, collected
 // with it, stops. A run that somebody awaits is held by `awaited`, one that is being prepared or finished by that work.
-import type { NativeError, NativeOutcome, NativeRun, NativeStep } from '../native/binding.js'
+import { randomUUID } from 'node:crypto'
 import { breathe } from '../base/breathe.js'
-import { emit } from './diagnostics.js'
 import { DimooError, fromNative, invalid } from '../base/errors.js'
 import { iterate, toStream } from '../base/iterate.js'
+import { onAbort } from '../base/signals.js'
+import type { NativeError, NativeOutcome, NativeRun, NativeStep } from '../native/binding.js'
+import type { TaskName } from '../requests/names.js'
 import { RunClock } from './clock.js'
-import type { Run, RunState } from './options.js'
-import { endedEarly, type Prepared, type Remask, type RunPlan } from './parts.js'
+import { emit } from './diagnostics.js'
+import { endedEarly, type Prepared, type Remask, type RunParts } from './parts.js'
+import type { Run, RunState } from './types.js'
 
 /** Why we ended the run ourselves; `make` gives every caller an error of its own where it is one of ours. */
 interface Cause {
@@ -18,11 +21,11 @@ interface Cause {
 
 // Runs somebody awaits; nothing else holds them.
 const awaited = new Set<object>()
-let count = 0
 
 export class DecodingRun<Step, Result> implements Run<Step, Result> {
-  readonly id = `run-${process.pid}-${++count}`
-  readonly #plan: RunPlan<Step, Result>
+  readonly id: string
+  readonly task: TaskName
+  readonly #parts: RunParts<Step, Result>
   readonly #created = performance.now()
   readonly #work = new AbortController() // of preparing and finishing
   readonly #clock: RunClock
@@ -31,28 +34,32 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   #native: NativeRun | undefined
   #outcome: NativeOutcome | undefined // of the native run; the result may still be in the making
   #result: { readonly value: Result } | undefined
-  #final: Exclude<RunState, 'queued' | 'running'> | undefined
+  #final: 'done' | 'failed' | 'aborted' | undefined
   #cause: Cause | undefined
   #waiting: (() => void)[] = []
   #iterated = false
   #reading = false // an iterator takes the steps
   #resultWanted = false
   #started = false // the event was sent
-  #unlisten: (() => void) | undefined
+  #paused = false
+  #unlisten: () => void = () => undefined
 
-  constructor(plan: RunPlan<Step, Result>) {
-    this.#plan = plan
-    const { deadlineMs, signal, tag } = plan.options
-    emit('dimoo:run:queued', { id: this.id, task: plan.task, ...(tag !== undefined && { tag }) })
-    this.#clock = new RunClock(this, { deadlineMs, maxQueueMs: plan.maxQueueMs })
-    if (signal?.aborted) this.abort(signal.reason)
-    else this.#listen(signal)
+  constructor(parts: RunParts<Step, Result>) {
+    this.#parts = parts
+    const { id = `run-${randomUUID()}`, deadlineMs, signal, tag } = parts.options
+    this.id = id
+    this.task = parts.task
+    emit('dimoo:run:queued', { id, task: parts.task, ...(tag !== undefined && { tag }) })
+    this.#clock = new RunClock(this, { deadlineMs, maxQueueMs: parts.maxQueueMs })
+    // A long-lived signal must not hold its runs either.
+    if (signal) this.#unlisten = onAbort(signal, DecodingRun.#aborter(new WeakRef(this), signal))
     if (!this.#final) this.#prepare()
   }
 
   get state(): RunState {
     const ended = this.#ended()
     if (this.#final) return this.#final
+    if (this.#paused && !ended) return 'paused'
     const state = this.#native?.state() ?? 'queued'
     return state === 'queued' && !ended ? state : 'running'
   }
@@ -92,12 +99,24 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     await this.ended()
   }
 
+  async pause(): Promise<void> {
+    if (this.#ended() ?? this.#cause) return
+    this.#paused = true
+    this.#native?.pause()
+  }
+
+  async continue(): Promise<void> {
+    if (this.#ended() ?? this.#cause) return
+    this.#paused = false
+    this.#native?.continue()
+  }
+
   async snapshot(): Promise<Uint8Array> {
     for (;;) {
       if (this.#ended() ?? this.#cause) throw invalid(`${this.id}: snapshot needs a run that goes on, got one that is ${this.state}`)
       try {
-        const state = this.#native?.snapshot()
-        if (state) return await this.#prepared!.toSnapshot(state)
+        const found = this.#native?.snapshot()
+        if (found) return await this.#prepared!.toSnapshot(found)
       } catch (error) {
         throw fromNative(error)
       }
@@ -109,6 +128,20 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     return toStream(this[Symbol.asyncIterator](), (reason) => {
       if (!this.#resultWanted) this.abort(reason)
     })
+  }
+
+  /** The native run's parts, once it has started. Throws `request/invalid` for a run that has ended before. */
+  protected async prepared(what: string): Promise<Prepared<Step, Result>> {
+    while (!this.#native) {
+      if (this.#ended() ?? this.#cause) throw invalid(`${this.id}: ${what} needs a run that goes on, got one that is ${this.state}`)
+      await this.#changed()
+    }
+    return this.#prepared!
+  }
+
+  /** Masks cells again from the next step boundary on. */
+  protected remaskCells(image: number, cells: Uint32Array): void {
+    DecodingRun.#remasker(new WeakRef(this))(image, cells)
   }
 
   // Callbacks that do not keep their run. Functions of their own: closures of one scope share what they capture, `this` included.
@@ -136,17 +169,9 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     }
   }
 
-  #listen(signal: AbortSignal | undefined): void {
-    if (!signal) return
-    // A long-lived signal must not hold its runs either.
-    const onAbort = DecodingRun.#aborter(new WeakRef(this), signal)
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#unlisten = () => signal.removeEventListener('abort', onAbort)
-  }
-
   #prepare(): void {
     try {
-      const found = this.#plan.prepare(this.#work.signal)
+      const found = this.#parts.prepare(this.#work.signal)
       if (!(found instanceof Promise)) this.#start(found)
       else
         found.then(
@@ -164,6 +189,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     this.#prefillMs = performance.now() - this.#created
     try {
       this.#native = prepared.start(DecodingRun.#waker(new WeakRef(this)))
+      if (this.#paused) this.#native.pause()
       this.#clock.queued()
       this.#wake()
     } catch (error) {
@@ -218,7 +244,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       this.#ended()
       if (this.#final) return
       // Under delivery 'all' steps that nobody reads would pause the run.
-      const pausing = this.#plan.options.delivery === 'all' && this.#resultWanted && !this.#reading
+      const pausing = this.#parts.options.delivery === 'all' && this.#resultWanted && !this.#reading
       if (pausing && this.#native?.next()) continue
       await this.#changed()
     }
@@ -251,7 +277,8 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       this.#conclude('done')
     }
     try {
-      const made = this.#prepared!.toResult({ outcome, prefillMs: this.#prefillMs, signal: this.#work.signal })
+      const { toResult, warnings } = this.#prepared!
+      const made = toResult({ outcome, prefillMs: this.#prefillMs, warnings, signal: this.#work.signal })
       if (made instanceof Promise) made.then(done, failed)
       else done(made)
     } catch (error) {
@@ -262,11 +289,11 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   #conclude(state: 'done' | 'failed' | 'aborted'): void {
     this.#final = state
     this.#clock.stop()
-    this.#unlisten?.()
+    this.#unlisten()
     const error = state === 'failed' ? this.#failure() : undefined
     emit('dimoo:run:end', {
       id: this.id,
-      task: this.#plan.task,
+      task: this.task,
       outcome: state,
       queuedMs: this.#outcome!.queuedMs,
       ms: performance.now() - this.#created,
@@ -278,7 +305,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   #sendStart(queuedMs: number): void {
     if (this.#started) return
     this.#started = true
-    emit('dimoo:run:start', { id: this.id, task: this.#plan.task, queuedMs: Math.max(0, queuedMs) })
+    emit('dimoo:run:start', { id: this.id, task: this.task, queuedMs: Math.max(0, queuedMs) })
   }
 
   // Made anew for every caller, so that each error shows who waited.

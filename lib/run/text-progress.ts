@@ -1,19 +1,7 @@
-// One decoding step of an answer as the reader sees it: the text that is settled, and the best present text around what is masked.
+// From the tokens of an answer to what a reader sees of it: the text that is settled, and the best present text around what is masked.
 // Characters can span tokens: a part of one is shown only when the rest of it is there.
 import type { NativeStep } from '../native/binding.js'
-import type { StepBase } from './step-base.js'
-
-/** The state of an answer after a step. */
-export interface TextStep extends StepBase {
-  readonly kind: 'text'
-  /** The block of this step, from 0, of `blocks`. */
-  readonly block: number
-  readonly blocks: number
-  /** The whole text so far; a masked token is one U+2591. Ends before the first end token. */
-  readonly text: string
-  /** The beginning of the text that is final; it only grows, so what is new in it can be streamed. */
-  readonly settled: string
-}
+import type { TextStep } from './steps.js'
 
 /** Where the bytes of tokens come from. */
 interface TokenBytes {
@@ -46,10 +34,12 @@ export class TextProgress {
 
   /** The next step, in order; some may have been left out. */
   take(native: NativeStep): TextStep {
+    const before = this.#settled.length
     this.#settle(native)
     const { step, steps, skipped, masked, elapsedMs, pass, rows, block, blocks } = native
-    const text = this.#closed ? this.#settled : this.#settled + this.#rest(native.tokens)
-    return { kind: 'text', step, steps, skipped, masked, elapsedMs, pass, rows, block, blocks, text, settled: this.#settled }
+    const settled = this.#settled
+    const text = this.#closed ? settled : settled + this.#rest(native.tokens)
+    return { kind: 'text', step, steps, skipped, masked, elapsedMs, pass, rows, block, blocks, text, settled, delta: settled.slice(before) }
   }
 
   #settle({ tokens, block }: NativeStep): void {

@@ -1,0 +1,72 @@
+// A request on its way to another process: pictures become bytes, a schedule that is a function its numbers, a seed that was left out is
+// drawn here, so that whoever decodes it twice draws the same.
+import { hasMethods } from '../base/realm.js'
+import type { Field, Fields } from '../fields/field.js'
+import { isCells, isMade, isRawImage, isRects } from '../fields/values.js'
+import { fileBytes, nameOf, type FileInput } from '../image/bytes.js'
+import { checkGivenImage } from '../image/raw.js'
+import type { ModelInfo } from '../native/info.js'
+import { capture } from '../requests/capture.js'
+import { checkRequest, DESCRIPTORS, resolveRequest } from '../requests/index.js'
+import type { TaskName } from '../requests/names.js'
+import type { TaskRequests } from '../requests/types.js'
+
+/**
+ * The request as plain data. Buffers are copied before this returns its promise; paths, Blobs, streams, `data:` URLs and results are read
+ * into bytes.
+ *
+ * @param info Of the model that will decode it: its defaults tell how many steps a schedule given as a function has.
+ * @throws `request/invalid` at once for what no model takes; rejects with `image/invalid` for a picture that cannot be read.
+ */
+export function materialise<Task extends TaskName>(
+  task: Task,
+  request: TaskRequests[Task],
+  info: Pick<ModelInfo, 'scale' | 'defaults' | 'compat'>,
+  signal?: AbortSignal,
+): Promise<TaskRequests[Task]> {
+  checkRequest(task, request)
+  const { fields } = DESCRIPTORS[task]
+  const own = capture(request, fields)
+  const resolved = resolveRequest(task, own, info)
+  const schedule =
+    'schedule' in resolved && 'schedule' in own && typeof own.schedule === 'function'
+      ? { schedule: Array.from(resolved.schedule as Float32Array) }
+      : {}
+  return read({ ...own, seed: String(resolved.seed), ...schedule }, fields, signal) as Promise<TaskRequests[Task]>
+}
+
+async function read(values: object, fields: Fields, signal?: AbortSignal): Promise<object> {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined)
+  const done = await Promise.all(
+    entries.map(async ([name, value]) => [name, await travelling(value, fields[name]!, name, signal)] as const),
+  )
+  return Object.fromEntries(done)
+}
+
+async function travelling(value: unknown, field: Field, name: string, signal?: AbortSignal): Promise<unknown> {
+  switch (field.kind) {
+    case 'picture':
+    case 'region':
+      return picture(value, name, signal)
+    case 'list':
+      return Promise.all((value as readonly unknown[]).map((one, i) => travelling(one, field.of, `${name}[${i}]`, signal)))
+    case 'group':
+      return read(value as object, field.fields, signal)
+    case 'either':
+      return field.of.some(({ kind }) => kind === 'region' || kind === 'picture') ? picture(value, name, signal) : value
+    default:
+      return value
+  }
+}
+
+async function picture(value: unknown, name: string, signal?: AbortSignal): Promise<unknown> {
+  if (isRects(value) || isCells(value) || isMade(value)) return value
+  if (isRawImage(value)) {
+    checkGivenImage(value, nameOf(name, value))
+    return value
+  }
+  const isPicture = typeof value === 'string' || ArrayBuffer.isView(value) || value instanceof URL || hasMethods(value, ['arrayBuffer'])
+  const isFile =
+    isPicture || hasMethods(value, ['getReader']) || (typeof value === 'object' && value !== null && Symbol.asyncIterator in value)
+  return isFile ? fileBytes(value as FileInput, nameOf(name, value), signal) : value
+}

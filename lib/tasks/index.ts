@@ -1,0 +1,31 @@
+// From a complete request to what the engine is told, task by task.
+import type { Resolved } from '../requests/index.js'
+import type { RunOptions } from '../requests/types.js'
+import type { EngineRequest, TaskModel } from './engine-request.js'
+import { layOutGenerate } from './generate.js'
+import { layOutPaint } from './paint.js'
+import { layOutAsk, layOutChat } from './text.js'
+import { layOutTransform } from './transform.js'
+
+/** At once where there is nothing to wait for. Everything in it stops when `signal` is aborted. */
+export function layOut(
+  resolved: Resolved,
+  options: RunOptions,
+  model: TaskModel,
+  signal: AbortSignal,
+): EngineRequest | Promise<EngineRequest> {
+  switch (resolved.task) {
+    case 'generate':
+      return layOutGenerate(resolved, options, model)
+    case 'inpaint':
+    case 'outpaint':
+    case 'retouch':
+      return layOutPaint(resolved, options, model, signal)
+    case 'ask':
+      return layOutAsk(resolved, options, model, signal)
+    case 'chat':
+      return layOutChat(resolved, options, model)
+    default:
+      return layOutTransform(resolved, options, model, signal)
+  }
+}

@@ -24,9 +24,9 @@ const model = await loadModel(source, { precision })
 const readyMs = performance.now() - start
 const guidance = 1
 const plan = await planMemory(source, [{ width: side, height: side, promptTokens: 40 }], { precision })
-const rows = model.info.hyper.d_model
-const codes =
-  (report.tensors.find(({ name }) => name === 'output.weight')?.bytes ?? 0) * (model.info.codebook_size / model.info.hyper.vocab)
+const info = await model.info()
+const rows = info.hyper.dModel
+const codes = (report.tensors.find(({ name }) => name === 'output.weight')?.bytes ?? 0) * (info.codebookSize / info.hyper.vocab)
 const touched = report.bytes - untouched.reduce((sum, { bytes }) => sum + bytes, 0) + codes
 const result = await model
   .generate({ prompt: 'a red circle', width: side, height: side, steps: Number(steps), guidance, seed: 1 }, { delivery: 'none' })

@@ -50,22 +50,69 @@ function nativeViolations(file: string, text: string): string[] {
   return found
 }
 
-/** In lib/: only binding.ts loads the addon, only lib/image touches sharp, only lib/cli touches commander, only lib/hub undici; nothing imports lib/cli. */
+/** What each room of lib/ may import besides itself, types included. What stands in lib/ itself is the public API: it may see everything. */
+const lower: Readonly<Record<string, readonly string[]>> = (() => {
+  const upwards = 'base fields native hub image prompt requests parameters run wire tasks snapshot runner model cli'
+  const order = upwards.split(' ')
+  const rooms = Object.fromEntries(order.map((room, i) => [room, order.slice(0, i)]))
+  return { ...rooms, hub: ['base', 'fields'] }
+})()
+
+/** Every import of a file, as its target is written. */
+function importsOf(text: string): string[] {
+  return [...text.matchAll(/(?:from|import\(|import|require\()\s*'([^']+)'/g)].map((found) => found[1]!)
+}
+
+/** Only native/binding.ts loads the addon, only lib/image touches sharp, only lib/cli touches commander, only lib/hub undici; rooms import downwards. */
 function scriptViolations(file: string, text: string): string[] {
+  const room = file.split('/')[1]!
   const found: string[] = []
-  for (const [, target] of text.matchAll(/(?:from|import\(|import|require\()\s*'([^']+)'/g)) {
+  for (const target of importsOf(text)) {
     const forbidden =
       (target === 'node-gyp-build' && file !== 'lib/native/binding.ts') ||
-      (target === 'sharp' && !file.startsWith('lib/image/')) ||
-      (target === 'undici' && !file.startsWith('lib/hub/')) ||
-      (target === 'commander' && !file.startsWith('lib/cli/')) ||
-      (target!.startsWith('@huggingface/') && !file.startsWith('lib/prompt/')) ||
-      (/(^|\/)cli\//.test(target!) && !file.startsWith('lib/cli/')) ||
-      /\.\.\/(csrc|test|bench)/.test(target!)
+      (target === 'sharp' && room !== 'image') ||
+      (target === 'undici' && room !== 'hub') ||
+      (target === 'commander' && room !== 'cli') ||
+      (target.startsWith('@huggingface/') && room !== 'prompt') ||
+      /\.\.\/(csrc|test|bench)/.test(target) ||
+      !isBelow(room, roomOf(file, target))
     if (forbidden) found.push(`${file}: '${target}'`)
   }
   if (text.includes("'node-gyp-build'") && file !== 'lib/native/binding.ts') found.push(`${file}: node-gyp-build`)
   return found
+}
+
+/** The room of a relative import; undefined for a package. */
+function roomOf(file: string, target: string): string | undefined {
+  if (!target.startsWith('.')) return undefined
+  return path.posix.join(path.posix.dirname(file), target).split('/')[1]
+}
+
+function isBelow(room: string, target: string | undefined): boolean {
+  if (target === undefined || target === room) return true
+  if (room.endsWith('.ts')) return target !== 'cli'
+  return lower[room]?.includes(target) ?? false
+}
+
+/** A circle of files, each importing the next, or none. */
+function circleIn(texts: ReadonlyMap<string, string>): string[] | undefined {
+  const done = new Set<string>()
+  const visit = (file: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file]
+    if (done.has(file)) return undefined
+    for (const target of importsOf(texts.get(file) ?? '').filter((one) => one.startsWith('.'))) {
+      const next = path.posix.join(path.posix.dirname(file), target).replace(/\.js$/, '.ts')
+      const found = texts.has(next) ? visit(next, [...way, file]) : undefined
+      if (found) return found
+    }
+    done.add(file)
+    return undefined
+  }
+  for (const file of texts.keys()) {
+    const found = visit(file, [])
+    if (found) return found
+  }
+  return undefined
 }
 
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
@@ -74,6 +121,19 @@ test('C++ includes follow the arrows', () => {
   const sources = [...files('csrc', /\.(cc|h)$/), ...files('cuda', /\.(cu|cuh|h)$/)]
   expect(sources.length).toBeGreaterThan(40)
   expect(sources.flatMap((file) => nativeViolations(file, read(file)))).toEqual([])
+})
+
+test('no file of lib imports itself, by whatever way', () => {
+  const texts = new Map(files('lib', /\.ts$/).map((file) => [file, read(file)] as const))
+  expect(circleIn(texts)).toBeUndefined()
+  const planted = new Map(texts).set('lib/base/errors.ts', `${texts.get('lib/base/errors.ts')!}\nimport type {} from './files.js'\n`)
+  planted.set('lib/base/files.ts', `${texts.get('lib/base/files.ts')!}\nexport * from './errors.js'\n`)
+  expect(circleIn(planted)).toHaveLength(3)
+})
+
+test('no file is longer than 400 lines', () => {
+  const long = files('lib', /\.ts$/).filter((file) => file !== 'lib/requests/types.ts' && read(file).split('\n').length > 401)
+  expect(long).toEqual([])
 })
 
 test('TypeScript imports follow the arrows', () => {
@@ -98,9 +158,12 @@ test.each([
 
 test.each([
   ['lib/model/model.ts', "import sharp from 'sharp'"],
-  ['lib/run/run.ts', "import load from 'node-gyp-build'"],
   ['lib/model/load.ts', "import { request } from 'undici'"],
+  ['lib/run/decoding-run.ts', "import load from 'node-gyp-build'"],
   ['lib/index.ts', "export * from './cli/main.js'"],
+  ['lib/image/read.ts', "import type { Run } from '../run/types.js'"],
+  ['lib/tasks/text.ts', "import('../model/load.js')"],
+  ['lib/fields/check.ts', "import { binding } from '../native/binding.js'"],
 ])('a planted import in %s is seen', (file, line) => {
   expect(scriptViolations(file, `${read(file)}\n${line}\n`).length).toBeGreaterThan(0)
 })

@@ -15,7 +15,7 @@ import type { Scene } from '../bench/quality/world/scene.js'
 const folderOf = (world: string): string => path.resolve(import.meta.dirname, '../bench/quality/cases', world)
 const share = (right: readonly boolean[]): number => right.filter(Boolean).length / right.length
 /** All prompts of text to image, some of the rest: the whole would take minutes. */
-const sampleOf = ({ task, cases }: CaseFile): readonly Case[] => (task === 'text-to-image' ? cases : cases.slice(0, 20))
+const sampleOf = ({ task, cases }: CaseFile): readonly Case[] => (task === 'generate' ? cases : cases.slice(0, 20))
 
 /** What answers of other cases would reach: how often two cases drawn at random have the same one. */
 function chanceOf(cases: readonly Case[]): number {
@@ -34,7 +34,7 @@ describe.each(Object.values(worlds).filter((world) => existsSync(folderOf(world)
       const wrong = cases.filter((one, i) => marksOf(one, truths[i]!).right === 0)
       expect(wrong.length / cases.length, wrong.map(({ id }) => id).join(', ')).toBeLessThanOrEqual(0.01)
       const shuffled = share(cases.map((one, i) => marksOf(one, truths[(i + 7) % cases.length]!).right === 1))
-      const chance = file.task === 'understand' || file.task === 'chat' ? chanceOf(cases) : 0.01
+      const chance = file.task === 'ask' || file.task === 'chat' ? chanceOf(cases) : 0.01
       expect(shuffled).toBeLessThanOrEqual(chance + 3 * Math.sqrt((chance * (1 - chance)) / cases.length))
     },
     120_000,
@@ -42,9 +42,9 @@ describe.each(Object.values(worlds).filter((world) => existsSync(folderOf(world)
 
   test("GenEval's six categories are there, with 100 prompts each", () => {
     for (const kind of ['single', 'two', 'counting', 'colors', 'position', 'binding']) {
-      expect(files.find((file) => file.task === 'text-to-image' && file.kind === kind)?.cases, kind).toHaveLength(100)
+      expect(files.find((file) => file.task === 'generate' && file.kind === kind)?.cases, kind).toHaveLength(100)
     }
-    for (const task of ['edit', 'inpaint', 'outpaint', 'control', 'predict', 'subject', 'style', 'view', 'understand']) {
+    for (const task of ['edit', 'inpaint', 'outpaint', 'control', 'predict', 'subject', 'style', 'view', 'ask']) {
       expect(
         files.some((file) => file.task === task),
         task,
@@ -53,7 +53,7 @@ describe.each(Object.values(worlds).filter((world) => existsSync(folderOf(world)
   })
 
   test('a prompt that names a size, a place or a relation takes no other', () => {
-    const prompts = files.filter(({ task }) => task === 'text-to-image').flatMap(({ cases }) => cases.slice(0, 20))
+    const prompts = files.filter(({ task }) => task === 'generate').flatMap(({ cases }) => cases.slice(0, 20))
     const resized = (scene: Scene): Scene => ({
       ...scene,
       objects: scene.objects.map((thing) => ({ ...thing, size: thing.size === 'small' ? 'large' : 'small' })),

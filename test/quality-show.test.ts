@@ -12,7 +12,7 @@ import { show } from '../bench/quality/show.js'
 import { axes, plain, types } from '../bench/quality/sweep-points.js'
 
 function row(kind: string, right: number, settings: Settings = plain, more: Partial<Row> = {}): Row {
-  const facts = { task: 'text-to-image', cases: 40, error: 0.05, chance: 0, steps: settings.steps!, rows: 1000, seconds: 1, seed: 1 }
+  const facts = { task: 'generate', cases: 40, error: 0.05, chance: 0, steps: settings.steps!, rows: 1000, seconds: 1, seed: 1 }
   const where = { weights: 'bf16', device: 'cpu', precision: 'fast', variant: '', commit: '', date: '' }
   return { ...facts, ...where, kind, marks: { right }, settings, ...more }
 }
@@ -50,7 +50,7 @@ test('a row is found by everything that it was measured with', () => {
     row('colors', 0.8, plain, { device: 'cuda:0' }),
   ]
   const find = (settings: Settings, more: Partial<Row> = {}): number | undefined =>
-    findRow(rows, { task: 'text-to-image', kind: 'colors', weights: 'bf16', device: 'cpu', settings, ...more })?.marks.right
+    findRow(rows, { task: 'generate', kind: 'colors', weights: 'bf16', device: 'cpu', settings, ...more })?.marks.right
   expect(find(plain)).toBe(0.6) // of most cases
   expect(find({ cache: { refresh: 5, warmup: 0.3, ratio: 0.9 }, steps: 32 })).toBe(0.7)
   expect(find(plain, { device: 'cuda:0' })).toBe(0.8)
@@ -101,5 +101,5 @@ test('the plots and tables in the docs are those of the results file', () => {
   expect(() => show(true)).not.toThrow()
   const { rows } = JSON.parse(readFileSync(resultsFile, 'utf8')) as Results
   expect(rows.length).toBeGreaterThan(20)
-  expect(readFileSync(path.resolve(import.meta.dirname, '../models/README.md'), 'utf8')).toContain('| text-to-image: colors |')
+  expect(readFileSync(path.resolve(import.meta.dirname, '../models/README.md'), 'utf8')).toContain('| generate: colors |')
 })

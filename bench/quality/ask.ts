@@ -49,10 +49,10 @@ async function told(run: Run<unknown, TextResult>): Promise<Answered> {
 /** Share of the codes outside the region that are still the given picture's. */
 async function keptShare(model: DimooModel, image: Picture, region: Rectangle, tokens: Int32Array): Promise<number> {
   const { tokens: before, grid } = await model.encodeVq(image)
-  const { scale } = model.info
+  const { scale } = await model.info()
   const within = (at: number, from: number, length: number): boolean => at * scale < from + length && (at + 1) * scale > from
   const outside = [...before.keys()].filter((i) => {
-    const [column, row] = [i % grid.columns, Math.floor(i / grid.columns)]
+    const [column, row] = [i % grid.width, Math.floor(i / grid.width)]
     return !(within(column, region.left, region.width) && within(row, region.top, region.height))
   })
   return outside.filter((i) => tokens[i] === before[i]).length / outside.length
@@ -70,9 +70,9 @@ export function ask(model: DimooModel, one: Case, settings: Settings, seed: numb
   const text = { ...base, ...(guidance !== undefined && { guidance }) }
   const both = { ...(guidance !== undefined && { text: guidance }), ...(guidanceImage !== undefined && { image: guidanceImage }) }
   const image = { ...base, image: given(one)[0]!, imageArea: 'native', ...(Object.keys(both).length > 0 && { guidance: both }) } as const
-  const answer = { ...text, ...(reuse && { reuse }), ...(threshold !== undefined && { threshold }) }
+  const answer = { ...text, ...(reuse && { cache: reuse }), ...(threshold !== undefined && { threshold }) }
   switch (task) {
-    case 'text-to-image':
+    case 'generate':
       return drawn(model.generate({ ...text, prompt, width: scene.width, height: scene.height }, silent))
     case 'edit':
       return drawn(model.edit({ ...image, prompt }, silent))
@@ -92,7 +92,7 @@ export function ask(model: DimooModel, one: Case, settings: Settings, seed: numb
       return painted(model, one, model.retouch({ ...text, prompt, from: image.image, region: region! }, silent))
     case 'outpaint':
       return drawn(model.outpaint({ ...text, prompt, image: image.image, extend: extend! }, silent))
-    case 'understand':
+    case 'ask':
       return told(model.ask({ ...answer, prompt, images: [image.image], imageArea: 'native' }, silent))
     case 'chat':
       return told(model.chat({ ...answer, messages: [{ role: 'user', content: prompt }] }, silent))

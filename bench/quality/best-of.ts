@@ -91,7 +91,7 @@ function halvesOf(random: Random, cells: number): number[][] {
 
 /** The share of cells that, hidden with their half, come back as the other half's picture still has them. */
 async function redrawn(model: DimooModel, one: Case, prompt: string, halves: readonly number[][]): Promise<number> {
-  const { scale } = model.info
+  const { scale } = await model.info()
   const from = truth(one).picture!
   const columns = from.width / scale
   const results = await Promise.all(
@@ -114,9 +114,10 @@ async function redrawn(model: DimooModel, one: Case, prompt: string, halves: rea
 export async function drawnPictures(model: DimooModel, { kind, cases }: CaseFile, prompts: number, seed: number): Promise<Drawn> {
   const random = randomFrom(seed)
   const asked = cases.slice(0, prompts)
+  const { scale } = await model.info()
   const scores = await Promise.all(
     asked.map(async (one, i) => {
-      const cells = (one.scene.width * one.scene.height) / model.info.scale ** 2
+      const cells = (one.scene.width * one.scene.height) / scale ** 2
       const halves = [halvesOf(random, cells), halvesOf(random, cells)].flat()
       const other = [...asked.slice(i + 1), ...asked.slice(0, i)].find((case_) => marksOf(case_, truth(one)).right === 0)!
       return { own: await redrawn(model, one, one.prompt, halves), other: await redrawn(model, one, other.prompt, halves) }

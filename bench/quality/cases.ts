@@ -6,7 +6,7 @@ import { toScene } from './world/scene.js'
 import type { Background, Color, Figure, Fill, Palette, Relation, Scene, SceneJson, Shape, Size } from './world/scene.js'
 
 export const tasks = [
-  'text-to-image',
+  'generate',
   'edit',
   'inpaint',
   'retouch',
@@ -16,7 +16,7 @@ export const tasks = [
   'subject',
   'style',
   'view',
-  'understand',
+  'ask',
   'chat',
 ] as const
 export type Task = (typeof tasks)[number]

@@ -9,8 +9,8 @@ const [prompts, candidates, seed] = [60, 8, 100]
 export async function choose(kinds: readonly string[]): Promise<void> {
   const { model, files, about, close } = await open({ device: 'cpu', precision: 'fast' })
   for (const kind of kinds.length > 0 ? kinds : choiceKinds) {
-    const file = files.find((one) => one.task === 'text-to-image' && one.kind === kind)
-    if (!file) throw new Error(`expected a kind of text-to-image, got '${kind}'`)
+    const file = files.find((one) => one.task === 'generate' && one.kind === kind)
+    if (!file) throw new Error(`expected a kind of generate, got '${kind}'`)
     const choice = await bestOf(model, file, prompts, candidates, seed)
     const drawn = await drawnPictures(model, file, prompts, seed)
     const results = readResults(resultsFile, about.sha256)

@@ -14,11 +14,11 @@ interface Group {
   readonly tasks: readonly Task[]
 }
 const groups: readonly Group[] = [
-  { name: 'drawing', color: '#1b6ca8', tasks: ['text-to-image'] },
+  { name: 'drawing', color: '#1b6ca8', tasks: ['generate'] },
   { name: 'editing', color: '#d1495b', tasks: ['edit'] },
   { name: 'filling', color: '#2e933c', tasks: ['inpaint', 'retouch', 'outpaint'] },
   { name: 'from and to maps', color: '#7b4fa3', tasks: ['control', 'predict'] },
-  { name: 'answering', color: '#e08e1b', tasks: ['understand'] },
+  { name: 'answering', color: '#e08e1b', tasks: ['ask'] },
 ]
 
 interface Measured {
@@ -61,7 +61,7 @@ function behind(name: string, all: readonly Measured[]): string {
   const kinds = [
     ...new Set(
       all.flatMap(({ rows }) =>
-        rows.map(({ task, kind }) => (task === 'text-to-image' || task === 'edit' || task === 'understand' ? kind : `${task} ${kind}`)),
+        rows.map(({ task, kind }) => (task === 'generate' || task === 'edit' || task === 'ask' ? kind : `${task} ${kind}`)),
       ),
     ),
   ]

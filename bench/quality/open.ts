@@ -44,7 +44,7 @@ export async function open(options: Pick<Options, 'model' | 'type' | 'device' | 
     const report = type && (await dimoo.convert(options.model ?? embedded, converted, { type }))
     const source = report ? converted : options.model
     const model = await dimoo.loadModel(source, { device, precision, ...(threads !== undefined && { threads }) })
-    const { info } = model
+    const info = await model.info()
     const files = readCases(options.folder ?? path.join(import.meta.dirname, 'cases', worldOf(info.scale)))
     const about = {
       model: path.basename(options.model ?? embedded),

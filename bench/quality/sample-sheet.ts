@@ -8,12 +8,12 @@ import type { SheetRow } from './sheet.js'
 
 /** Kinds side by side; those that a world does not have are left out. */
 const rows: readonly (readonly [string, readonly string[]])[] = [
-  ['generate', ['single', 'colors', 'background', 'two', 'counting', 'position', 'binding', 'word'].map((kind) => `text-to-image ${kind}`)],
+  ['generate', ['single', 'colors', 'background', 'two', 'counting', 'position', 'binding', 'word'].map((kind) => `generate ${kind}`)],
   ['edit', ['background', 'color', 'add', 'remove'].map((kind) => `edit ${kind}`)],
   ['inpaint: retouch: outpaint', ['inpaint one', 'retouch one', 'outpaint one']],
   ['predict: control', ['predict canny', 'predict depth', 'control canny', 'control depth']],
   ['subject: view: style', ['subject background', 'view side', 'view left', 'style background', 'style palette']],
-  ['ask', ['background', 'color', 'count', 'shape', 'exists', 'relation', 'mixed', 'describe'].map((kind) => `understand ${kind}`)],
+  ['ask', ['background', 'color', 'count', 'shape', 'exists', 'relation', 'mixed', 'describe'].map((kind) => `ask ${kind}`)],
 ]
 
 export async function sampleSheet(file: string): Promise<void> {

@@ -12,7 +12,7 @@ export interface Point {
   readonly type?: WeightType
 }
 
-const answers: readonly Task[] = ['understand', 'chat']
+const answers: readonly Task[] = ['ask', 'chat']
 export const isAnswer = (task: Task): boolean => answers.includes(task)
 
 const vary = (list: readonly Settings[]): Point[] => list.map((settings) => ({ settings: { ...plain, ...settings } }))

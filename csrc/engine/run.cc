@@ -122,7 +122,7 @@ void Run::remask(int64_t image, std::vector<uint32_t> cells) {
   changed();
 }
 
-std::optional<std::vector<uint8_t>> Run::snapshot() {
+std::optional<Snapshot> Run::snapshot() {
   {
     std::lock_guard lock(mutex_);
     if (state_ != RunState::queued && state_ != RunState::running)
@@ -145,7 +145,8 @@ bool Run::settle() {
   remasks_.clear();
   for (Desk& desk : desks_) desk.closed = desk.canvas->done();
   if (!std::exchange(wants_snapshot_, false)) return false;
-  snapshot_ = write_state();
+  const auto behind = [](const Desk& a, const Desk& b) { return a.canvas->step() < b.canvas->step(); };
+  snapshot_ = Snapshot{write_state(), std::min_element(desks_.begin(), desks_.end(), behind)->canvas->step()};
   return true;
 }
 

@@ -17,6 +17,12 @@
 
 namespace dimoo {
 
+/// A run written down between two steps.
+struct Snapshot {
+  std::vector<uint8_t> state;
+  int64_t step = 0;  // steps that every picture or answer of it has done
+};
+
 enum class Delivery { latest, all, none };
 enum class RunState { queued, running, done, failed, aborted };
 const char* run_state_name(RunState state);
@@ -42,7 +48,7 @@ struct RunRequest {
   Delivery delivery = Delivery::latest;
   int64_t buffer = 1;
   std::vector<StepNoise> noise;
-  std::vector<uint8_t> state;  // to go on from: what `Run::snapshot` gave for the same request
+  std::vector<uint8_t> state;  // to go on from: the state of a `Snapshot` of the same request
 
   const PictureRequest* picture() const { return std::get_if<PictureRequest>(&target); }
   const AnswerRequest* answer() const { return std::get_if<AnswerRequest>(&target); }
@@ -97,7 +103,7 @@ class Run {
   /// Cells masked again at the next step boundary. request/invalid once that picture's last step is done.
   void remask(int64_t image, std::vector<uint32_t> cells);
   /// The state at the next step boundary; nothing: not yet, the doorbell will ring. request/invalid once the run has ended.
-  std::optional<std::vector<uint8_t>> snapshot();
+  std::optional<Snapshot> snapshot();
 
   // The engine's side -------------------------------------------------------------------------------------------------
   /// One canvas with what it reuses.
@@ -160,7 +166,7 @@ class Run {
   bool wants_step_ = false;
   std::vector<Pending> remasks_;
   bool wants_snapshot_ = false;
-  std::optional<std::vector<uint8_t>> snapshot_;
+  std::optional<Snapshot> snapshot_;
 };
 
 }  // namespace dimoo

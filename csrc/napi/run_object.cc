@@ -158,7 +158,12 @@ Napi::Value RunObject::remask(const Napi::CallbackInfo& info) {
 
 Napi::Value RunObject::snapshot(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    if (const auto state = run_->snapshot()) return typed_array<Napi::Uint8Array>(info.Env(), *state);
+    if (const auto found = run_->snapshot()) {
+      const Napi::Object object = Napi::Object::New(info.Env());
+      object.Set("state", typed_array<Napi::Uint8Array>(info.Env(), found->state));
+      object.Set("step", static_cast<double>(found->step));
+      return object;
+    }
     wait(info.Env());
     return info.Env().Undefined();
   });

@@ -30,9 +30,12 @@ export async function readRegularFile(path: string, maxBytes: number, signal?: A
   }
 }
 
+// Windows has none of these.
+const flag = (name: 'O_NONBLOCK' | 'O_NOCTTY'): number => (constants as Partial<Record<string, number>>)[name] ?? 0
+
 // Without waiting for a writer, as the opening of a FIFO would.
 async function opened(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)).catch(unreadable)
+  return open(path, constants.O_RDONLY | flag('O_NONBLOCK') | flag('O_NOCTTY')).catch(unreadable)
 }
 
 // Files of /proc say that they are empty, and a file may grow meanwhile: it is read until it ends.

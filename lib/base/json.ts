@@ -28,9 +28,7 @@ function isImageResult(value: object): value is { readonly images: readonly obje
 }
 
 function withoutFirst(result: object): object {
-  const copy = { ...result } as Record<string, unknown>
-  for (const name of ['image', 'tokens', 'parameters', 'score']) delete copy[name]
-  return copy
+  return Object.fromEntries(Object.entries(result).filter(([name]) => !['image', 'tokens', 'parameters', 'score'].includes(name)))
 }
 
 function arrayJson(array: ArrayLike<number | bigint> & ArrayBufferView): Json {

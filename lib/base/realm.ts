@@ -2,7 +2,7 @@
 // which `instanceof` does not know. Internal slots and methods are asked instead. Needs nothing of Node.
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
-const tagOf = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)!.get!
+const tag = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag) as { readonly get: (this: unknown) => string | undefined }
 
 export type TypedArray =
   | Uint8Array
@@ -19,7 +19,7 @@ export type TypedArray =
 
 /** 'Uint8Array' and so on (a Buffer is one), undefined for anything else. Reads an internal slot: nobody can pretend. */
 export function typedArrayName(value: unknown): string | undefined {
-  return ArrayBuffer.isView(value) ? (tagOf.call(value) as string | undefined) : undefined
+  return ArrayBuffer.isView(value) ? tag.get.call(value) : undefined
 }
 
 export function isTypedArray(value: unknown): value is TypedArray {

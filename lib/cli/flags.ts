@@ -175,7 +175,7 @@ function parsePairs(text: string, field: Field): unknown {
   const group = groupOf(field)
   const word = field.kind === 'either' ? field.of.find((one) => one.kind === 'choice' && one.values.includes(text)) : undefined
   if (word ?? !group) return text
-  const names = Object.keys(group!.fields)
+  const names = Object.keys(group.fields)
   const pairs = text.split(',').map((part) => {
     const [name = '', value] = part.split('=')
     if (!names.includes(name)) {
@@ -240,7 +240,7 @@ export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields:
     // A mask that is a picture or a rectangle has no place for a ratio.
     if (!groups.has(target)) throw invalid(`--${name} must not be given with --${path.slice(0, -1).map(kebab).join('-')}`)
     const bare = value === true && field.flag?.bare !== undefined
-    target[path.at(-1)!] = bare ? structuredClone(field.flag!.bare) : value
+    target[path.at(-1)!] = bare ? structuredClone(field.flag.bare) : value
     if (bare) groups.add(target[path.at(-1)!])
   }
   return found as T

@@ -71,6 +71,10 @@ export function accepts(value: unknown, field: Field): boolean {
 
 function checkGroup(where: string, name: string, value: unknown, field: GroupField): void {
   if (!isObject(value)) throw invalid(`${where}: ${name} must be ${ruleOf(field)}, got ${show(value)}`)
+  // A rule of its own says more than the rule of one entry.
+  const whole =
+    field.rule !== undefined && !Object.keys(field.fields).every((key) => key in value && accepts(value[key], field.fields[key]!))
+  if (whole) throw invalid(`${where}: ${name} must be ${ruleOf(field)}, got ${show(value)}`)
   checkOptions(`${where}: ${name}`, value, field)
 }
 
@@ -90,7 +94,8 @@ function meantFor(value: Readonly<Record<string, unknown>>, group: GroupField): 
 }
 
 function checkList(where: string, name: string, value: unknown, field: ListField): void {
-  const { of, min = 0, max } = field
+  const { of, min = 0, max, empty } = field
+  if (Array.isArray(value) && value.length === 0 && min > 0 && empty) throw invalid(`${where}: ${name} must be ${empty}`)
   if (!Array.isArray(value) || value.length > max || value.length < min) {
     const got = Array.isArray(value) ? `${value.length}` : show(value)
     throw invalid(`${where}: ${name} must be ${ruleOf(field)}, got ${got}`)
@@ -128,7 +133,11 @@ function fits(value: unknown, field: Field): boolean {
       return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max && (value as number) % multipleOf === 0
     }
     case 'number':
-      return Number.isFinite(value) && (value as number) >= field.min && (value as number) <= field.max
+      return (
+        Number.isFinite(value) &&
+        (field.over ? (value as number) > field.min : (value as number) >= field.min) &&
+        (value as number) <= field.max
+      )
     case 'boolean':
       return typeof value === 'boolean' && (field.only === undefined || value === field.only)
     case 'text':

@@ -47,6 +47,8 @@ export interface IntegerField extends Described {
 export interface NumberField extends Described {
   readonly kind: 'number'
   readonly min: number
+  /** `min` itself is too little. */
+  readonly over?: true
   readonly max: number
 }
 
@@ -99,6 +101,8 @@ export interface ListField extends Described {
   readonly of: Field
   readonly min?: number
   readonly max: number
+  /** What an empty one is told, where it may not be: completes "... must be". */
+  readonly empty?: string
 }
 
 export interface GroupField extends Described {

@@ -73,7 +73,7 @@ function kindSchema(field: Field): JsonSchema {
       return { type: 'integer', minimum: min, ...(max !== undefined && { maximum: max }), ...(multipleOf !== undefined && { multipleOf }) }
     }
     case 'number':
-      return { type: 'number', minimum: field.min, maximum: field.max }
+      return { type: 'number', [field.over ? 'exclusiveMinimum' : 'minimum']: field.min, maximum: field.max }
     case 'boolean':
       return field.only === undefined ? { type: 'boolean' } : { const: field.only }
     case 'text':

@@ -15,7 +15,7 @@ export function ruleOf(field: Field): string {
       return field.multipleOf === undefined ? range : `${range}, a multiple of ${field.multipleOf}`
     }
     case 'number':
-      return `a number from ${field.min} to ${field.max}`
+      return field.over ? `a number over ${field.min} and at most ${field.max}` : `a number from ${field.min} to ${field.max}`
     case 'boolean':
       return field.only === undefined ? 'true or false' : String(field.only)
     case 'text':
@@ -65,7 +65,7 @@ export function rangeOf(field: Field): string {
       return field.multipleOf === undefined ? range : `${range}, a multiple of ${field.multipleOf}`
     }
     case 'number':
-      return `${field.min} to ${field.max}`
+      return field.over ? `over ${field.min}, at most ${field.max}` : `${field.min} to ${field.max}`
     case 'text':
       return field.maxBytes === undefined ? '' : `at most ${field.maxBytes} bytes of UTF-8`
     case 'list':

@@ -2,7 +2,8 @@
 import { readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { DimooError } from '../base/errors.js'
-import * as validate from '../fields/validate.js'
+import { checkOptions } from '../fields/check.js'
+import { text, type Fields } from '../fields/field.js'
 import { RepoCache } from './cache.js'
 import { isCommit } from './listing.js'
 import { isLocked } from './lock.js'
@@ -30,12 +31,12 @@ export interface CachedModel {
 
 export type HubCacheOptions = Pick<HubOptions, 'cache'>
 
-const FIELDS = { cache: validate.string() } satisfies validate.Fields
+const FIELDS: Fields = { cache: text({ summary: 'Folder of the cache.' }) }
 const PREFIX = 'models--'
 
 /** Everything that is in the cache, whoever fetched it, largest first. Empty where there is no cache. */
 export async function listPulled(options: HubCacheOptions = {}): Promise<readonly CachedModel[]> {
-  validate.checkOptions('listPulled', options, FIELDS)
+  checkOptions('listPulled', options, { fields: FIELDS })
   const { cache } = hubSettings(options)
   const repos = (await namesIn(cache)).filter((name) => name.startsWith(PREFIX))
   const found = await Promise.all(repos.map((name) => listRepo(cache, name.slice(PREFIX.length).replace('--', '/'))))
@@ -53,7 +54,7 @@ export interface RemoveReport {
  * `request/invalid` while a process is fetching it, `output/failed`.
  */
 export async function removePulled(reference: string, options: HubCacheOptions = {}): Promise<RemoveReport> {
-  validate.checkOptions('removePulled', options, FIELDS)
+  checkOptions('removePulled', options, { fields: FIELDS })
   const { cache: folder } = hubSettings(options)
   const { repo, revision } = parseReference(reference)
   const cache = new RepoCache(folder, repo)

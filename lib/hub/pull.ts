@@ -2,7 +2,8 @@
 // earlier pull or from Python's huggingface_hub, is not fetched again.
 import { mkdir, statfs } from 'node:fs/promises'
 import { DimooError } from '../base/errors.js'
-import * as validate from '../fields/validate.js'
+import { checkOptions } from '../fields/check.js'
+import { boolean, integer, list, local, text, type Fields } from '../fields/field.js'
 import { fetchBlob } from './blob.js'
 import { RepoCache } from './cache.js'
 import { explain, HubFailure } from './failure.js'
@@ -55,18 +56,26 @@ export interface PullReport {
 
 const MAX_CONNECTIONS = 16
 
-export const PULL_FIELDS = {
-  file: validate.string({ help: 'only this file, with its other shards, or this folder', value: 'path' }),
-  include: validate.list(validate.string(), 1000, { help: 'only files that fit this pattern', value: 'glob' }),
-  exclude: validate.list(validate.string(), 1000, { help: 'no files that fit this pattern', value: 'glob' }),
-  connections: validate.integer(1, MAX_CONNECTIONS, { help: 'transfers at once (default: 4)' }),
-  endpoint: validate.string({ help: 'a mirror (default: HF_ENDPOINT, or https://huggingface.co)', value: 'url' }),
-  cache: validate.string({ help: 'folder of the cache (default: HF_HUB_CACHE, or HF_HOME/hub)', value: 'folder' }),
-  token: validate.string(),
-  offline: { ...validate.boolean({ help: 'ask nothing of the hub (default: HF_HUB_OFFLINE)' }), bare: true },
-  signal: validate.signal(),
-  onProgress: validate.callback(),
-} satisfies validate.Fields
+export const PULL_FIELDS: Fields = {
+  file: text({ summary: 'Only this file, with its other shards, or this folder.', flag: { value: 'path' } }),
+  include: list(text({ summary: 'A pattern.' }), {
+    max: 1000,
+    summary: 'Only files that fit one of these patterns.',
+    flag: { value: 'glob', help: 'only files that fit this pattern' },
+  }),
+  exclude: list(text({ summary: 'A pattern.' }), {
+    max: 1000,
+    summary: 'No files that fit one of these patterns.',
+    flag: { value: 'glob', help: 'no files that fit this pattern' },
+  }),
+  connections: integer(1, MAX_CONNECTIONS, { summary: 'Transfers at once.', default: { value: 4 } }),
+  endpoint: text({ summary: 'A mirror.', default: { words: 'HF_ENDPOINT, or https://huggingface.co' }, flag: { value: 'url' } }),
+  cache: text({ summary: 'Folder of the cache.', default: { words: 'HF_HUB_CACHE, or HF_HOME/hub' }, flag: { value: 'folder' } }),
+  token: text({ summary: 'Opens private and gated models.', default: { words: 'HF_TOKEN' }, flag: { form: 'none' } }),
+  offline: boolean({ summary: 'Ask nothing of the hub.', default: { words: 'HF_HUB_OFFLINE' } }),
+  signal: local('signal', 'Aborts the transfer; the same call goes on where it was.'),
+  onProgress: local('function', 'Told how far it is.'),
+}
 
 /**
  * Fetches a model: `owner/repo`, `owner/repo@revision`, `hf:owner/repo/file.gguf`. A pull that was cut, even by a kill, goes on where it was.
@@ -84,7 +93,7 @@ export function pullModel(reference: string, options: PullOptions = {}): Promise
 
 /** @internal `patience`: tests have less of it. `forLoad`: no more than a load needs. */
 export async function pullWith(reference: string, options: PullOptions, patience: Patience, forLoad = false): Promise<PullReport> {
-  validate.checkOptions('pull', options, PULL_FIELDS)
+  checkOptions('pull', options, { fields: PULL_FIELDS })
   options.signal?.throwIfAborted()
   const started = performance.now()
   const parsed = parseReference(reference)

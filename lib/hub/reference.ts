@@ -1,7 +1,7 @@
 // What names a model on the Hugging Face Hub: `owner/repo`, a file or folder inside it, a revision; written `hf:owner/repo/file@rev`.
 // Names end up in URLs and in paths of the cache, so nothing but the Hub's own spelling passes.
 import { invalid } from '../base/errors.js'
-import { show } from '../fields/validate.js'
+import { show } from '../base/show.js'
 
 export interface Reference {
   /** `owner/repo`. */

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { invalid } from '../base/errors.js'
-import { show } from '../fields/validate.js'
+import { show } from '../base/show.js'
 
 export interface HubOptions {
   /** The hub or a mirror. Default: `HF_ENDPOINT`, or https://huggingface.co. */

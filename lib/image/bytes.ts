@@ -87,10 +87,10 @@ async function collected(
   let length = 0
   const abort = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
   abort.catch(() => undefined)
-  const iterator = (stream as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+  const iterator: AsyncIterator<unknown> = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]()
   for (;;) {
     signal?.throwIfAborted()
-    const { done, value } = await Promise.race([iterator.next(), abort])
+    const { done, value } = (await Promise.race([iterator.next(), abort])) as IteratorResult<unknown, unknown>
     if (done) return Buffer.concat(pieces)
     const piece: unknown = typeof value === 'string' ? Buffer.from(value) : value
     if (!isTypedArray(piece)) throw new DimooError('image/invalid', `${what}: expected a stream of bytes, got ${show(piece)} in it`)

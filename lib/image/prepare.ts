@@ -7,7 +7,7 @@ import type { OriginalImage } from './read.js'
 
 /** Side of the patches that sizes are counted in. */
 const PATCH = 32
-/** Sides of a native picture that goes into a prompt are multiples of this too, whatever the image tokenizer. */
+/** Sides of a native picture that goes into a prompt are multiples of this too, whatever the image tokenizer (docs/model.md#crops). */
 const PROMPT_SIDE = 16
 
 export interface Preparation {

@@ -142,7 +142,7 @@ export async function hasAlpha(mask: RawImage): Promise<boolean> {
 }
 
 /**
- * Cells inside or outside the original's rectangle in the middle of a picture (docs/model.md, in- and outpainting): 1 where more than half of a cell
+ * Cells inside or outside the original's rectangle in the middle of a picture (docs/model.md#given-parts): 1 where more than half of a cell
  * is. `given` is the picture's size, `resized` its size on the grid; `ratio` the rectangle's shares of the sides.
  */
 export function ratioCells(side: 'inside' | 'outside', ratio: Ratio, given: Pixels, resized: Pixels, scale: number): Uint8Array {

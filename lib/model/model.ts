@@ -82,7 +82,7 @@ export class DimooModel extends RunnerBase {
 
   override resume(snapshot: Uint8Array, options: ResumeOptions = {}): AnyRun {
     this.#open()
-    return this.#remember(resumeTask(snapshot, options, this.#tasks)) as AnyRun
+    return this.#remember(resumeTask(snapshot, options, this.#tasks))
   }
 
   /** Token ids of a text as it is: added tokens such as `<IMAGE>` are recognised, nothing is put before or after. */

@@ -200,7 +200,7 @@ export interface Binding {
   readonly build: string
   job(name: JobName, options: string, progress?: (json: string) => void): NativeJob<string>
   load(options: string, progress?: (json: string) => void): NativeJob<NativeModel>
-  /** Integer-exact 8-bit resampling of tightly packed pixels. */
+  /** Integer-exact 8-bit resampling (docs/model.md#resampling) of tightly packed pixels. */
   resize(
     pixels: Uint8Array,
     channels: number,
@@ -211,7 +211,7 @@ export interface Binding {
     filter: 'box' | 'bicubic' | 'lanczos',
   ): NativeJob<Uint8Array>
   /**
-   * The original's crop to the best of its list of sizes for `patches` patches of 32 (docs/model.md), as RGB pixels. Of RGB, or
+   * The original's crop to the best of its list of sizes for `patches` patches of 32 (docs/model.md#crops), as RGB pixels. Of RGB, or
    * of RGBA, whose colours are weighted by alpha while resizing, before it is dropped. `offset`: 'centre', or the seed of a random one
    * (stream `crop` of the counter, position 0: left, 1: top). `between`: pixels are mixed, or the nearest one is taken (palettes), or
    * the greatest that is touched (masks).

@@ -1,4 +1,4 @@
-// The token sequences around the target, one prefix and one suffix per branch (docs/model.md). The target, with
+// The token sequences around the target, one prefix and one suffix per branch (docs/model.md#sequences). The target, with
 // its row ends, is laid out by the core. Pictures stand before the last token of the prompt, which is </user>.
 import type { TokenRoles } from '../native/info.js'
 
@@ -49,7 +49,7 @@ export function imageTokens({ width, height, codes }: CodedImage, { tokens, code
 
 /**
  * The same picture as the released understanding script inserts it: the finished list is split into lines once more, so that row ends
- * are doubled and shifted and everything after the first width * height entries is lost.
+ * are doubled and shifted and everything after the first width * height entries is lost (docs/model.md#where-the-original-differs).
  */
 export function doubledImageTokens(image: CodedImage, vocabulary: Vocabulary): Int32Array {
   const { width, height } = image

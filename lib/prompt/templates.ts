@@ -1,4 +1,4 @@
-// The prompt strings that the model was trained with (docs/model.md). Text goes in as it is: added tokens such
+// The prompt strings that the model was trained with (docs/model.md#sequences). Text goes in as it is: added tokens such
 // as <IMAGE> inside a prompt are tokens there too.
 
 /** The sentence that stands first, by kind of task. */

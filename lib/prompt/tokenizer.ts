@@ -1,4 +1,4 @@
-// Text to token ids and back, exactly as the Rust tokenizers library does it for byte-level BPE (docs/model.md).
+// Text to token ids and back, exactly as the Rust tokenizers library does it for byte-level BPE (docs/model.md#tokenizer).
 // The work is @huggingface/tokenizers'; added tokens, two corners of its regular expressions and decoding are mended here.
 // Synchronous: lib/prompt/text.ts decides on which thread it runs.
 import { Tokenizer as LibraryClass } from '@huggingface/tokenizers'

@@ -1,4 +1,4 @@
-// Defaults where neither the request nor the checkpoint has any: those of the released scripts.
+// Defaults where neither the request nor the checkpoint has any: those of the released scripts (docs/model.md#defaults).
 import type { Defaults } from '../native/info.js'
 
 export const IMAGE_DEFAULTS = { width: 1024, height: 1024, steps: 64, guidance: 4, temperature: 1 } as const

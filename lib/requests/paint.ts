@@ -27,8 +27,7 @@ const PAINT_FIELDS: Fields = {
   ),
 }
 
-const share = (side: string): Field =>
-  number(0, 1, { summary: `Share of the picture's ${side}, over 0.`, rule: 'a number over 0 and at most 1' })
+const share = (side: string): Field => number(0, 1, { summary: `Share of the picture's ${side}.`, over: true })
 
 const ratio = (summary: string, help: string): Field =>
   group(
@@ -36,6 +35,7 @@ const ratio = (summary: string, help: string): Field =>
     {
       type: 'Ratio',
       required: ['width', 'height'],
+      rule: '{width, height}, each over 0 and at most 1',
       summary,
       about: "Shares of a picture's sides, for the rectangle in its middle.",
       flag: { value: 'WxH', form: 'WxH', help },
@@ -185,7 +185,6 @@ function resolved(where: string, request: AnyPaint, area: number | 'native', fac
 
 export function resolveInpaint(request: InpaintRequest, facts: ModelFacts): ResolvedInpaint {
   const { image, mask, imageArea: area = 'native' } = request
-  if (isRatio(mask)) checkRatio('inpaint: mask', mask.ratio)
   return { task: 'inpaint', ...resolved('inpaint', request, area, facts), image, mask }
 }
 
@@ -194,7 +193,6 @@ export function resolveOutpaint(request: OutpaintRequest, facts: ModelFacts): Re
   const sides = (['left', 'right', 'top', 'bottom'] as const).filter((name) => extend[name] !== undefined)
   if (extend.ratio) {
     if (sides.length > 0) throw invalid(`outpaint: extend must be sides in pixels or {ratio}, got both`)
-    checkRatio('outpaint: extend', extend.ratio)
   } else if (!sides.some((name) => extend[name]! > 0)) {
     throw invalid('outpaint: extend must add pixels on at least one side, got none')
   }
@@ -210,9 +208,4 @@ export function resolveRetouch(request: RetouchRequest, facts: ModelFacts): Reso
 
 export function isRatio(mask: object | string): mask is { readonly ratio: Ratio } {
   return typeof mask === 'object' && 'ratio' in mask
-}
-
-function checkRatio(where: string, { width, height }: Ratio): void {
-  if (width > 0 && height > 0) return
-  throw invalid(`${where}: ratio must be {width, height}, each over 0 and at most 1, got ${width} and ${height}`)
 }

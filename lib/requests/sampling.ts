@@ -8,7 +8,7 @@ import type { CacheOptions } from './types.js'
 
 export const MAX_STEPS = 4096
 
-/** What of an earlier step is kept: nothing (exact), ML-Cache's surest rows, or everything outside of an answer's block. */
+/** What of an earlier step is kept: nothing (exact), ML-Cache's surest rows (docs/model.md#ml-cache), or everything outside of an answer's block. */
 export type Reuse =
   | { readonly kind: 'none' }
   | { readonly kind: 'mlCache'; readonly ratio: number; readonly warmup: number; readonly refresh: number }

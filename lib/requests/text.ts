@@ -62,7 +62,7 @@ export const ASK: TaskDescriptor = {
     images: list(picture({ summary: 'A picture.' }), {
       min: 1,
       max: MAX_PICTURES,
-      rule: `an array of 1 to ${MAX_PICTURES} pictures (for text alone there is chat)`,
+      empty: 'at least one picture, got none; for text alone there is chat',
       summary: 'The pictures it is about, in order.',
       flag: { value: 'file', help: 'a picture; may be given several times' },
     }),

@@ -59,9 +59,9 @@ export interface CompositeOptions {
  * Shares of a picture's sides, for the rectangle in its middle.
  */
 export interface Ratio {
-  /** Share of the picture's width, over 0. 0 to 1. */
+  /** Share of the picture's width. Over 0, at most 1. */
   readonly width: number
-  /** Share of the picture's height, over 0. 0 to 1. */
+  /** Share of the picture's height. Over 0, at most 1. */
   readonly height: number
 }
 

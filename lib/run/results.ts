@@ -112,7 +112,7 @@ export class Picture implements GeneratedImage {
   }
 
   toJSON(): Json {
-    return toJson({ ...this })
+    return toJson(this)
   }
 }
 

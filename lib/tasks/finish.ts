@@ -73,7 +73,8 @@ function toRaw({ pixels, width, height }: Omit<NativeOutcome['images'][0], 'toke
 export function finishText(request: TextEngineRequest, ending: Ending, model: TaskModel): TextResult | Promise<TextResult> {
   const { outcome, prefillMs, warnings } = ending
   const { answer = new Int32Array(0), finish = 'length' } = outcome
-  // The original's last slice takes the closing marker for granted, which an early stop has already cut off.
+  // The original's last slice takes the closing marker for granted, which an early stop has already cut off
+  // (docs/model.md#where-the-original-differs).
   const lost = request.native.compat === 'reference' && finish === 'stop'
   const ids = lost ? answer.subarray(0, -1) : answer
   return flatMaybe(model.coder().decode(ids, true), (text) => ({

@@ -2,7 +2,7 @@
 // outpaint what lies around it (or, by ratio, around a rectangle in it).
 import { breathe } from '../base/breathe.js'
 import { invalid } from '../base/errors.js'
-import { isCells, isMade, isRawImage, type ImageInput, type MadeImage, type MaskInput, type RawImage, type Rect } from '../fields/values.js'
+import { isCells, isMade, isRawImage, type MadeImage, type MaskInput, type RawImage, type Rect } from '../fields/values.js'
 import { prepareImage } from '../image/prepare.js'
 import { readRegion } from '../image/read.js'
 import { checkMaskSize, checkRects, hasAlpha, isMasked, ratioCells, regionCellsSlowly, type Grid, type Region } from '../image/region.js'
@@ -66,7 +66,7 @@ async function targetOf(resolved: ResolvedPaint, model: TaskModel, signal: Abort
 async function givenOf(resolved: ResolvedPaint, model: TaskModel, signal: AbortSignal): Promise<Given> {
   const { task, image, imageArea, seed } = resolved
   if (task === 'retouch' && isMade(image)) return fromResult(image, model)
-  const read = await readGiven(image as ImageInput, task === 'retouch' ? 'from' : 'image', model, signal)
+  const read = await readGiven(image, task === 'retouch' ? 'from' : 'image', model, signal)
   signal.throwIfAborted()
   const how = { ...cropOf(imageArea, seed, model), scale: model.info.scale, use: 'target' } as const
   const pixels = checkCells(await prepareImage(read, how, signal), model)

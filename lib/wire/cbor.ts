@@ -161,7 +161,7 @@ class Reader {
   #items = 0
 
   constructor(bytes: Uint8Array, limits: Limits, what: string) {
-    this.#bytes = bytes
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) // not a Buffer, whose slice is no copy
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#limits = limits
     this.#what = what

@@ -22,7 +22,7 @@ export function fromJson(json: unknown, field: Field): unknown {
     case 'i32':
     case 'u32':
     case 'f32':
-      return Array.isArray(json) && json.every((one) => typeof one === 'number') ? ARRAYS[field.kind].from(json as number[]) : json
+      return Array.isArray(json) && json.every((one) => typeof one === 'number') ? ARRAYS[field.kind].from(json) : json
     case 'picture':
     case 'region':
       return pictureOf(json)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readParameters } from '../../lib/image/read.js'
+import { readParameters } from '../../lib/parameters/read.js'
 import { dimoo } from '../lib/cli-run.js'
 
 const main = path.resolve(import.meta.dirname, '../../dist/cli/main.js')
@@ -79,7 +79,7 @@ describe('answers', () => {
 
   test('a question about a picture, and with prefix reuse', async () => {
     expect(await dimoo(question)).toEqual({ code: 0, out: 'white\n', err: '' })
-    expect((await dimoo([...question, '--reuse', 'prefix', '--threshold', '0.9'])).out).toBe('white\n')
+    expect((await dimoo([...question, '--cache', 'prefix', '--threshold', '0.9'])).out).toBe('white\n')
     const { out } = await dimoo([...question, '--json'])
     expect(JSON.parse(out.trim().split('\n').at(-1)!)).toMatchObject({ event: 'result', text: 'white', finishReason: 'stop' })
   })

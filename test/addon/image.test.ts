@@ -5,7 +5,7 @@ import path from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { binding } from '../../lib/native/binding.js'
-import { prepareArea } from '../../lib/image/prepare.js'
+import { prepareImage } from '../../lib/image/prepare.js'
 import { readImage, readOriginal } from '../../lib/image/read.js'
 import { golden } from './native.js'
 
@@ -130,7 +130,7 @@ describe("compat: 'reference'", () => {
   test.each(['P', 'RGBA'])('%s comes to the same through its area', async (mode) => {
     const picture = await readOriginal(path.join(golden, `image_pre/mode_${mode}.png`), 'own')
     const between = mode === 'P' ? 'nearest' : 'mixture'
-    const { data, channels } = await prepareArea(picture, 96, 16, 'centre')
+    const { data, channels } = await prepareImage(picture, { area: 96, scale: 16, offset: 'centre', use: 'prompt' })
     expect(channels).toBe(3)
     expect(Buffer.compare(data, (await crop(picture, 9, 'centre', between)).data)).toBe(0)
   })

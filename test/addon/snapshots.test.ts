@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DimooError, loadModel, type DimooModel, type ImageResult, type TextResult, type TextToImageRequest } from '../../lib/index.js'
+import { DimooError, loadModel, type DimooModel, type ImageResult, type TextResult, type GenerateRequest } from '../../lib/index.js'
 import { golden } from './native.js'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -22,7 +22,7 @@ afterAll(() => model.close())
 const grey = { data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 37) % 256), width: 64, height: 64, channels: 3 as const }
 const base = { prompt: 'a lamp', steps: 9, temperature: 1, seed: 5 }
 interface Case {
-  readonly task: 'text-to-image' | 'inpaint' | 'chat'
+  readonly task: 'generate' | 'inpaint' | 'chat'
   readonly request: object
   /** The step at which a region is masked again. */
   readonly remaskAt?: number
@@ -30,10 +30,10 @@ interface Case {
 const conversation = [{ role: 'user', content: 'Describe a lamp.' }]
 const cases: Readonly<Record<string, Case>> = {
   'pictures with ML-Cache': {
-    task: 'text-to-image',
+    task: 'generate',
     request: { ...base, width: 64, height: 48, n: 2, cache: { ratio: 0.7, warmup: 0.2, refresh: 3 } },
   },
-  'a picture after a remask': { task: 'text-to-image', request: { ...base, width: 64, height: 64, guidance: 0 }, remaskAt: 2 },
+  'a picture after a remask': { task: 'generate', request: { ...base, width: 64, height: 64, guidance: 0 }, remaskAt: 2 },
   'an inpainted picture with its pixels': {
     task: 'inpaint',
     request: {
@@ -46,7 +46,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'an answer with prefix reuse': {
     task: 'chat',
-    request: { messages: conversation, length: 16, block: 8, steps: 12, reuse: 'prefix', temperature: 0.6, seed: 4 },
+    request: { messages: conversation, length: 16, block: 8, steps: 12, cache: 'prefix', temperature: 0.6, seed: 4 },
   },
 }
 const given = (task: Case['task']): object => (task === 'inpaint' ? { image: grey } : {})
@@ -87,7 +87,7 @@ describe('goes on after a kill', () => {
   test.each(Object.entries(cases))('%s', { timeout: 120_000 }, async (_, one) => {
     const { task, request, remaskAt = -1 } = one
     // The end of a run that is never disturbed, but for its own remask.
-    const whole = model.run(task as 'text-to-image', { ...request, ...given(task) } as TextToImageRequest, { delivery: 'all' })
+    const whole = model.run(task as 'generate', { ...request, ...given(task) } as GenerateRequest, { delivery: 'all' })
     const remasked = async (): Promise<ImageResult> => {
       for await (const step of whole) if (step.step === remaskAt) step.remask({ left: 0, top: 0, width: 32, height: 16 })
       return whole.result()

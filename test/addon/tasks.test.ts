@@ -100,7 +100,7 @@ describe('pictures of which a part is given', () => {
 
   test('retouch changes its region only', async () => {
     const first = await model.generate({ prompt: 'x', width: 32, height: 32, steps: 4, seed: 1 }).result()
-    const { scale } = model.info
+    const { scale } = await model.info()
     const again = await model.retouch({ from: first, region: { left: 0, top: 0, width: scale, height: 1 }, steps: 2, seed: 9 }).result()
     expect([...again.tokens].slice(1)).toEqual([...first.tokens].slice(1))
   })
@@ -145,7 +145,7 @@ describe('answers', () => {
 
   test('steps settle the text that the result holds', async () => {
     const recorded = trace('mmu_clean_4blocks')
-    const run = ask(model, recorded, { reuse: 'prefix' })
+    const run = ask(model, recorded, { cache: 'prefix' })
     let last = ''
     for await (const { settled, kind } of run) {
       expect(kind).toBe('text')

@@ -39,7 +39,7 @@ describe('the API', () => {
     expect(result.usage).toMatchObject({ steps: 24, forwardPasses: 24, outputTokens: 64 })
     // The last step's picture, the tokens' picture and the result's are one.
     expect((await steps.at(-1)!.decode()).data).toEqual(result.image.data)
-    expect((await model.decodeVq(result.tokens, { rows: 8, columns: 8 })).data).toEqual(result.image.data)
+    expect((await model.decodeVq(result.tokens, { width: 8, height: 8 })).data).toEqual(result.image.data)
   })
 
   test('same seed, same tokens; in a batch of n too; another seed differs', async () => {

@@ -4,17 +4,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { PictureTask } from '../../lib/cli/pictures.js'
-import type { Fields } from '../../lib/fields/validate.js'
-import { dimoo as cli, streams, type Streams } from './cli-run.js'
+import { DESCRIPTORS } from '../../lib/requests/index.js'
+import { IMAGE_TASKS } from '../../lib/requests/names.js'
+import { dimoo as cli, type Streams } from './cli-run.js'
 import { asked, behaviour, fake, imageRuns, reset, textRuns } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const { program } = await import('../../lib/cli/program.js')
-const { PICTURE_COMMANDS } = await import('../../lib/cli/pictures.js')
-const { REQUEST_FIELDS } = await import('../../lib/requests/index.js')
-const { LOAD_FIELDS } = await import('../../lib/model/load.js')
-const { readParameters } = await import('../../lib/image/read.js')
+const { readParameters } = await import('../../lib/parameters/read.js')
 
 let folder: string
 const home = process.cwd()
@@ -40,27 +36,9 @@ afterEach(() => {
 /** Splits at spaces; what stands in quotes is one argument. */
 const words = (line: string): string[] => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map((found) => found[1] ?? found[2]!)
 const dimoo = (line: string, options?: Streams) => cli([...words(line), '--device', 'cpu'], options)
-const tasks = Object.keys(PICTURE_COMMANDS) as PictureTask[]
+const tasks = IMAGE_TASKS
 
-describe('flags', () => {
-  const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  const notFlags = ['prompt', 'signal', 'onProgress', 'logger', 'memory', 'scheduler', 'extend']
-  // An option is a flag; one of a group is a flag of both names, unless the group is read from one text.
-  const names = (fields: Fields): string[] =>
-    Object.entries(fields).flatMap(([name, { fields: inner, parse }]) => {
-      const below = Object.keys(inner ?? {}).map((sub) => `${kebab(name)}-${kebab(sub)}`)
-      if (name === 'guidance') return parse ? [name, 'guidance-floor'] : below
-      return [...(notFlags.includes(name) ? [] : [kebab(name)]), ...(name === 'cache' ? [] : below)]
-    })
-  const own: Partial<Record<PictureTask, string[]>> = { inpaint: ['region'], retouch: ['image', 'mask'] }
-
-  test.each(tasks)("of %s are the API's fields in kebab-case, no more and no less", async (task) => {
-    const command = (await program([task], streams().context)).commands.find((one) => one.name() === task)!
-    const load = names(LOAD_FIELDS).filter((name) => !name.startsWith('scheduler-'))
-    const expected = [...names(REQUEST_FIELDS[task]), ...load, ...(own[task] ?? []), 'output', 'show', 'animate', 'model', 'json']
-    expect(command.options.map(({ long }) => long!.slice(2)).sort()).toEqual(expected.sort())
-  })
-
+describe('help', () => {
   test.each(tasks)('%s --help has examples, and words for every flag', async (task) => {
     const { code, out } = await dimoo(`${task} --help`)
     expect(code).toBe(0)
@@ -69,7 +47,7 @@ describe('flags', () => {
   })
 
   test.each(tasks)('the first example of %s runs', async (task) => {
-    const example = PICTURE_COMMANDS[task].examples[0]!.replace(/^dimoo /, '').replace(/ {2}.*$/, '')
+    const example = DESCRIPTORS[task].commands[0]!.replace(/^dimoo /, '').replace(/ {2}.*$/, '')
     const white = sharp({ create: { width: 64, height: 64, channels: 3, background: 'white' } }).png()
     for (const name of example.matchAll(/(?<!-o )\b(\w+\.(png|jpg))/g)) await white.clone().toFile(name[1]!)
     const { code, err } = await dimoo(example)

@@ -7,13 +7,10 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { advance, charWidth } from '../../lib/cli/width.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
-import { dimoo as cli, Screen, streams, type Streams } from './cli-run.js'
+import { dimoo as cli, Screen, type Streams } from './cli-run.js'
 import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const { program } = await import('../../lib/cli/program.js')
-const { REQUEST_FIELDS } = await import('../../lib/requests/index.js')
-const { LOAD_FIELDS } = await import('../../lib/model/load.js')
 
 const tokenizer = new Tokenizer(readFileSync(new URL('../golden/tokenizer/tokenizer.json', import.meta.url), 'utf8'))
 const ids = (text: string): number[] => [...tokenizer.encode(text)]
@@ -38,22 +35,9 @@ const backwards = (count: number): number[] => Array.from({ length: count }, (_,
 const gaps = (count: number): number[] => [...Array(count).keys()].sort((a, b) => (b % 2) - (a % 2) || a - b)
 
 describe('flags', () => {
-  const notFlags = ['prompt', 'messages', 'images', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
-  test.each([
-    ['ask', 'understand', ['image']],
-    ['chat', 'chat', ['system']],
-  ] as const)("of %s are the API's fields, no more and no less", async (name, task, own) => {
-    const command = (await program([name], streams().context)).commands.find((one) => one.name() === name)!
-    const kebab = (text: string): string => text.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    const fields = [...Object.keys(REQUEST_FIELDS[task]), ...Object.keys(LOAD_FIELDS)].filter((field) => !notFlags.includes(field))
-    const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((field) => `memory-${kebab(field)}`)
-    const expected = [...fields.map(kebab), ...memory, ...own, 'model', 'json']
-    expect(command.options.map(({ long }) => long!.slice(2)).sort()).toEqual(expected.sort())
-  })
-
   test('reach the request', async () => {
     const flags =
-      '--image-area native --length 12 --block 6 --steps 4 --threshold 0.5 --reuse prefix --remasking random --guidance 2 --seed 3'
+      '--image-area native --length 12 --block 6 --steps 4 --threshold 0.5 --cache prefix --remasking random --guidance 2 --seed 3'
     expect((await ask(['--image', picture, ...flags.split(' ')])).code).toBe(0)
     expect(textRuns()[0]).toMatchObject({
       length: 12,
@@ -72,7 +56,7 @@ describe('flags', () => {
     [['ask', 'What?'], 2, /^dimoo: ask: expected --image <file>, got none \(request\/invalid\)\n$/],
     [['ask', 'What?', '--image', 'none.png'], 1, /^dimoo: picture: cannot read none\.png .*\(image\/invalid\)\n$/],
     [['ask', 'What?', '--image', picture, '--length', '10', '--block', '4'], 2, /length must be a multiple of block, got 10 and 4/],
-    [['ask', 'What?', '--image', picture, '--cache', '--reuse', 'prefix'], 2, /cache must not be given with reuse 'prefix'/],
+    [['ask', 'What?', '--image', picture, '--cache', 'rato=0.5'], 2, /^dimoo: --cache: 'rato' is unknown \(did you mean ratio\?\)/],
     [['ask', 'What?', '--image', picture, '--threshhold', '1'], 2, /unknown option '--threshhold' \(Did you mean --threshold\?\)/],
     [['chat'], 2, /^dimoo: chat: expected a message, got an empty one \(request\/invalid\)\n$/],
     [['chat', ' '], 2, /expected a message, got an empty one/],

@@ -4,15 +4,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { dimoo, streams } from './cli-run.js'
+import { dimoo } from './cli-run.js'
 import { asked, behaviour, fake, imageRuns, nativeError, reset } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const { program } = await import('../../lib/cli/program.js')
-const { flagName, flagsOf } = await import('../../lib/cli/flags.js')
-const { TEXT_TO_IMAGE_FIELDS } = await import('../../lib/requests/text-to-image.js')
-const { LOAD_FIELDS } = await import('../../lib/model/load.js')
-const { readParameters } = await import('../../lib/image/read.js')
+const { readParameters } = await import('../../lib/parameters/read.js')
 
 let folder: string
 beforeEach(() => {
@@ -25,18 +21,6 @@ const at = (name: string): string => path.join(folder, name)
 const generate = (...args: string[]) => dimoo(['generate', 'a red circle', '--device', 'cpu', ...args])
 
 describe('flags', () => {
-  test("are the API's fields in kebab-case, no more and no less", async () => {
-    const command = (await program(['generate'], streams().context)).commands.find((one) => one.name() === 'generate')!
-    const flags = command.options.map((option) => option.long!.slice(2))
-    const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    const notFlags = ['prompt', 'width', 'height', 'signal', 'onProgress', 'logger', 'memory', 'scheduler']
-    const fields = [...Object.keys(TEXT_TO_IMAGE_FIELDS), ...Object.keys(LOAD_FIELDS)].filter((name) => !notFlags.includes(name)).map(kebab)
-    const memory = Object.keys(LOAD_FIELDS.memory.fields!).map((name) => `memory-${kebab(name)}`)
-    const own = ['guidance-floor', 'output', 'model', 'size', 'like', 'show', 'animate', 'json']
-    expect([...flags].sort()).toEqual([...fields, ...memory, ...own].sort())
-    expect(flagsOf(LOAD_FIELDS).map(flagName)).toContain('on-device-unavailable')
-  })
-
   test('every one reaches the request', async () => {
     const { code } = await generate(
       '-o',

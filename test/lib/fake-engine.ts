@@ -6,6 +6,7 @@ import type {
   NativeOutcome,
   NativeRequest,
   NativeRun,
+  NativeSnapshot,
   NativeStep,
   NativeTextRequest,
 } from '../../lib/native/binding.js'
@@ -25,6 +26,7 @@ export const asked = {
   previewTables: 0,
   cancelled: 0,
   stepsMade: 0,
+  snapshots: [] as number[],
 }
 
 export const behaviour = {
@@ -55,7 +57,7 @@ class Target {
     this.#given = request.kind === 'image' ? request.cells : new Int32Array(0)
     if (request.kind === 'image') {
       this.final = request.cells.map((cell, i) => (cell === -1 ? i : cell))
-      this.tokens = Int32Array.from(request.cells)
+      this.tokens = Int32Array.from(request.start?.tokens ?? request.cells)
       this.masked = [...this.tokens.keys()].filter((i) => this.tokens[i] === -1)
     } else {
       this.final = Int32Array.from({ length: request.length }, (_, i) => behaviour.answer[i] ?? END)
@@ -86,6 +88,7 @@ export class Engine {
   state: NativeOutcome['state'] | 'queued' | 'running' = 'queued'
   ready: NativeStep[] = []
   armed = false
+  held = false
   step = 0
   timer: NodeJS.Timeout | undefined
   readonly request: NativeRequest
@@ -97,6 +100,7 @@ export class Engine {
     this.request = request
     this.wake = wake
     this.targets = Array.from(request.seeds, () => new Target(request))
+    if (request.kind === 'image' && request.start) this.step = request.start.step
     for (; this.step < (state?.[0] ?? 0); this.step++) for (const target of this.targets) target.fix(request.steps - this.step)
     this.timer = setTimeout(() => this.begin(), behaviour.queueMs)
   }
@@ -106,7 +110,14 @@ export class Engine {
     this.schedule()
   }
 
+  /** At the next step boundary: a step under way is finished. */
+  hold(held: boolean): void {
+    this.held = held
+    if (!held && this.state === 'running' && !this.timer) this.schedule()
+  }
+
   schedule(): void {
+    if (this.held) return
     this.timer = setTimeout(() => this.tick(), behaviour.stepMs)
   }
 
@@ -247,7 +258,15 @@ export class FakeRun implements NativeRun {
     engine.remasked.push({ image, step: engine.step, cells: cells.length })
   }
 
-  snapshot(): Uint8Array | undefined {
+  pause(): void {
+    this.#engine.hold(true)
+  }
+
+  continue(): void {
+    this.#engine.hold(false)
+  }
+
+  snapshot(): NativeSnapshot | undefined {
     const engine = this.#engine
     if (engine.state !== 'running' && engine.state !== 'queued') throw nativeError('request/invalid', 'snapshot: the run has ended')
     if (!this.#asked) {
@@ -255,6 +274,7 @@ export class FakeRun implements NativeRun {
       return undefined
     }
     this.#asked = false
-    return Uint8Array.of(engine.step)
+    asked.snapshots.push(engine.step)
+    return { state: Uint8Array.of(engine.step), step: engine.step }
   }
 }

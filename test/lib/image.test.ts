@@ -6,11 +6,12 @@ import { pathToFileURL } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, expect, test, vi } from 'vitest'
 import { encodeAnimation, encodeImage } from '../../lib/image/encode.js'
-import { vqPixels } from '../../lib/image/grid.js'
+import { fitToGrid } from '../../lib/image/prepare.js'
 import { parseParameters } from '../../lib/parameters/parameters.js'
 import { addPngText, readPngText } from '../../lib/image/png-text.js'
-import { readImage, readMask, readParameters } from '../../lib/image/read.js'
-import type { RawImage } from '../../lib/image/raw.js'
+import { readImage, readMask } from '../../lib/image/read.js'
+import { readParameters } from '../../lib/parameters/read.js'
+import type { RawImage } from '../../lib/fields/values.js'
 import { asked, fake } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
@@ -28,7 +29,7 @@ const pixel = (image: RawImage, x: number, y: number): number[] => [
 ]
 const parameters = {
   version: 1,
-  task: 'text-to-image',
+  task: 'generate',
   prompt: 'caf\u00e9 <&> "\u732b"\n',
   width: 8,
   height: 8,
@@ -176,16 +177,16 @@ test('an animation has its frames, delays, and loops', async () => {
 
 test('the image tokenizer gets multiples of its cell', async () => {
   const fits = solid(16, 24, [1, 2, 3])
-  expect((await vqPixels(fits, 8)).data).toBe(fits.data)
-  expect(await vqPixels(solid(20, 31, [1, 2, 3]), 8)).toMatchObject({ width: 16, height: 24 })
+  expect((await fitToGrid(fits, 8)).data).toBe(fits.data)
+  expect(await fitToGrid(solid(20, 31, [1, 2, 3]), 8)).toMatchObject({ width: 16, height: 24 })
   expect(asked.resized).toEqual([[20, 31, 16, 24, 'lanczos']])
-  await expect(vqPixels(solid(7, 31, [1, 2, 3]), 8)).rejects.toThrow(/at least 8 x 8 pixels, got 7 x 31/)
+  await expect(fitToGrid(solid(7, 31, [1, 2, 3]), 8)).rejects.toThrow(/at least 8 x 8 pixels, got 7 x 31/)
 })
 
 test('damaged parameters are named', () => {
   const good = {
     version: 1,
-    task: 'text-to-image',
+    task: 'generate',
     prompt: 'a',
     width: 64,
     height: 64,

@@ -255,14 +255,14 @@ describe('models', () => {
       height: 8,
       channels: 3,
     })
-    expect([grid, [...tokens]]).toEqual([{ rows: 1, columns: 2 }, [7, 7]])
+    expect([grid, [...tokens]]).toEqual([{ width: 2, height: 1 }, [7, 7]])
     expect(await model.decodeVq(tokens, grid)).toMatchObject({ width: 16, height: 8, channels: 3 })
     await expect(model.tokenize('x'.repeat(2 ** 18 + 1))).rejects.toThrow(/tokenize: text must be at most 262144 bytes.*got 262145/)
-    await expect(model.decodeVq(tokens, { rows: 2, columns: 2 })).rejects.toThrow(/2 x 2 codes, got 2/)
-    await expect(model.decodeVq(Int32Array.of(1024), { rows: 1, columns: 1 })).rejects.toThrow(/from 0 to 1023, got 1024 at 0/)
-    expect(() => model.run('draw' as 'edit', {} as never)).toThrow(/task must be one of 'text-to-image', 'edit'.*'chat', got 'draw'/)
+    await expect(model.decodeVq(tokens, { width: 2, height: 2 })).rejects.toThrow(/2 x 2 codes, got 2/)
+    await expect(model.decodeVq(Int32Array.of(1024), { width: 1, height: 1 })).rejects.toThrow(/from 0 to 1023, got 1024 at 0/)
+    expect(() => model.run('draw' as 'edit', {} as never)).toThrow(/task must be one of 'generate', 'edit'.*'chat', got 'draw'/)
     expect(() => model.generate({ prompt: 'x' }, { urgency: 1 } as never)).toThrow(/unknown option 'urgency'/)
-    expect(model.stats()).toMatchObject({ reusedRowRatio: 0.5 })
+    expect(await model.stats()).toMatchObject({ reusedRowRatio: 0.5 })
     await model.close()
   })
 

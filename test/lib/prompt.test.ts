@@ -15,7 +15,7 @@ import {
   mapPrompts,
   stylePrompts,
   textedPrompts,
-  understandPrompt,
+  askPrompt,
   viewPrompts,
   type MapKind,
   type Prompts,
@@ -27,16 +27,16 @@ const tokenizer = new Tokenizer(readFileSync(new URL('../golden/tokenizer/tokeni
 const vocabulary = {
   tokens: {
     mask: 583,
-    row_end: 580,
+    rowEnd: 580,
     padding: 586,
-    end_of_text: 577,
-    image_begin: 596,
-    image_end: 597,
+    endOfText: 577,
+    imageBegin: 596,
+    imageEnd: 597,
     uncondition: 598,
-    answer_begin: 601,
-    answer_end: 602,
+    answerBegin: 601,
+    answerEnd: 602,
   },
-  code_offset: 603,
+  codeOffset: 603,
 }
 const { tokens } = vocabulary
 
@@ -58,9 +58,9 @@ const encode = ({ conditional, unconditional }: Prompts): PromptIds => ({
 
 /** A recorded list of a picture's tokens, taken apart again. */
 function coded(ids: readonly number[]): CodedImage {
-  const columns = ids.indexOf(tokens.row_end) - 1
-  const codes = ids.filter((id) => id >= vocabulary.code_offset).map((id) => id - vocabulary.code_offset)
-  return { rows: codes.length / columns, columns, codes: Int32Array.from(codes) }
+  const width = ids.indexOf(tokens.rowEnd) - 1
+  const codes = ids.filter((id) => id >= vocabulary.codeOffset).map((id) => id - vocabulary.codeOffset)
+  return { width, height: codes.length / width, codes: Int32Array.from(codes) }
 }
 
 test('picture prompts are the recorded strings', () => {
@@ -75,7 +75,7 @@ test('picture prompts are the recorded strings', () => {
 test('questions are the recorded strings and ids', () => {
   const { mmu } = golden('prompts.json') as { mmu: { question: string; input_prompt: string; ids: number[] }[] }
   for (const one of mmu) {
-    expect(understandPrompt(one.question)).toBe(one.input_prompt)
+    expect(askPrompt(one.question)).toBe(one.input_prompt)
     expect([...tokenizer.encode(one.input_prompt)]).toEqual(one.ids)
   }
 })
@@ -115,7 +115,7 @@ describe.each(['i2i_tokens_small.json', 'i2i_tokens_512.json'])('%s', (file) => 
     expect(branches.suffixes.map((suffix) => [...suffix])).toEqual([0, 1, 2].map(() => [597, 602]))
     expect(branches.guidance).toEqual([2.5, 0])
     expect([branches.prefixes[0]!.length, branches.promptTokens]).toEqual([one.code_start, one.code_start - 2])
-    expect(used.at(-1)!.columns).toBe(one.newline_every) // the output's grid follows the last picture
+    expect(used.at(-1)!.width).toBe(one.newline_every) // the output's grid follows the last picture
     const plain = imageBranches(ids, images, { text: 0, image: 0 }, vocabulary)
     expect(plain.prefixes.map((prefix) => [...prefix])).toEqual(opened.slice(0, 1))
     expect(plain.guidance).toEqual([])
@@ -152,10 +152,10 @@ describe('answers', () => {
   ])('%s starts from the recorded sequence', (name, lay) => {
     const trace = golden(`${name}.json`) as Mmu
     const clean = golden('mmu_clean_cfg.json') as Mmu
-    const from = clean.prompt_ids.indexOf(tokens.image_begin)
-    const picture = coded(clean.prompt_ids.slice(from, clean.prompt_ids.indexOf(tokens.image_end) + 1))
+    const from = clean.prompt_ids.indexOf(tokens.imageBegin)
+    const picture = coded(clean.prompt_ids.slice(from, clean.prompt_ids.indexOf(tokens.imageEnd) + 1))
     const images = name === 'mmu_text_only' ? [] : [lay(picture, vocabulary)]
-    if (images.length > 0) expect(understandPrompt(trace.question)).toBe(trace.input_prompt)
+    if (images.length > 0) expect(askPrompt(trace.question)).toBe(trace.input_prompt)
     const branches = answerBranches(tokenizer.encode(trace.input_prompt), images, trace.params.cfg_scale, vocabulary)
     expect(sequence(branches, trace.params.gen_length)).toEqual(trace.prompt_ids)
     expect(branches.prefixes[0]!).toHaveLength(trace.code_start)
@@ -170,8 +170,8 @@ describe('answers', () => {
 
   test('clean and doubled rows at the real size', () => {
     const { prompt_ids_clean, prompt_ids_script } = golden('mmu_tokens_1024.json') as Record<string, number[]>
-    const from = prompt_ids_clean!.indexOf(tokens.image_begin)
-    const end = prompt_ids_clean!.indexOf(tokens.image_end) + 1
+    const from = prompt_ids_clean!.indexOf(tokens.imageBegin)
+    const end = prompt_ids_clean!.indexOf(tokens.imageEnd) + 1
     const picture = coded(prompt_ids_clean!.slice(from, end))
     expect([...imageTokens(picture, vocabulary)]).toEqual(prompt_ids_clean!.slice(from, end))
     const doubled = doubledImageTokens(picture, vocabulary)
@@ -187,6 +187,6 @@ describe('answers', () => {
         { role: 'user', content: 'How?' },
       ]),
     ).toBe('<system>Be brief.</system><user>Hello</user><answer>Hi.</answer><user>How?</user>')
-    expect(chatPrompt([{ role: 'user', content: 'Why?' }])).toBe(understandPrompt('Why?'))
+    expect(chatPrompt([{ role: 'user', content: 'Why?' }])).toBe(askPrompt('Why?'))
   })
 })

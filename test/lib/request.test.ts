@@ -1,15 +1,21 @@
 // Requests: every default, every rule, in words that name option, rule and value.
 import { describe, expect, test } from 'vitest'
 import { seedsFrom } from '../../lib/requests/sampling.js'
-import { resolveTextToImage } from '../../lib/requests/text-to-image.js'
+import { checkRequest, resolveRequest } from '../../lib/requests/index.js'
+import type { ResolvedGenerate } from '../../lib/requests/generate.js'
+import type { ModelFacts } from '../../lib/requests/defaults.js'
 
 const facts = { scale: 16, defaults: {} }
-const resolve = (request: object, model: Parameters<typeof resolveTextToImage>[1] = facts) =>
-  resolveTextToImage({ prompt: 'x', seed: 0, ...request }, model)
+const resolve = (request: object, model: ModelFacts = facts): ResolvedGenerate => {
+  const asked = { prompt: 'x', seed: 0, ...request }
+  checkRequest('generate', asked)
+  return resolveRequest('generate', asked, model) as ResolvedGenerate
+}
 
 describe('defaults', () => {
   test("without the checkpoint's own, the released scripts'", () => {
     expect(resolve({})).toEqual({
+      task: 'generate',
       prompt: 'x',
       width: 1024,
       height: 1024,
@@ -19,6 +25,7 @@ describe('defaults', () => {
       schedule: 'cosine',
       seed: 0n,
       n: 1,
+      reuse: { kind: 'none' },
     })
   })
 
@@ -109,7 +116,7 @@ test('seed 0, an empty prompt and guidance 0 are fine', () => {
   expect(resolve({ prompt: '', seed: 0n, guidance: 0, temperature: 0 })).toMatchObject({
     prompt: '',
     seed: 0n,
-    guidance: { text: 0, image: 0 },
+    guidance: { text: 0, image: 0, floor: 0 },
     temperature: 0,
   })
 })

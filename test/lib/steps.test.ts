@@ -94,7 +94,7 @@ describe('remasking', () => {
       [Uint32Array.of(8), /cells from 0 to 7, got 8/],
       [new Uint32Array(0), /at least one cell, got none/],
       [{ data: new Uint8Array(12), width: 2, height: 2, channels: 3 as const }, /mask: expected 32 x 16 pixels/],
-      ['all' as never, /region must be rectangles/],
+      ['all', /region must be rectangles, .*, got 'all' \(run\.remask reads files\)/],
     ] as const) {
       expect(() => step.remask(region)).toThrow(message)
     }
@@ -162,7 +162,7 @@ describe('limits of time', () => {
       .catch(() => undefined)
     for (const name of ['dimoo:run:start', 'dimoo:run:end']) diagnostics.unsubscribe(name, listen)
     expect(events).toEqual([
-      expect.objectContaining({ task: 'text-to-image', queuedMs: expect.any(Number) as unknown }),
+      expect.objectContaining({ task: 'generate', queuedMs: expect.any(Number) as unknown }),
       expect.objectContaining({ outcome: 'failed', code: 'run/deadline' }),
     ])
   })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { NativeStep } from '../../lib/native/binding.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
-import { TextProgress } from '../../lib/run/text-step.js'
+import { TextProgress } from '../../lib/run/text-progress.js'
 import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
@@ -56,7 +56,7 @@ describe('ask and chat', () => {
     await model
       .ask({ ...ask, guidance: 2, threshold: 0.9, remasking: 'random', cache: { refresh: 2 }, temperature: 0.5 }, { priority: 3 })
       .result()
-    await model.chat({ messages: [{ role: 'user', content: 'Why?' }], reuse: 'prefix', length: 24, block: 12, steps: 2 }).result()
+    await model.chat({ messages: [{ role: 'user', content: 'Why?' }], cache: 'prefix', length: 24, block: 12, steps: 2 }).result()
     expect(textRuns()[0]).toMatchObject({
       guidance: [2],
       threshold: 0.9,
@@ -85,13 +85,13 @@ describe('ask and chat', () => {
 
   test.each<[object, RegExp]>([
     [{ images: [] }, /ask: images must be at least one picture, got none; for text alone there is chat/],
-    [{ images: [7] }, /images must be an array of which each is a picture/],
+    [{ images: [image, 7] }, /images\[1\] must be a picture .*, got 7/],
     [{ images: undefined }, /images must be an array/],
     [{ prompt: undefined }, /ask: prompt must be a string, got undefined/],
     [{ length: 20 }, /length must be a multiple of block, got 20 and 8/],
     [{ steps: 7 }, /steps must be a multiple of the 2 blocks, got 7/],
     [{ length: 16384, block: 1 }, /length must be at most 4096 blocks, got 16384 of 1/],
-    [{ cache: true, reuse: 'prefix' }, /cache must not be given with reuse 'prefix'/],
+    [{ cache: 'suffix' }, /cache must be true, false, 'prefix' or {ratio, warmup, refresh}, got 'suffix'/],
     [{ threshold: 1.5 }, /threshold must be a number from 0 to 1, got 1.5/],
     [{ remasking: 'low_confidence' }, /remasking must be one of 'confidence', 'random'/],
     [{ schedule: 'cosine' }, /unknown option 'schedule'/],
@@ -118,7 +118,7 @@ describe('ask and chat', () => {
       ],
       /end with a user's, got an assistant's/,
     ],
-    [[{ role: 'user', content: 7 }], /messages must be an array of which each is \{role/],
+    [[{ role: 'user', content: 7 }], /messages\[0\]\.content must be a string, got 7/],
     [[{ role: 'user', content: 'x'.repeat(2 ** 18 + 1) }], /at most 262144 bytes/],
   ])('a conversation %# is refused', (messages, message) => {
     expect(() => model.chat({ messages } as never)).toThrow(message)
@@ -155,7 +155,7 @@ describe('steps and result', () => {
     const run = model.ask(ask, { delivery: 'all' })
     const steps = await collect(run)
     const result = await run.result()
-    expect(result).toMatchObject({ text: 'a red circle', finishReason: 'stop', seed: 4n })
+    expect(result).toMatchObject({ text: 'a red circle', finishReason: 'stop', seed: '4' })
     expect(result.usage.outputTokens).toBe(ids('a red circle').length)
     expect(steps.at(-1)).toMatchObject({ kind: 'text', text: 'a red circle', settled: 'a red circle', block: 1, blocks: 2 })
     expect(steps[0]!.text).toMatch(/^a.*\u2591+$/)

@@ -300,7 +300,7 @@ TEST(a_state_written_down_goes_on_to_the_same_end) {
       Reader first(model, request);
       while (first.step().step < stop)
         if (first.run->outcome()) break;
-      std::optional<std::vector<uint8_t>> state;
+      std::optional<Snapshot> state;
       try {
         while (!(state = first.run->snapshot())) std::this_thread::yield();
       } catch (const Error& error) {
@@ -311,7 +311,8 @@ TEST(a_state_written_down_goes_on_to_the_same_end) {
       first.run->cancel();
       RunRequest rest = request;
       rest.delivery = Delivery::none;
-      rest.state = *state;
+      CHECK(state->step >= stop);
+      rest.state = state->state;
       Reader second(model, rest);
       CHECK(ended(second) == expected);
       resumed++;
@@ -326,9 +327,10 @@ TEST(states_that_do_not_fit_are_refused) {
   request.delivery = Delivery::all;
   Reader reader(model, request);
   reader.step();
-  std::optional<std::vector<uint8_t>> state;
-  while (!(state = reader.run->snapshot())) std::this_thread::yield();
+  std::optional<Snapshot> taken;
+  while (!(taken = reader.run->snapshot())) std::this_thread::yield();
   reader.run->cancel();
+  const std::vector<uint8_t>* state = &taken->state;
   const auto refused = [&](const char* why, RunRequest other, std::vector<uint8_t> bytes) {
     other.state = std::move(bytes);
     CHECK_THROWS(Reader(model, other), Code::request_invalid, why);

@@ -17,7 +17,7 @@ from .world import maps, sample
 from .world.captions import caption, groups, on_background, phrase, plain_caption, relation, where
 from .world.edits import edit
 from .world.edits import kinds as edit_kinds
-from .world.questions import ask
+from .world.questions import ask as question_of
 from .world.questions import kinds as question_kinds
 from .world.scene import Scene
 from .world.tasks import MAP_NAMES, SYSTEM, styled, subject_words
@@ -53,7 +53,7 @@ class Maker:
     def things(self, counts=None, **options):
         return sample.things(self.rng, self.world, counts=counts, **options)
 
-    def text_to_image(self, kind: str):
+    def generate(self, kind: str):
         rng, world = self.rng, self.world
         if kind == "word":
             scene = sample.word(rng, sample.pick(rng, HELD_OUT_WORDS))
@@ -138,10 +138,10 @@ class Maker:
         seen = replace(front, block=blocks.seen_from(front.block, kind))
         return dict(placed(f"Generate the {kind} view based on the provided front view.", seen, image=front), view=kind)
 
-    def understand(self, kind: str):
+    def ask(self, kind: str):
         rng, world = self.rng, self.world
         scene = {"word": sample.word, "pose": sample.figure}.get(kind, lambda rng: self.things())(rng)
-        found = ask(rng, scene, world, kind)
+        found = question_of(rng, scene, world, kind)
         if not found:
             return None
         answers = sorted({caption(rng, scene, world.cell) for _ in range(400)}) if kind == "describe" else [found[1]]
@@ -152,20 +152,24 @@ def kinds(world: World) -> dict[str, tuple[str, ...]]:
     """Task -> kinds."""
     rich = world.all_tasks
     of_map = maps.KINDS if rich else ("canny", "depth")
-    found = {"text-to-image": ("single", "two", "counting", "colors", "position", "binding") + (("word",) if rich else ()),
+    found = {"generate": ("single", "two", "counting", "colors", "position", "binding") + (("word",) if rich else ()),
              "edit": tuple(edit_kinds(world)), "inpaint": ("one",), "outpaint": ("one",), "predict": of_map, "control": of_map,
-             "understand": tuple(question_kinds(world))}
+             "ask": tuple(question_kinds(world))}
     if rich:
         found |= {"subject": ("place", "background", "relation"), "style": ("palette", "texture"), "view": blocks.VIEWS}
     return found
 
 
+# Names under which these were first drawn: the same cases for the same seed.
+DRAWN_AS = {"generate": "text-to-image", "ask": "understand"}
+
+
 def cases(world: World, task: str, kind: str, n: int, seed: int):
     """n cases, the same for the same seed, whatever other kinds are made."""
-    rng = np.random.default_rng([seed, 7, *f"{task} {kind}".encode()])
+    rng = np.random.default_rng([seed, 7, *f"{DRAWN_AS.get(task, task)} {kind}".encode()])
     maker, number = Maker(rng, world), 0
     while number < n:
-        case = getattr(maker, task.replace("-", "_"))(kind)
+        case = getattr(maker, task)(kind)
         if not case:
             continue
         scene = case["scene"]

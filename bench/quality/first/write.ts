@@ -17,14 +17,14 @@ function all(): [Task, string, Sampler][] {
   const of = (task: Task, list: Readonly<Record<string, Sampler>>): [Task, string, Sampler][] =>
     Object.entries(list).map(([kind, sample]) => [task, kind, sample])
   return [
-    ...of('text-to-image', prompts),
+    ...of('generate', prompts),
     ...of('edit', edits),
     ...Object.entries(fillings).flatMap(([task, sample]) => of(task as Task, { one: sample })),
     ...maps,
     ...of('subject', { background: untrained.subject }),
     ...of('style', { background: untrained.style }),
     ...of('view', { side: untrained.view }),
-    ...of('understand', questions),
+    ...of('ask', questions),
     ...of('chat', { told }),
   ]
 }

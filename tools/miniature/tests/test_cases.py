@@ -27,7 +27,7 @@ class Cases(unittest.TestCase):
         if case["ask"]:
             self.assertEqual([g["count"] for g in case["ask"]["groups"]], [len(g) for g in groups(scene)])
             for group in case["ask"]["groups"]:
-                if case["judge"] == "asked" and case["task"] == "text-to-image":
+                if case["judge"] == "asked" and case["task"] == "generate":
                     self.assertIn(f"{group['color']} {group['shape']}", case["prompt"])
         if "region" in case:
             x, y = case["region"]["left"] + case["region"]["width"] // 2, case["region"]["top"] + case["region"]["height"] // 2
@@ -36,7 +36,7 @@ class Cases(unittest.TestCase):
     def test_words_are_held_out(self):
         self.assertFalse(set(WORDS) & set(HELD_OUT_WORDS))
         world = WORLDS["full"]
-        found = [case["scene"]["word"]["text"] for case in itertools.islice(cases(world, "text-to-image", "word", 12, 1), 12)]
+        found = [case["scene"]["word"]["text"] for case in itertools.islice(cases(world, "generate", "word", 12, 1), 12)]
         self.assertLessEqual(set(found), set(HELD_OUT_WORDS))
 
 

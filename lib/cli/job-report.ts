@@ -1,5 +1,5 @@
 // Progress of a job that counts bytes: one line that redraws itself on a terminal, every tenth elsewhere, JSON events.
-import type { Progress } from '../native/job.js'
+import type { Progress } from '../base/progress.js'
 import { writeJson, type Context } from './context.js'
 
 export interface JobReporter<P extends Progress = Progress> {

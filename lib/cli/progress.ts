@@ -1,5 +1,5 @@
 // How far a run is, in one of three ways: a bar that redraws itself on a terminal, plain lines elsewhere, JSON events.
-import type { Progress } from '../native/job.js'
+import type { Progress } from '../base/progress.js'
 import type { ImageStep } from '../run/steps.js'
 import { writeJson, type Context } from './context.js'
 

@@ -1,6 +1,6 @@
 // What is said of a download that a command waits for: on standard error, however quiet the command is else.
 import type { PullProgress } from '../hub/index.js'
-import type { Progress } from '../native/job.js'
+import type { Progress } from '../base/progress.js'
 import type { Context } from './context.js'
 import { bytesText, makeJobReporter } from './job-report.js'
 

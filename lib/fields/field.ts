@@ -127,6 +127,8 @@ export interface RecordField extends Described {
 export interface EitherField extends Described {
   readonly kind: 'either'
   readonly of: readonly Field[]
+  /** The entry of the group among them that a value by itself stands for. */
+  readonly short?: string
 }
 
 /** Values that live in one process: no flag, no schema. */

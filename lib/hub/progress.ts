@@ -1,5 +1,5 @@
 // How far a pull is, over all its files: bytes that are there, how fast they come, how long it will take at that speed.
-import type { Progress } from '../native/job.js'
+import type { Progress } from '../base/progress.js'
 
 export interface PullProgress extends Progress {
   readonly phase: 'list' | 'download'

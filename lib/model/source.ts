@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../native/binding.js'
 import { DimooError, invalid } from '../base/errors.js'
 import { show } from '../base/show.js'
-import type { Progress } from '../native/job.js'
+import type { Progress } from '../base/progress.js'
 
 /** A directory (Hugging Face layout) or a .gguf file, as a path or a `file:` URL; or `hf:owner/repo[/file][@revision]`, which is fetched. */
 export type ModelSource = string | URL

@@ -1,16 +1,9 @@
 // One way to wait for the addon's threads: cancel through an AbortSignal, errors with the caller's stack.
 // A job that was cancelled rejects with the signal's reason.
 import { fromNative, isAborted } from '../base/errors.js'
+import type { Progress } from '../base/progress.js'
 import { onAbort } from '../base/signals.js'
 import { binding, type JobName, type NativeJob } from './binding.js'
-
-/** How far a job is: `fraction` is 0 to 1, bytes where the phase counts bytes. */
-export interface Progress {
-  readonly phase: string
-  readonly loadedBytes: number
-  readonly totalBytes: number
-  readonly fraction: number
-}
 
 export interface JobOptions {
   readonly signal?: AbortSignal | undefined

@@ -80,6 +80,7 @@ export const TEXT_GUIDED: Fields = baseFields(
     {
       summary: 'How strongly the prompt pulls; 0 computes no unconditional branch.',
       rule: 'a number from 0 to 100',
+      short: 'text',
       default: own('image', 'guidance', IMAGE_DEFAULTS.guidance),
       flag: { value: 'x', help: 'how strongly the prompt pulls; 0: off' },
     },
@@ -107,7 +108,8 @@ export const IMAGE_GUIDED: Fields = baseFields(
     ],
     {
       summary: "How strongly the text and the given pictures pull; a number is the text's.",
-      rule: 'a number from 0 to 100 or {text, image}',
+      rule: 'a number from 0 to 100 or {text, image, floor}',
+      short: 'text',
       default: { words: "the checkpoint's, else text 2.5 and image 4" },
       flag: { value: 'x', help: 'how strongly the text pulls; 0: off' },
     },

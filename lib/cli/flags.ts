@@ -240,8 +240,11 @@ export function readFlags<T>(options: Readonly<Record<string, unknown>>, fields:
     // A mask that is a picture or a rectangle has no place for a ratio.
     if (!groups.has(target)) throw invalid(`--${name} must not be given with --${path.slice(0, -1).map(kebab).join('-')}`)
     const bare = value === true && field.flag?.bare !== undefined
-    target[path.at(-1)!] = bare ? structuredClone(field.flag.bare) : value
-    if (bare) groups.add(target[path.at(-1)!])
+    // `--guidance 2` is a group of one, which `--guidance-floor` may add to.
+    const short = field.kind === 'either' && typeof value !== 'object' ? field.short : undefined
+    const whole = short === undefined ? value : { [short]: value }
+    target[path.at(-1)!] = bare ? structuredClone(field.flag.bare) : whole
+    if (bare || short !== undefined) groups.add(target[path.at(-1)!])
   }
   return found as T
 }

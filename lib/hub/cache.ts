@@ -9,7 +9,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { copyFile, link, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { etagOf, isCommit, type RemoteFile } from './listing.js'
-import { outputError } from './output-error.js'
+import { outputError } from '../base/output-error.js'
 import { isSafePath } from './reference.js'
 
 const TREE_VERSION = 1

@@ -5,7 +5,7 @@
 //   <name>.dimoo.incomplete   the bytes, at their places
 //   <name>.dimoo.pieces       "dimoo-1\n", the length, a piece's length, then for each piece the bytes that are there; u64, little-endian
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
-import { outputError } from './output-error.js'
+import { outputError } from '../base/output-error.js'
 
 export const PIECE_BYTES = 32 * 1024 * 1024
 const FLUSH_BYTES = 256 * 1024

@@ -80,7 +80,7 @@ test('the lock of a killed process is nobody`s; that of another machine is waite
   await world.pull()
   expectWhole(world)
   const other = path.join(world.cache, '.locks/models--o--r', 'other.dimoo')
-  const { withLock } = await import('../../lib/hub/lock.js')
+  const { withLock } = await import('../../lib/base/lock.js')
   writeFileSync(other, JSON.stringify({ id: 'y', pid: 1, host: 'elsewhere' }))
   let waited = 0
   const done = withLock(other, () => Promise.resolve('mine'), { onWait: () => Promise.resolve(++waited > 1e9) })
@@ -91,7 +91,7 @@ test('the lock of a killed process is nobody`s; that of another machine is waite
 })
 
 test('many that wait for one lock take turns', async () => {
-  const { withLock } = await import('../../lib/hub/lock.js')
+  const { withLock } = await import('../../lib/base/lock.js')
   const lock = path.join(world.cache, '.locks', 'x.dimoo')
   let inside = 0
   let most = 0

@@ -1,5 +1,5 @@
 // Why a file of the cache could not be written.
-import { DimooError } from '../base/errors.js'
+import { DimooError } from './errors.js'
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',

@@ -41,7 +41,7 @@ InspectReport inspect(const InspectOptions& options, const Progress& progress, c
     TypeSummary& sum = report.types[type_info(tensor.type).name];
     sum.count++, sum.bytes += tensor.bytes;
   }
-  if (options.verify) report.non_finite = find_non_finite(*source, progress, &cancel);
+  if (options.verify) report.weights = scan_weights(*source, progress, &cancel);
   return report;
 }
 

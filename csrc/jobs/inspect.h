@@ -35,7 +35,7 @@ struct InspectReport {
   Json settings;  // the file's own, long texts and arrays given as their length
   std::vector<TensorSummary> tensors;
   std::map<std::string, TypeSummary> types;  // by the type's name
-  std::optional<std::vector<NonFinite>> non_finite;
+  std::optional<WeightScan> weights;
 };
 
 /// model/* for what is no model.

@@ -13,17 +13,20 @@ namespace {
 
 constexpr int64_t kRows = 64;  // rows of one task
 
-int64_t count_non_finite(const SourceTensor& tensor, ThreadPool& pool) {
+struct Counts {
+  std::atomic<int64_t> non_finite{0}, other_than_zero{0};
+};
+
+void count(const SourceTensor& tensor, ThreadPool& pool, Counts& counts) {
   const int64_t cols = tensor.shape.back(), rows = tensor.values() / cols, row_bytes = type_bytes(tensor.type, cols);
-  std::atomic<int64_t> count{0};
   pool.run((rows + kRows - 1) / kRows, [&](int64_t task, int) {
     std::vector<float> row(static_cast<size_t>(cols));
     for (int64_t r = task * kRows; r < std::min(rows, (task + 1) * kRows); r++) {
       dequantize(tensor.type, tensor.data + r * row_bytes, cols, row.data());
-      count += std::count_if(row.begin(), row.end(), [](float v) { return !std::isfinite(v); });
+      counts.non_finite += std::count_if(row.begin(), row.end(), [](float v) { return !std::isfinite(v); });
+      counts.other_than_zero += std::any_of(row.begin(), row.end(), [](float v) { return v != 0; });
     }
   });
-  return count;
 }
 
 void release(const Source& source, const SourceTensor& tensor) {
@@ -36,21 +39,28 @@ void release(const Source& source, const SourceTensor& tensor) {
 
 }  // namespace
 
-std::vector<NonFinite> find_non_finite(const Source& source, const Progress& progress, const CancelToken* cancel) {
+WeightScan scan_weights(const Source& source, const Progress& progress, const CancelToken* cancel) {
   ThreadPool pool;
   pool.set_cancel(cancel);
   int64_t total = 0, done = 0;
   for (const SourceTensor& tensor : source.tensors()) total += tensor.bytes;
-  std::vector<NonFinite> found;
+  WeightScan found;
   for (const SourceTensor& tensor : source.tensors()) {
     if (cancel) cancel->check();
     if (tensor.type == DType::i8 || tensor.type == DType::i32) continue;
-    if (const int64_t count = count_non_finite(tensor, pool)) found.push_back({tensor.name, count});
+    Counts counts;
+    count(tensor, pool, counts);
+    if (counts.non_finite > 0) found.non_finite.push_back({tensor.name, counts.non_finite});
+    if (counts.other_than_zero == 0 && tensor.name.ends_with(".weight")) found.zeros.push_back(tensor.name);
     release(source, tensor);
     done += tensor.bytes;
     if (progress) progress("verify", done, total);
   }
   return found;
+}
+
+std::vector<NonFinite> find_non_finite(const Source& source, const Progress& progress, const CancelToken* cancel) {
+  return scan_weights(source, progress, cancel).non_finite;
 }
 
 void refuse_non_finite(const Source& source, const Progress& progress, const CancelToken* cancel) {

@@ -37,7 +37,8 @@ JobBody find_job(const std::string& name, const Json& options) {
   if (name == "plan")
     return [o = planned_load(options), runs = planned_runs(options)](auto&, auto&) { return to_json(plan_runs(o, runs)); };
   if (name == "doctor") return [o = doctor_options(options)](auto&, auto& cancel) { return to_json(doctor(o, cancel)); };
-  fail(Code::request_invalid, "job: expected convert, synth, inspect, bench, devices, plan or doctor, got ", name);
+  if (name == "speed") return [o = speed_options(options)](auto&, auto& cancel) { return to_json(speed(o, cancel)); };
+  fail(Code::request_invalid, "job: expected convert, synth, inspect, bench, devices, plan, doctor or speed, got ", name);
 }
 
 Json parse_options(const Napi::Value& value) {

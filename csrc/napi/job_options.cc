@@ -96,6 +96,8 @@ BenchOptions bench_options(const Json& options) {
 
 DoctorOptions doctor_options(const Json& options) { return {options.bool_or("verify", false)}; }
 
+SpeedOptions speed_options(const Json& options) { return {load_options(options), options.double_or("seconds", SpeedOptions{}.seconds)}; }
+
 LoadOptions planned_load(const Json& options) {
   Json merged = options;
   if (const Json* memory = options.find("memory"); memory && memory->is_object())

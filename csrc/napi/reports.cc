@@ -62,10 +62,12 @@ Json picture_json(const PictureBench& bench) {
   return json.set("secondsPerPicture", bench.seconds_per_picture()).set("picturesPerMinute", 60 / bench.seconds_per_picture());
 }
 
-Json verify_json(const std::vector<NonFinite>& found) {
-  return object().set("ok", found.empty()).set("nonFinite", list_of(found, [](const NonFinite& entry) {
-                                                 return object().set("tensor", entry.tensor).set("count", entry.count);
-                                               }));
+Json verify_json(const WeightScan& scan) {
+  return object()
+      .set("ok", scan.non_finite.empty())
+      .set("nonFinite",
+           list_of(scan.non_finite, [](const NonFinite& entry) { return object().set("tensor", entry.tensor).set("count", entry.count); }))
+      .set("zeros", texts(scan.zeros));
 }
 
 Json hyper_json(const Hyperparameters& h) {
@@ -108,7 +110,7 @@ Json to_json(const InspectReport& report) {
                                                                              .set("bytes", tensor.bytes);
                                                                        }));
   json.set("types", std::move(types)).set("parameters", report.parameters);
-  if (report.non_finite) json.set("verify", verify_json(*report.non_finite));
+  if (report.weights) json.set("verify", verify_json(*report.weights));
   return json;
 }
 
@@ -123,6 +125,15 @@ Json to_json(const BenchReport& report) {
   json.set("fractionOfCeiling", report.fraction_of_ceiling).set("productsFractionOfCeiling", report.products_fraction_of_ceiling);
   if (report.picture) json.set("picture", picture_json(*report.picture));
   return json;
+}
+
+Json to_json(const SpeedReport& report) {
+  return object()
+      .set("rows", report.rows)
+      .set("passes", report.passes)
+      .set("seconds", report.seconds)
+      .set("operations", report.operations)
+      .set("operationsPerSecond", report.operations_per_second);
 }
 
 Json to_json(const DoctorReport& report) {

@@ -6,6 +6,7 @@
 #include "jobs/convert.h"
 #include "jobs/inspect.h"
 #include "jobs/reports.h"
+#include "jobs/speed.h"
 #include "jobs/synth.h"
 
 namespace dimoo::napi {
@@ -15,13 +16,15 @@ Json to_json(const ConvertReport& report);
 /// {tensors, bytes}
 Json to_json(const SynthReport& report);
 /// {format, architecture, path, bytes, settings, tensors: [{name, type, shape, bytes}], types: {type: {count, bytes}}, parameters,
-/// verify?: {ok, nonFinite: [{tensor, count}]}}
+/// verify?: {ok, nonFinite: [{tensor, count}], zeros: [tensor]}}
 Json to_json(const InspectReport& report);
 /// {name, architecture, format, weights, device, processor, threads, precision, variants: {op: name}, rows, repetitions, medianSeconds,
 /// rowsPerSecond, rowsPerSecondAllRows, gigaOperations, phases: {name: seconds}, ceilings: {f32, bf16, int8} in Gop/s, fractionOfCeiling,
 /// productsFractionOfCeiling, picture?: {width, height, steps, rows, stepSeconds, phases, fractionOfCeiling, decodeSeconds,
 /// secondsPerPicture, picturesPerMinute}}
 Json to_json(const BenchReport& report);
+/// {rows, passes, seconds, operations, operationsPerSecond}
+Json to_json(const SpeedReport& report);
 /// {cpu: {name, features, threads, variants: [{op, chosen, available}], byName}, cuda: {built, architectures}, verify?: [{op, variant,
 /// type, relativeError}]}
 Json to_json(const DoctorReport& report);

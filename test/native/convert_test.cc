@@ -219,18 +219,18 @@ TEST(weights_that_are_not_finite_are_refused_by_name) {
   const TemporaryFolder folder;
   const std::string path = folder.at("x.gguf");
   run_synth(path, "f32");
-  CHECK(run_inspect(path, true).non_finite->empty());
+  CHECK(run_inspect(path, true).weights->non_finite.empty());
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     plant(path, "blk.1.ffn_up.weight", 70000, bad);
     for (const char* type : {"f32", "bf16", "q4_k"})
       CHECK_THROWS(run_convert(path, folder.at("y.gguf"), type), Code::model_corrupt,
                    "tensor blk.1.ffn_up.weight: expected finite weights");
   }
-  const std::vector<NonFinite> found = *run_inspect(path, true).non_finite;
+  const std::vector<NonFinite> found = run_inspect(path, true).weights->non_finite;
   CHECK_EQ(found.size(), size_t{1});
   CHECK_EQ(found[0].tensor, "blk.1.ffn_up.weight");
   CHECK_EQ(found[0].count, 1);
-  CHECK(!run_inspect(path).non_finite);
+  CHECK(!run_inspect(path).weights);
   CHECK_EQ(folder.count(), 1u);
 }
 

@@ -1,5 +1,5 @@
 {
-  # node-gyp and prebuildify only know binding.gyp; CMakeLists.txt is the build. This target compiles nothing: it runs CMake.
+  # node-gyp only knows binding.gyp; CMakeLists.txt is the build. This target compiles nothing: it runs CMake.
   "targets": [
     {
       "target_name": "dimoo",

@@ -1,6 +1,6 @@
 'use strict'
 // The native build: plain CMake into build/cmake, the addon into build/Release. Used by `prepare`, by `npx dimoo build`, by
-// binding.gyp (so by node-gyp and prebuildify) and, with --tests, by `npm test`. CMakeLists.txt is the one description.
+// binding.gyp (so by node-gyp) and, with --tests, by `npm test`. CMakeLists.txt is the one description.
 //   --if-stale  do nothing when the addon is newer than everything it is made of, and was built with the CUDA setting of now
 //   --tests     the native tests too (build/tests)
 //   --out DIR   where the addon goes

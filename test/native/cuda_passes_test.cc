@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "test/native/converted.h"
+#include "test/native/environment.h"
 #include "test/native/gpu.h"
 #include "test/native/traces.h"
 
@@ -141,9 +142,9 @@ TEST(cuda_repeats_recorded_passes_bit_for_bit) {
   const TemporaryFolder folder;
   for (const char* type : {"f32", "q8_0"}) {
     const auto source = golden::converted(folder, type);
-    setenv("DIMOO_CUDA_SYNC", "1", 1);
+    set_variable("DIMOO_CUDA_SYNC", "1");
     golden::Bound plain(*source, "", 1, Precision::fast, "cuda:0");
-    unsetenv("DIMOO_CUDA_SYNC");
+    set_variable("DIMOO_CUDA_SYNC", nullptr);
     golden::Bound recorded(*source, "", 1, Precision::fast, "cuda:0");
     const auto replays = [&] { return recorded.device->activity().replays; };
     int32_t seed = 0;
@@ -206,9 +207,9 @@ TEST(cuda_repeats_passes_over_long_caches) {
     for (int32_t i = 0; i < 6; i++) pass(50 * i, 20 - i, 12 + i, i);
     return all;
   };
-  setenv("DIMOO_CUDA_SYNC", "1", 1);
+  set_variable("DIMOO_CUDA_SYNC", "1");
   golden::Bound plain(*source, "", 1, Precision::fast, id);
-  unsetenv("DIMOO_CUDA_SYNC");
+  set_variable("DIMOO_CUDA_SYNC", nullptr);
   golden::Bound recorded(*source, "", 1, Precision::fast, id);
   CHECK(decoded(plain) == decoded(recorded));
   CHECK_EQ(recorded.device->activity().replays, int64_t{4});

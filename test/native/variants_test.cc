@@ -73,14 +73,6 @@ TEST(the_list_is_ordered_and_ends_with_portable) {
   CHECK_THROWS(device_of("avx1024"), Code::request_invalid, "portable, got avx1024");
 }
 
-static void set_variable(const char* name, const char* value) {
-#if defined(_WIN32)
-  _putenv_s(name, value);
-#else
-  setenv(name, value, 1);
-#endif
-}
-
 TEST(the_environment_forces_a_variant) {
   const char* was = std::getenv("DIMOO_CPU_VARIANT");
   const std::string before = was ? was : "";

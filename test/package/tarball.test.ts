@@ -1,11 +1,24 @@
 // The packed tarball as a user gets it: prebuilt binary inside, installed into an empty project where no compiler can be found, loaded
-// with import and with require(), drawing a picture; and the package linters.
+// with import and with require(), drawing a picture; installed by npm into a fresh project that fetches a model; and the package linters.
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkpointFiles } from '../hub/checkpoint.js'
+import { FakeHub } from '../hub/fake-hub.js'
 
 const exec = promisify(execFile)
 const root = path.resolve(import.meta.dirname, '../..')
@@ -23,8 +36,20 @@ const bare = {
   npm_config_cache: process.env.npm_config_cache ?? path.join(process.env.HOME ?? '/root', '.npm'),
 }
 
+const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
+
+/** Hooks of the checkout have run already, or are not wanted. */
+async function pack(into: string): Promise<string> {
+  const { stdout } = await exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', into], {
+    cwd: copy,
+    env: inherited,
+    maxBuffer: 1 << 26,
+  })
+  return path.join(into, (JSON.parse(stdout) as [{ filename: string }])[0].filename)
+}
+
 beforeAll(async () => {
-  // In a copy of the checkout: node-gyp's rebuild wipes build/, which other tests are using.
+  // In a copy of the checkout, with the addon that the other tests use.
   const { stdout: listed } = await exec('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     maxBuffer: 1 << 26,
@@ -35,15 +60,10 @@ beforeAll(async () => {
   for (const file of wanted) cpSync(path.join(root, file), path.join(copy, file))
   cpSync(path.join(root, 'dist'), path.join(copy, 'dist'), { recursive: true })
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
-  const env = { ...inherited, PATH: `${root}/node_modules/.bin:${process.env.PATH}` }
-  await exec('npm', ['run', 'prebuildify', '--', '--target', process.versions.node], { cwd: copy, env, maxBuffer: 1 << 26 })
-  const { stdout } = await exec('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
-    cwd: copy,
-    env,
-    maxBuffer: 1 << 26,
-  })
-  tarball = path.join(folder, (JSON.parse(stdout) as [{ filename: string }])[0].filename)
+  const target = `${process.platform}-${process.arch}`
+  await exec(process.execPath, ['scripts/prebuild.mjs', target, path.join(root, 'build/Release/dimoo.node')], { cwd: copy })
+  await exec(process.execPath, ['scripts/published.cjs', 'strip'], { cwd: copy })
+  tarball = await pack(folder)
   mkdirSync(project)
   mkdirSync(bin)
   for (const tool of ['node', 'sh', 'env']) symlinkSync((await exec('which', [tool])).stdout.trim(), path.join(bin, tool))
@@ -109,6 +129,46 @@ test('a build without compiler says what is missing', async () => {
   const cli = path.join(project, 'node_modules/lumina-dimoo/dist/cli/main.js')
   await expect(node([cli, 'build'])).rejects.toMatchObject({
     stderr: expect.stringMatching(/needs .*cmake.*not found.*apt-get install/s) as string,
+  })
+})
+
+test('packed again it is the same bytes', async () => {
+  mkdirSync(path.join(folder, 'again'))
+  expect(readFileSync(await pack(path.join(folder, 'again'))).equals(readFileSync(tarball))).toBe(true)
+})
+
+test('its package.json asks for nothing that only a checkout has, and the checkout gets its own back', async () => {
+  const manifest = JSON.parse(readFileSync(path.join(project, 'node_modules/lumina-dimoo/package.json'), 'utf8')) as object
+  expect(Object.keys(manifest)).not.toContain('scripts')
+  expect(Object.keys(manifest)).not.toContain('devDependencies')
+  for (const field of ['repository', 'homepage', 'bugs']) expect(manifest).toHaveProperty(field)
+  await exec(process.execPath, ['scripts/published.cjs', 'restore'], { cwd: copy })
+  expect(readFileSync(path.join(copy, 'package.json'), 'utf8')).toBe(readFileSync(path.join(root, 'package.json'), 'utf8'))
+})
+
+describe('a fresh project', () => {
+  const fresh = path.join(folder, 'fresh')
+  let hub: FakeHub
+  beforeAll(async () => {
+    mkdirSync(fresh)
+    writeFileSync(path.join(fresh, 'package.json'), '{ "name": "fresh", "private": true }')
+    hub = await FakeHub.start(checkpointFiles())
+  })
+  afterAll(() => hub.stop())
+  const shell = (command: string): ReturnType<typeof exec> =>
+    exec('sh', ['-c', command], {
+      cwd: fresh,
+      env: { ...inherited, HF_ENDPOINT: hub.endpoint, HF_HOME: path.join(folder, 'hf') },
+      maxBuffer: 1 << 26,
+    })
+
+  test('npm i, npx dimoo pull, npx dimoo generate: three commands to a picture', { timeout: 300_000 }, async () => {
+    const install = await shell(`npm i --no-audit --no-fund --prefer-offline '${tarball}'`)
+    expect(String(install.stderr)).toBe('')
+    const pulled = await shell('npx dimoo pull o/r')
+    expect(String(pulled.stdout)).toMatch(/12 files, .* fetched/)
+    await shell('npx dimoo generate "a red circle" --model hf:o/r --size 64x64 --steps 2 -o out.png')
+    expect(readFileSync(path.join(fresh, 'out.png')).subarray(1, 4).toString()).toBe('PNG')
   })
 })
 

@@ -7,6 +7,7 @@
 #include "test/native/cases_rows.h"
 #include "test/native/cases_unmask.h"
 #include "test/native/cases_vq.h"
+#include "test/native/environment.h"
 
 using namespace cases;
 

@@ -129,3 +129,16 @@ test('files and folders that the pages name are there', () => {
   expect(told.flatMap((file) => missing(read(file)).map((name) => `${file}: ${name}`))).toEqual([])
   expect(missing('`engine/shares.h` `csrc/engine/run` `engine/chairs.h` `lib/no.ts` `test/lib/`')).toEqual(['engine/chairs.h', 'lib/no.ts'])
 })
+
+test('every room is in the tables of the architecture', () => {
+  const rooms = ['csrc', 'lib'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [`${folder}/${entry.name}`] : [],
+    ),
+  )
+  expect(rooms.length).toBeGreaterThan(20)
+  const told = read('docs/architecture.md')
+    .match(/^\| `[^|]+/gm)!
+    .join()
+  expect(rooms.filter((room) => !told.includes(`\`${room}`))).toEqual([])
+})

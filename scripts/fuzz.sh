@@ -63,5 +63,8 @@ case "${1:-60}" in
     "$out/build/bin/$target" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=4096 -artifact_prefix="$out/$target-" -print_final_stats=1 \
       "$out/corpus/$target" "$seeds/$target" > "$out/$target.log" 2>&1 || { tail -n 60 "$out/$target.log"; echo "$target: a finding"; exit 1; }
     echo "$target: clean, $(awk "/number_of_executed_units/ { print \$2 }" "$out/$target.log") inputs in $seconds s"' fuzz {} "${1:-60}"
+  # What travels as messages is read in JavaScript.
+  [ -f dist/wire/messages.js ] || npx tsc -p tsconfig.json
+  node scripts/fuzz-wire.mjs "${1:-60}"
   ;;
 esac

@@ -1,33 +1,59 @@
-// Writes lib/requests/types.ts from the descriptors of tasks (`npm run generate`); a test says when it is stale. Needs dist/.
-import { readFileSync, writeFileSync } from 'node:fs'
+// Writes the interfaces of requests and options from their descriptors (`npm run generate`); a test says when they are stale. Needs dist/.
+import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as prettier from 'prettier'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-export const TYPES = `${root}lib/requests/types.ts`
+const WRITTEN = 'Written by scripts/generate.mjs from the descriptors of'
 
-const HEAD = `// What a caller may ask of each task, and say about a run. Written by scripts/generate.mjs from the descriptors of lib/requests: change those.
+/** The files that are written, and what stands at their heads. */
+export const FILES = {
+  requests: {
+    file: `${root}lib/requests/types.ts`,
+    head: `// What a caller may ask of each task, and say about a run. ${WRITTEN} lib/requests: change those.
 import type { ImageInput, MaskInput, Schedule } from '../fields/values.js'
-`
+`,
+  },
+  model: {
+    file: `${root}lib/model/types.ts`,
+    head: `// What can be said about loading, planning and converting. ${WRITTEN} options.ts: change those.
+import type { Progress } from '../base/progress.js'
+import type { Device } from '../native/info.js'
+import type { Logger } from './logger.js'
+`,
+  },
+}
 
-/** The text of the file. `descriptors`: by task; `declaration`: dist/fields/declaration.js. */
-export async function typesOf(descriptors, options, { interfaceOf, namedGroups }) {
-  const all = Object.values(descriptors)
-  const groups = new Map([...all, ...options].flatMap(({ fields }) => [...namedGroups(fields)]))
-  const docs = ({ summary, remarks, example }) => [summary, ...(remarks ? ['', remarks] : []), '', '@example', ...example.split('\n')]
-  const parts = [
-    HEAD,
-    ...[...groups].map(([name, group]) => interfaceOf(name, [group.about ?? group.summary], group)),
-    ...all.map((one) => interfaceOf(one.type, docs(one), one)),
-    ...options.map((one) => interfaceOf(one.type, [one.summary], one)),
-    `/** What each task takes. */\nexport interface TaskRequests {\n${all.map(({ name, type }) => `  readonly ${name}: ${type}\n`).join('')}}\n`,
+/** The text of a file. `shapes`: { type, summary, remarks?, example?, fields, required? }; `declaration`: dist/fields/declaration.js. */
+export async function typesOf({ file, head }, shapes, { interfaceOf, namedGroups }, tail = '') {
+  const groups = new Map(shapes.flatMap(({ fields }) => [...namedGroups(fields)]))
+  const docs = ({ summary, remarks, example }) => [
+    summary,
+    ...(remarks ? ['', remarks] : []),
+    ...(example ? ['', '@example', ...example.split('\n')] : []),
   ]
-  return prettier.format(parts.join('\n'), { ...(await prettier.resolveConfig(TYPES)), parser: 'typescript' })
+  const parts = [
+    head,
+    ...[...groups].map(([name, group]) => interfaceOf(name, [group.about ?? group.summary], group)),
+    ...shapes.map((one) => interfaceOf(one.type, docs(one), one)),
+    tail,
+  ]
+  return prettier.format(parts.join('\n'), { ...(await prettier.resolveConfig(file)), parser: 'typescript' })
+}
+
+/** Both texts, by file. `of`: descriptors of tasks, options of runs, options of models. */
+export async function allTypes({ descriptors, runOptions, modelOptions }, declaration) {
+  const tasks = Object.values(descriptors)
+  const map = `/** What each task takes. */\nexport interface TaskRequests {\n${tasks.map(({ name, type }) => `  readonly ${name}: ${type}\n`).join('')}}\n`
+  return {
+    [FILES.requests.file]: await typesOf(FILES.requests, [...tasks, ...runOptions], declaration, map),
+    [FILES.model.file]: await typesOf(FILES.model, modelOptions, declaration),
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { DESCRIPTORS, OPTIONS } = await import('../dist/requests/index.js')
-  const made = await typesOf(DESCRIPTORS, OPTIONS, await import('../dist/fields/declaration.js'))
-  if (process.argv.includes('--check')) process.exitCode = readFileSync(TYPES, 'utf8') === made ? 0 : 1
-  else writeFileSync(TYPES, made)
+  const { DESCRIPTORS: descriptors, OPTIONS: runOptions } = await import('../dist/requests/index.js')
+  const { OPTIONS: modelOptions } = await import('../dist/model/options.js')
+  const made = await allTypes({ descriptors, runOptions, modelOptions }, await import('../dist/fields/declaration.js'))
+  for (const [file, text] of Object.entries(made)) writeFileSync(file, text)
 }

@@ -24,8 +24,10 @@ const CODES = [
   'internal',
 ] as const
 
+/** What happened: docs/contracts.md#errors has the cases. */
 export type ErrorCode = (typeof CODES)[number]
 
+/** Numbers and names beside the message, by code. */
 export type ErrorDetails = Readonly<Record<string, unknown>>
 
 const NAME = 'DimooError'
@@ -84,6 +86,7 @@ export class OutOfMemoryError extends DimooError {
   }
 }
 
+/** A place where an addon was looked for, and why it did not do. */
 export interface BindingAttempt {
   readonly path: string
   readonly message: string

@@ -2,6 +2,7 @@
 // or a result is as JSON says docs/wire.md.
 import { isTypedArray, typedArrayName } from './realm.js'
 
+/** A value that `JSON.stringify` writes and `JSON.parse` gives back. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 
 /**

@@ -1,7 +1,8 @@
 // `dimoo convert`: a checkpoint as one GGUF file.
 import { Command } from 'commander'
-import { convert, type ConvertOptions } from '../model/convert.js'
+import { convert } from '../model/convert.js'
 import { CONVERT_FIELDS } from '../model/options.js'
+import type { ConvertOptions } from '../model/types.js'
 import { bytesText, makeJobReporter } from './job-report.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'

@@ -1,7 +1,8 @@
 // `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
 import { Command } from 'commander'
-import { planMemory, type MemoryPlan, type PlanOptions } from '../model/devices.js'
+import { planMemory, type MemoryPlan } from '../model/devices.js'
 import { PLAN_FIELDS } from '../model/options.js'
+import type { PlanOptions } from '../model/types.js'
 import { DimooError } from '../base/errors.js'
 import { readParameters } from '../parameters/read.js'
 import { inspectModel, type InspectReport } from '../model/inspect.js'

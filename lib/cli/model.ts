@@ -1,7 +1,8 @@
 // Flags of every command that runs a model, and the model for as long as the command needs it.
 import type { Command } from 'commander'
-import { loadModel, type LoadOptions } from '../model/load.js'
+import { loadModel } from '../model/load.js'
 import { LOAD_FIELDS } from '../model/options.js'
+import type { LoadOptions } from '../model/types.js'
 import type { DimooModel } from '../model/model.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'

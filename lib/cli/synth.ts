@@ -1,7 +1,8 @@
 // `dimoo synth`: random models of real shapes, for benches and tests.
 import { Command } from 'commander'
-import { synth, type SynthOptions, type SynthShape } from '../model/convert.js'
+import { synth, type SynthShape } from '../model/convert.js'
 import { SYNTH_FIELDS } from '../model/options.js'
+import type { SynthOptions } from '../model/types.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { bytesText, makeJobReporter } from './job-report.js'

@@ -12,7 +12,7 @@ export function typeOf(field: Field): string {
     case 'boolean':
       return field.only === undefined ? 'boolean' : String(field.only)
     case 'text':
-      return 'string'
+      return field.type ?? 'string'
     case 'choice':
       return field.values.map((value) => `'${value}'`).join(' | ')
     case 'seed':
@@ -52,7 +52,7 @@ export function typeOf(field: Field): string {
       return 'Logger'
     case 'function':
     case 'any':
-      return 'unknown'
+      return field.type ?? 'unknown'
   }
 }
 

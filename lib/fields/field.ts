@@ -64,6 +64,8 @@ export interface TextField extends Described {
   readonly maxBytes?: number
   /** Regular expression that all of it must match. */
   readonly pattern?: string
+  /** In TypeScript, where a template says more than `string`. */
+  readonly type?: string
 }
 
 export interface ChoiceField extends Described {
@@ -134,6 +136,8 @@ export interface EitherField extends Described {
 /** Values that live in one process: no flag, no schema. */
 export interface LocalField extends Described {
   readonly kind: 'signal' | 'function' | 'logger' | 'any'
+  /** In TypeScript, where the kind does not say it. */
+  readonly type?: string
 }
 
 export type Field =
@@ -186,7 +190,11 @@ export const list = (of: Field, words: Omit<ListField, 'kind' | 'of'>): ListFiel
 export const group = (fields: Fields, words: Omit<GroupField, 'kind' | 'fields'>): GroupField => ({ kind: 'group', fields, ...words })
 export const either = (of: readonly Field[], words: Omit<EitherField, 'kind' | 'of'>): EitherField => ({ kind: 'either', of, ...words })
 export const array = (kind: ArrayField['kind'], summary: string): ArrayField => ({ kind, summary })
-export const local = (kind: LocalField['kind'], summary: string): LocalField => ({ kind, summary })
+export const local = (kind: LocalField['kind'], summary: string, type?: string): LocalField => ({
+  kind,
+  summary,
+  ...(type !== undefined && { type }),
+})
 
 /** Whether a value of this field can leave its process. */
 export function isLocal(field: Field): field is LocalField {

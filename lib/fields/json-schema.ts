@@ -2,6 +2,7 @@
 // digits, bytes base64, pictures `data:` URLs or raw pixels; what lives in one process only is left out.
 import { defaultText, isLocal, MAX_TEXT_BYTES, type Field, type Fields, type GroupField, type Json } from './field.js'
 
+/** A JSON Schema (2020-12) as a plain object. */
 export type JsonSchema = { readonly [name: string]: Json }
 
 const RECT: JsonSchema = {

@@ -12,6 +12,7 @@ import { parseReference } from './reference.js'
 import { isPickle } from './select.js'
 import { hubSettings, type HubOptions } from './settings.js'
 
+/** A repository in the cache. */
 export interface CachedModel {
   readonly repo: string
   readonly commit: string
@@ -29,6 +30,7 @@ export interface CachedModel {
   readonly modified: Date
 }
 
+/** Which cache is meant. */
 export type HubCacheOptions = Pick<HubOptions, 'cache'>
 
 const FIELDS: Fields = { cache: text({ summary: 'Folder of the cache.' }) }
@@ -43,6 +45,7 @@ export async function listPulled(options: HubCacheOptions = {}): Promise<readonl
   return found.flat().sort((a, b) => b.bytes - a.bytes)
 }
 
+/** What was taken out of the cache. */
 export interface RemoveReport {
   readonly repo: string
   readonly commits: readonly string[]

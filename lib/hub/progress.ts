@@ -1,6 +1,7 @@
 // How far a pull is, over all its files: bytes that are there, how fast they come, how long it will take at that speed.
 import type { Progress } from '../base/progress.js'
 
+/** How far a transfer is. */
 export interface PullProgress extends Progress {
   readonly phase: 'list' | 'download'
   /** Bytes a second that came over the network lately; 0 while none did. */

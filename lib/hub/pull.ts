@@ -17,6 +17,7 @@ import { parseReference, referenceText, type Reference } from './reference.js'
 import { modelPaths, select, type Selection, type Wanted } from './select.js'
 import { hubSettings, type HubOptions, type HubSettings } from './settings.js'
 
+/** What can be said about fetching a model. */
 export interface PullOptions extends HubOptions {
   /** One file, or everything below a folder; with one shard come all. Also `hf:owner/repo/file`. */
   readonly file?: string
@@ -29,6 +30,7 @@ export interface PullOptions extends HubOptions {
   readonly onProgress?: (progress: PullProgress) => void
 }
 
+/** One file of a model that was fetched. */
 export interface PulledFile {
   /** In the repository. */
   readonly path: string
@@ -37,6 +39,7 @@ export interface PulledFile {
   readonly sha256?: string
 }
 
+/** What was fetched, and where it lies. */
 export interface PullReport {
   readonly repo: string
   readonly revision: string

@@ -11,6 +11,7 @@ import path from 'node:path'
 import { invalid } from '../base/errors.js'
 import { show } from '../base/show.js'
 
+/** Which hub is asked, and how. */
 export interface HubOptions {
   /** The hub or a mirror. Default: `HF_ENDPOINT`, or https://huggingface.co. */
   readonly endpoint?: string

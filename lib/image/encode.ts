@@ -10,8 +10,10 @@ import { checkRawImage } from './raw.js'
 import { sharp } from './sharp.js'
 import { makeXmp } from './xmp.js'
 
+/** Kinds of files that pictures are written as. */
 export type ImageFormat = 'png' | 'jpeg' | 'webp'
 
+/** What can be said about a picture's file. */
 export interface EncodeOptions {
   /** JPEG and WebP, 1 to 100, default 90. PNG is always lossless. */
   readonly quality?: number

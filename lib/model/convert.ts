@@ -4,24 +4,13 @@ import path from 'node:path'
 import { show } from '../base/show.js'
 import { checkField, checkOptions } from '../fields/check.js'
 import { choice } from '../fields/field.js'
-import type { WeightType } from '../native/info.js'
-import type { Progress } from '../base/progress.js'
 import { runJob, type JobOptions } from '../native/job.js'
 import { invalid } from '../base/errors.js'
 import { findSource, type ModelSource } from './source.js'
+import type { ConvertOptions, SynthOptions } from './types.js'
 import { CONVERT_FIELDS, SYNTH_FIELDS } from './options.js'
 
-export interface ConvertOptions {
-  /** Type of the blocks' matrices; norms stay f32. Default 'bf16'. */
-  readonly type?: WeightType
-  /** Type of the image tokenizer's weights. Default 'f32'; with quantised types 'f16' for its decoder, 'f32' for its encoder and codebook. */
-  readonly vqType?: 'f32' | 'f16'
-  /** Default: as many as this process may use. */
-  readonly threads?: number
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: Progress) => void
-}
-
+/** What a conversion wrote. */
 export interface ConvertReport {
   readonly tensors: number
   readonly bytes: number
@@ -43,19 +32,10 @@ export async function convert(source: ModelSource, output: string, options: Conv
 
 const SHAPES = ['tiny', '0.5b', '2b', '8b'] as const
 const SHAPE = choice(SHAPES, { summary: 'How large.' })
+/** Sizes of random models; 8b has the released one's dimensions. */
 export type SynthShape = (typeof SHAPES)[number]
 
-export interface SynthOptions {
-  /** Default 'bf16'. */
-  readonly type?: WeightType
-  /** Default 0. */
-  readonly seed?: number | bigint | string
-  /** 'llada': the transformer alone, as llama.cpp's text architecture. Default 'dimoo'. */
-  readonly layout?: 'dimoo' | 'llada'
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: Progress) => void
-}
-
+/** What was written. */
 export interface SynthReport {
   readonly tensors: number
   readonly bytes: number

@@ -5,17 +5,11 @@ import { DimooError, invalid } from '../base/errors.js'
 import { show } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import { boolean, integer, number, type Fields } from '../fields/field.js'
-import type { Device, DeviceId, DeviceReport, Precision } from '../native/info.js'
+import type { Device, DeviceId, DeviceReport } from '../native/info.js'
 import { runJob } from '../native/job.js'
 import { PLAN_FIELDS } from './options.js'
 import { findSource, type ModelSource } from './source.js'
-
-/** Budgets in bytes. */
-export interface MemoryOptions {
-  readonly maxHostBytes?: number
-  /** Bounds repacked copies of weights (CPU). Default: what is free after the plan, at most the weights' size. */
-  readonly panelBytes?: number
-}
+import type { PlanOptions } from './types.js'
 
 /** What this process can use, and why the rest cannot be used. Never rejects: without an addon nothing is usable. */
 export async function inspectDevices(): Promise<readonly DeviceReport[]> {
@@ -71,6 +65,7 @@ export interface PlannedRun {
   readonly cache?: boolean
 }
 
+/** Bytes that a model and its runs need, by what for. */
 export interface MemoryPlan {
   readonly weightsBytes: number
   readonly panelBytes: number
@@ -81,12 +76,6 @@ export interface MemoryPlan {
   readonly totalBytes: number
   readonly fits: boolean
   readonly availableBytes: number
-}
-
-export interface PlanOptions {
-  readonly device?: Device
-  readonly precision?: Precision
-  readonly memory?: MemoryOptions
 }
 
 const RUN_FIELDS: Fields = {

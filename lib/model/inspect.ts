@@ -1,9 +1,11 @@
 // What a checkpoint holds, without loading it.
 import { runJob } from '../native/job.js'
 import { findSource, type ModelSource } from './source.js'
+import type { InspectOptions } from './types.js'
 import { checkOptions } from '../fields/check.js'
 import { INSPECT_FIELDS } from './options.js'
 
+/** What a checkpoint holds, by its files. */
 export interface InspectReport {
   readonly format: 'gguf' | 'safetensors'
   readonly architecture: string
@@ -25,12 +27,6 @@ export interface InspectReport {
     readonly ok: boolean
     readonly nonFinite: readonly { readonly tensor: string; readonly count: number }[]
   }
-}
-
-export interface InspectOptions {
-  /** Read every weight once. */
-  readonly verify?: boolean
-  readonly signal?: AbortSignal
 }
 
 /** Reads headers only, unless `verify`. Rejects with `model/*` for what is no good model. */

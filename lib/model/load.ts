@@ -3,61 +3,15 @@ import { performance } from 'node:perf_hooks'
 import { fromNative } from '../base/errors.js'
 import { checkOptions } from '../fields/check.js'
 import { binding, type NativeLoadOptions, type NativeModel } from '../native/binding.js'
-import { readInfo, type Device, type Precision } from '../native/info.js'
-import type { Progress } from '../base/progress.js'
+import { readInfo } from '../native/info.js'
 import { settle, toProgress } from '../native/job.js'
 import { TextCoder } from '../prompt/text.js'
 import { emit } from '../run/diagnostics.js'
-import { resolveDevice, type MemoryOptions } from './devices.js'
+import { resolveDevice } from './devices.js'
 import { DimooModel } from './model.js'
 import { LOAD_FIELDS } from './options.js'
 import { embeddedModel, findSource, type ModelSource } from './source.js'
-
-export interface Logger {
-  debug(details: object, message?: string): void
-  info(details: object, message?: string): void
-  warn(details: object, message?: string): void
-  error(details: object, message?: string): void
-}
-
-export interface SchedulerOptions {
-  /** Rows of one pass. Default: about where this device's throughput saturates. A larger run goes alone. */
-  readonly maxRowsPerPass?: number
-  /** Runs that hold memory at once. */
-  readonly maxActive?: number
-  /** Runs that wait beyond them, being prepared or ready (then `queue/full`; 0: never queue). */
-  readonly maxQueue?: number
-  /** Longest a run may wait for its first pass, in milliseconds (then `queue/timeout`). Default: no limit. */
-  readonly maxQueueMs?: number
-  /** Who goes first within a priority: 'fair' (default) shares rows between tags, 'fifo' in order, 'shortest-remaining' first. */
-  readonly policy?: 'fifo' | 'fair' | 'shortest-remaining'
-  /** Longest a ready run is held back to fill a pass, in milliseconds, 0 to 1000. Default 0. */
-  readonly batchWindowMs?: number
-}
-
-export interface LoadOptions {
-  /** Default 'auto': the CPU, until the CUDA device has been verified on a GPU; 'cuda' and 'cuda:N' ask for one by name. */
-  readonly device?: Device
-  /** When the device asked for is not usable. Default: 'warn' for 'auto' (and use the CPU), 'error' for a named device. */
-  readonly onDeviceUnavailable?: 'error' | 'warn' | 'ignore'
-  /** 'fast' (default): bf16 or int8 activations, by weight type. 'f32': the reference arithmetic. */
-  readonly precision?: Precision
-  /**
-   * 'reference' turns on the original's quirks: doubled row ends in `ask`, the generic prompt of `predict`, crops at a random offset, and
-   * an early stop of answers that looks at the prompt too and loses a token. Default 'none'.
-   */
-  readonly compat?: 'none' | 'reference'
-  readonly memory?: MemoryOptions
-  /** CPU threads, at least 1. Default: as many as this process may use. Never changes a result. */
-  readonly threads?: number
-  readonly scheduler?: SchedulerOptions
-  /** 'sizes' (default) reads headers only; 'full' reads every weight once and refuses non-finite ones. */
-  readonly verify?: 'sizes' | 'full'
-  readonly signal?: AbortSignal
-  /** Phases: 'download' (`hf:...`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done. */
-  readonly onProgress?: (progress: Progress) => void
-  readonly logger?: Logger
-}
+import type { LoadOptions } from './types.js'
 
 /**
  * Loads a model; without a source, the miniature that comes with the package.

@@ -37,6 +37,7 @@ export interface Codes {
   readonly grid: Grid
 }
 
+/** A loaded model: a `Runner` on a device of this process. Made by `loadModel`. */
 export class DimooModel extends RunnerBase {
   readonly #native: NativeModel
   readonly #info: ModelInfo

@@ -1,5 +1,5 @@
 // What can be said about loading, planning, converting and the like, as data: checks, types and flags come from here.
-import { boolean, choice, group, integer, local, number, seed, text, type Fields } from '../fields/field.js'
+import { boolean, choice, group, integer, local, number, seed, text, type Field, type Fields } from '../fields/field.js'
 import type { WeightType } from '../native/info.js'
 import { LONGEST_TIMER_MS } from '../requests/run-options.js'
 
@@ -15,6 +15,7 @@ export const DEVICE = text({
   summary: "What computes: 'auto' is the CPU, until the CUDA device has been verified on a GPU; 'cuda' and 'cuda:N' ask for one by name.",
   pattern: '(auto|cpu|cuda|cuda:\\d+)',
   rule: 'auto, cpu, cuda or cuda:N',
+  type: 'Device',
   default: { value: 'auto' },
   flag: { value: 'auto|cpu|cuda|cuda:N', help: 'what computes (default: the CPU; a GPU only by its name)' },
 })
@@ -98,17 +99,18 @@ export const LOAD_FIELDS: Fields = {
   onProgress: local(
     'function',
     "Phases: 'download' (`hf:...`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done.",
+    '(progress: Progress) => void',
   ),
   logger: local('logger', 'Where loading and warnings are told.'),
 }
 
 export const PLAN_FIELDS: Fields = { device: DEVICE, precision: PRECISION, memory: MEMORY }
 
-const type = (summary: string): Fields[string] =>
+const weightType = (summary: string): Field =>
   choice(WEIGHT_TYPES, { summary, default: { value: 'bf16' }, flag: { help: 'type of the matrices (default: bf16)' } })
 
 export const CONVERT_FIELDS: Fields = {
-  type: type("Type of the blocks' matrices; norms stay f32."),
+  type: weightType("Type of the blocks' matrices; norms stay f32."),
   vqType: choice(['f32', 'f16'], {
     summary: "Type of the image tokenizer's weights.",
     default: { words: "'f32'; with quantised types 'f16' for its decoder, 'f32' for its encoder and codebook" },
@@ -116,11 +118,11 @@ export const CONVERT_FIELDS: Fields = {
   }),
   threads: THREADS,
   signal: local('signal', 'Aborts the work; nothing half-written stays.'),
-  onProgress: local('function', 'Told how far it is.'),
+  onProgress: local('function', 'Told how far it is.', '(progress: Progress) => void'),
 }
 
 export const SYNTH_FIELDS: Fields = {
-  type: type('Type of the matrices.'),
+  type: weightType('Type of the matrices.'),
   seed: seed({ summary: 'Same seed, same file.', default: { value: 0 }, flag: { help: 'same seed, same file (default: 0)' } }),
   layout: choice(['dimoo', 'llada'], {
     summary: "'llada': the transformer alone, as llama.cpp's text architecture.",
@@ -128,7 +130,7 @@ export const SYNTH_FIELDS: Fields = {
     flag: { help: "llada: the transformer alone, as llama.cpp's text architecture" },
   }),
   signal: local('signal', 'Aborts the work; nothing half-written stays.'),
-  onProgress: local('function', 'Told how far it is.'),
+  onProgress: local('function', 'Told how far it is.', '(progress: Progress) => void'),
 }
 
 export const INSPECT_FIELDS: Fields = {
@@ -144,3 +146,12 @@ export const CLOSE_FIELDS: Fields = {
   }),
   reason: local('any', 'What aborted runs reject with.'),
 }
+
+/** For the generator of lib/model/types.ts. */
+export const OPTIONS = [
+  { type: 'LoadOptions', summary: 'What can be said about loading a model.', fields: LOAD_FIELDS },
+  { type: 'PlanOptions', summary: 'What a plan of memory is made for.', fields: PLAN_FIELDS },
+  { type: 'ConvertOptions', summary: 'What can be said about a conversion.', fields: CONVERT_FIELDS },
+  { type: 'SynthOptions', summary: 'What can be said about a random model.', fields: SYNTH_FIELDS },
+  { type: 'InspectOptions', summary: 'What can be said about an inspection.', fields: INSPECT_FIELDS },
+] as const

@@ -1,11 +1,16 @@
 // What a loaded model and its device say of themselves: csrc/napi writes JSON in its files' own words, callers read it in the API's.
 import type { NativeModel } from './binding.js'
 
+/** A device as it is asked for. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+/** A device as it is named in reports. */
 export type DeviceId = 'cpu' | `cuda:${number}`
+/** Arithmetic: docs/contracts.md#precision. */
 export type Precision = 'fast' | 'f32'
+/** Types of weights, by their names in GGUF. */
 export type WeightType = 'bf16' | 'f16' | 'f32' | 'q8_0' | 'q6_k' | 'q5_k' | 'q4_k' | 'q4_0'
 
+/** A device, and whether it can be used. */
 export interface DeviceReport {
   readonly id: DeviceId
   readonly usable: boolean
@@ -48,6 +53,7 @@ export interface Defaults {
   readonly judge?: { readonly by?: 'redraw'; readonly question?: string; readonly answer?: string }
 }
 
+/** What a loaded model says of itself. */
 export interface ModelInfo {
   readonly name: string
   readonly architecture: string

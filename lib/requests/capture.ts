@@ -2,7 +2,7 @@
 // transferred or resized while a run reads it. What cannot be copied (paths, Blobs, which never change, streams) stays as it is.
 import { isArrayBuffer, isDetached, isObject, isTypedArray, typedArrayName, type TypedArray } from '../base/realm.js'
 import type { Field, Fields } from '../fields/field.js'
-import { isMade, isRawImage, type RawImage } from '../fields/values.js'
+import { isCells, isMade, isRawImage, type RawImage } from '../fields/values.js'
 
 /** A copy of a request whose fields nobody else holds. Getters are asked once. */
 export function capture<T extends object>(request: T, fields: Fields): T {
@@ -50,6 +50,7 @@ export function capturePicture(value: unknown): unknown {
     return { image: captureRaw(image), tokens: copyOf(tokens), parameters: structuredClone(parameters) }
   }
   if (isRawImage(value)) return captureRaw(value)
+  if (isCells(value)) return Uint32Array.from(value)
   if (Array.isArray(value)) return value.map((one: unknown) => (isObject(one) ? { ...one } : one))
   return isPlain(value) ? { ...value } : value
 }

@@ -8,6 +8,7 @@ export const TASKS = [...IMAGE_TASKS, ...TEXT_TASKS] as const
 export type ImageTask = (typeof IMAGE_TASKS)[number]
 /** Tasks whose result is a text. */
 export type TextTask = (typeof TEXT_TASKS)[number]
+/** Any task. */
 export type TaskName = ImageTask | TextTask
 
 export function isTask(value: unknown): value is TaskName {

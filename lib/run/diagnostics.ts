@@ -3,6 +3,7 @@ import { channel } from 'node:diagnostics_channel'
 import type { ErrorCode } from '../base/errors.js'
 import type { TaskName } from '../requests/names.js'
 
+/** Events by the name of their channel on node:diagnostics_channel. */
 export interface DiagnosticsEvents {
   'dimoo:model:load': { readonly source: string; readonly device: string; readonly ms: number }
   'dimoo:run:queued': { readonly id: string; readonly task: TaskName; readonly tag?: string }

@@ -43,7 +43,7 @@ export class DecodedStep implements ImageStep {
   readonly guess: Int32Array
   readonly changed: Uint32Array
   readonly confidence: Float32Array
-  preview?: RawImage | Uint8Array
+  declare preview?: RawImage | Uint8Array // no entry of its own where there is none
   readonly #tools: StepTools
 
   constructor(native: NativeStep, grid: Grid, tools: StepTools) {

@@ -6,6 +6,7 @@ import { encodeImage, type EncodeOptions, type ImageFormat } from '../image/enco
 import type { NativeOutcome } from '../native/binding.js'
 import { PARAMETERS_KEY, type ImageParameters } from '../parameters/parameters.js'
 
+/** One picture of a result. */
 export interface GeneratedImage {
   /** This picture's own seed, as decimal digits: the same request with it and n = 1 gives the same picture. */
   readonly seed: string
@@ -38,6 +39,7 @@ export interface Timings {
   readonly totalMs: number
 }
 
+/** The bill: what was read, written and computed. */
 export interface Usage {
   /** Tokens before the target in the conditional branch, template and given pictures included. */
   readonly inputTokens: number
@@ -49,6 +51,7 @@ export interface Usage {
   readonly forwardTokens: number
 }
 
+/** What every result says. */
 export interface ResultBase {
   /** Of the first picture, or of the answer: decimal digits. */
   readonly seed: string
@@ -75,6 +78,7 @@ export interface ImageResult extends ResultBase, GeneratedImage {
 /** 'stop': the model ended the text; 'length': every token that was reserved is used. */
 export type FinishReason = 'stop' | 'length'
 
+/** The result of a text task. */
 export interface TextResult extends ResultBase {
   readonly text: string
   readonly finishReason: FinishReason
@@ -96,14 +100,14 @@ export class Picture implements GeneratedImage {
   readonly seed: string
   readonly image: RawImage
   readonly tokens: Int32Array
-  readonly score?: number
+  declare readonly score?: number // no entry of its own where there is none
   readonly parameters: ImageParameters
 
   constructor({ seed, image, tokens, score, parameters }: PictureData) {
     this.seed = seed
     this.image = image
     this.tokens = tokens
-    if (score !== undefined) this.score = score
+    if (score !== undefined) Object.assign(this, { score })
     this.parameters = parameters
   }
 

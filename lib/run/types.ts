@@ -35,6 +35,7 @@ export interface Run<Step, Result> extends AsyncIterable<Step, void, undefined>,
    * @throws `request/invalid` for a run that has ended.
    */
   snapshot(): Promise<Uint8Array>
+  /** The steps as a web stream; cancelling it aborts the run. */
   toWebStream(): ReadableStream<Step>
 }
 
@@ -63,6 +64,7 @@ export interface TextRun extends Run<TextStep, TextResult> {
   toTextStream(): ReadableStream<string>
 }
 
+/** A run of whatever kind. */
 export type AnyRun = ImageRun | TextRun
 
 /** The type of `step.preview` for these options. */

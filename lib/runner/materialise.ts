@@ -68,5 +68,11 @@ async function picture(value: unknown, name: string, signal?: AbortSignal): Prom
   const isPicture = typeof value === 'string' || ArrayBuffer.isView(value) || value instanceof URL || hasMethods(value, ['arrayBuffer'])
   const isFile =
     isPicture || hasMethods(value, ['getReader']) || (typeof value === 'object' && value !== null && Symbol.asyncIterator in value)
-  return isFile ? fileBytes(value as FileInput, nameOf(name, value), signal) : value
+  return isFile ? alone(await fileBytes(value as FileInput, nameOf(name, value), signal)) : value
+}
+
+// In memory of its own: a Buffer may be a part of something larger, which a clone would take along.
+function alone(bytes: Uint8Array): Uint8Array {
+  const whole = bytes.byteLength === bytes.buffer.byteLength
+  return whole ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes)
 }

@@ -14,6 +14,7 @@ export type RunOf<Task extends TaskName, Options extends RunOptions = RunOptions
     ? ImageRun<PreviewOf<Options>>
     : AnyRun
 
+/** How a runner ends. */
 export interface CloseOptions {
   /** How long running ones may go on before they are aborted, in milliseconds. Default 0. */
   readonly timeoutMs?: number
@@ -85,6 +86,7 @@ export interface Runner extends AsyncDisposable {
   resume(snapshot: Uint8Array, options?: ResumeOptions): AnyRun
   /** What the model says of itself, its defaults included. */
   info(): Promise<ModelInfo>
+  /** What its scheduler has done and is doing. */
   stats(): Promise<SchedulerStats>
   /** Refuses new runs, waits for running ones at most `timeoutMs`, aborts the rest, frees what it holds. Idempotent. */
   close(options?: CloseOptions): Promise<void>

@@ -1,8 +1,8 @@
 // The JSON form of plain data back into what it was: a field says which strings are bytes and which arrays of numbers typed ones. What a
 // value must be is checked afterwards, where every request is (fields/check.ts); here only what JSON cannot hold is restored.
 import { invalid } from '../base/errors.js'
-import { fromBase64 } from '../base/json.js'
-import { isObject } from '../base/realm.js'
+import { base64, fromBase64 } from '../base/json.js'
+import { isObject, typedArrayName } from '../base/realm.js'
 import type { Field, Fields } from '../fields/field.js'
 
 const ARRAYS = { i32: Int32Array, u32: Uint32Array, f32: Float32Array } as const
@@ -51,8 +51,15 @@ function eitherOf(json: unknown, of: readonly Field[]): unknown {
   return Array.isArray(json) ? fromJson(json, kinds('region', 'list', 'i32', 'u32', 'f32') ?? of[0]!) : json
 }
 
-// Raw pixels, or a picture of a result; text is a `data:` URL and stays one.
+// Raw pixels, a picture of a result, a `data:` URL of bytes, or cells by number. Other text stays, to be refused.
 function pictureOf(json: unknown): unknown {
+  if (typeof json === 'string') {
+    const comma = json.indexOf(',')
+    return comma >= 0 && comma < 256 && /^data:[^,]*;base64$/i.test(json.slice(0, comma)) ? bytesOf(json.slice(comma + 1)) : json
+  }
+  if (Array.isArray(json) && json.length > 0 && json.every((one) => Number.isSafeInteger(one) && (one as number) >= 0)) {
+    return Uint32Array.from(json as number[])
+  }
   if (!isObject(json)) return json
   if (typeof json['data'] === 'string') return { ...json, data: bytesOf(json['data']) }
   if (!isObject(json['image'])) return json
@@ -68,4 +75,42 @@ function bytesOf(text: string): Uint8Array {
   const bytes = fromBase64(text)
   if (!bytes) throw invalid('wire: expected bytes as base64, got other text')
   return bytes
+}
+
+/** The other way, for what `toJson` cannot tell by itself: where a picture may stand, bytes are a `data:` URL. */
+export function pictureUrls(values: object, fields: Fields): object {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, Object.hasOwn(fields, name) ? urlOf(value, fields[name]!) : value]),
+  )
+}
+
+function urlOf(value: unknown, field: Field): unknown {
+  switch (field.kind) {
+    case 'picture':
+    case 'region':
+      return typedArrayName(value) === 'Uint8Array' ? dataUrl(value as Uint8Array) : value
+    case 'list':
+      return Array.isArray(value) ? value.map((one) => urlOf(one, field.of)) : value
+    case 'group':
+      return isObject(value) ? pictureUrls(value, field.fields) : value
+    case 'either': {
+      const picture = field.of.find(({ kind }) => kind === 'picture' || kind === 'region')
+      return picture ? urlOf(value, picture) : value
+    }
+    default:
+      return value
+  }
+}
+
+const SIGNATURES: readonly (readonly [type: string, at: number, bytes: string])[] = [
+  ['image/png', 0, '\x89PNG'],
+  ['image/jpeg', 0, '\xff\xd8\xff'],
+  ['image/webp', 8, 'WEBP'],
+  ['image/gif', 0, 'GIF8'],
+]
+
+function dataUrl(bytes: Uint8Array): string {
+  const starts = String.fromCharCode(...bytes.subarray(0, 16))
+  const type = SIGNATURES.find(([, at, signature]) => starts.startsWith(signature, at))?.[0] ?? 'application/octet-stream'
+  return `data:${type};base64,${base64(bytes)}`
 }

@@ -13,7 +13,7 @@ import { IMAGE_STEP, resultOf, TEXT_STEP } from '../run/descriptors.js'
 import type { ImageResult, TextResult } from '../run/results.js'
 import type { ImageStep, TextStep } from '../run/steps.js'
 import { decodeCbor, encodeCbor, LIMITS, type Limits } from './cbor.js'
-import { objectFromJson } from './from-json.js'
+import { objectFromJson, pictureUrls } from './from-json.js'
 import { checkTravelled, checkTravelledOptions } from './travelled.js'
 
 export const WIRE_VERSION = 1
@@ -39,7 +39,9 @@ export function encodeMessage(message: Message): Uint8Array {
 
 /** A message as a JSON value. */
 export function messageToJson(message: Message): Json {
-  return toJson(dataOf(message))
+  const data = dataOf(message)
+  if (message.kind !== 'request') return toJson(data)
+  return toJson({ ...data, request: pictureUrls(message.request, DESCRIPTORS[message.task].fields) })
 }
 
 /** Throws `request/invalid` for anything but a whole, sound message of ours. */

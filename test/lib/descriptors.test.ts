@@ -8,10 +8,11 @@ import * as declaration from '../../lib/fields/declaration.js'
 import { integer, isLocal, type Field, type Fields } from '../../lib/fields/field.js'
 import { rootSchema } from '../../lib/fields/json-schema.js'
 import { LOAD_FIELDS } from '../../lib/model/options.js'
-import { DESCRIPTORS, OPTIONS, requestSchema } from '../../lib/requests/index.js'
+import { OPTIONS as modelOptions } from '../../lib/model/options.js'
+import { DESCRIPTORS, OPTIONS as runOptions, requestSchema } from '../../lib/requests/index.js'
 import { TASKS } from '../../lib/requests/names.js'
 import { resultSchema } from '../../lib/run/descriptors.js'
-import { TYPES, typesOf } from '../../scripts/generate.mjs'
+import { allTypes } from '../../scripts/generate.mjs'
 
 type Schema = { readonly properties: Record<string, { readonly description?: string }>; readonly required?: string[] } & Record<
   string,
@@ -19,7 +20,9 @@ type Schema = { readonly properties: Record<string, { readonly description?: str
 >
 
 test('the written types are those of the descriptors (npm run generate)', async () => {
-  expect(readFileSync(TYPES, 'utf8')).toBe(await typesOf(DESCRIPTORS, OPTIONS, declaration))
+  const written = await allTypes({ descriptors: DESCRIPTORS, runOptions, modelOptions }, declaration)
+  expect(Object.keys(written)).toHaveLength(2)
+  for (const [file, text] of Object.entries(written)) expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
 describe.each(TASKS)('%s', (task) => {
@@ -84,7 +87,7 @@ describe('a made-up field', () => {
   })
 
   test('is a member of the request in TypeScript, with its range, unit and default', async () => {
-    const text = await typesOf(changed, OPTIONS, declaration)
+    const text = Object.values(await allTypes({ descriptors: changed, runOptions, modelOptions }, declaration)).join('')
     expect(text).toContain('/** How much everything glows. 2 to 9. In lumens. Default: 4. */\n  readonly deepGlow?: number')
   })
 

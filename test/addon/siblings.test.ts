@@ -75,7 +75,7 @@ describe.each(['LLaDA-8B-Instruct', 'LLaDA-1.5'])('%s', (name) => {
   afterAll(() => model.close())
 
   test('loads from its folder and chats', async () => {
-    expect(model.info).toMatchObject({ architecture: 'llada', format: 'safetensors', codebook_size: 0, weights: 'bf16' })
+    expect(await model.info()).toMatchObject({ architecture: 'llada', format: 'safetensors', codebookSize: 0, weights: 'bf16' })
     const { text, usage } = await model
       .chat({ messages: [{ role: 'user', content: 'hello' }], length: 8, block: 8, steps: 4, seed: 1 })
       .result()

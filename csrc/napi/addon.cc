@@ -29,6 +29,8 @@ using JobBody = std::function<Json(const Progress& progress, const CancelToken& 
 JobBody find_job(const std::string& name, const Json& options) {
   if (name == "convert")
     return [o = convert_options(options)](auto& progress, auto& cancel) { return to_json(convert(o, progress, cancel)); };
+  if (name == "export")
+    return [o = export_options(options)](auto& progress, auto& cancel) { return to_json(export_folder(o, progress, cancel)); };
   if (name == "synth") return [o = synth_options(options)](auto& progress, auto& cancel) { return to_json(synth(o, progress, cancel)); };
   if (name == "inspect")
     return [o = inspect_options(options)](auto& progress, auto& cancel) { return to_json(inspect(o, progress, cancel)); };
@@ -38,7 +40,7 @@ JobBody find_job(const std::string& name, const Json& options) {
     return [o = planned_load(options), runs = planned_runs(options)](auto&, auto&) { return to_json(plan_runs(o, runs)); };
   if (name == "doctor") return [o = doctor_options(options)](auto&, auto& cancel) { return to_json(doctor(o, cancel)); };
   if (name == "speed") return [o = speed_options(options)](auto&, auto& cancel) { return to_json(speed(o, cancel)); };
-  fail(Code::request_invalid, "job: expected convert, synth, inspect, bench, devices, plan, doctor or speed, got ", name);
+  fail(Code::request_invalid, "job: expected convert, export, synth, inspect, bench, devices, plan, doctor or speed, got ", name);
 }
 
 Json parse_options(const Napi::Value& value) {

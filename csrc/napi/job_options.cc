@@ -72,6 +72,16 @@ ConvertOptions convert_options(const Json& options) {
   return convert;
 }
 
+ExportOptions export_options(const Json& options) {
+  ExportOptions out;
+  out.source = options.string_or("source", "");
+  out.output = options.string_or("output", "");
+  out.type = choose<std::optional<DType>>(options, "type", "f32, f16 or bf16", std::nullopt,
+                                          {{"f32", DType::f32}, {"f16", DType::f16}, {"bf16", DType::bf16}});
+  out.shard_bytes = options.int_or("shardBytes", out.shard_bytes);
+  return out;
+}
+
 SynthOptions synth_options(const Json& options) {
   SynthOptions synth;
   synth.shape = options.string_or("shape", "");

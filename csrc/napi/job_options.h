@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "jobs/bench.h"
 #include "jobs/convert.h"
+#include "jobs/export.h"
 #include "jobs/inspect.h"
 #include "jobs/load.h"
 #include "jobs/plan.h"
@@ -14,6 +15,7 @@ namespace dimoo::napi {
 LoadOptions load_options(const Json& options);
 Verify verify_option(const Json& options);
 ConvertOptions convert_options(const Json& options);
+ExportOptions export_options(const Json& options);
 SynthOptions synth_options(const Json& options);
 InspectOptions inspect_options(const Json& options);
 BenchOptions bench_options(const Json& options);

@@ -95,6 +95,11 @@ Json to_json(const ConvertReport& report) {
   return json.set("ignored", texts(report.ignored)).set("seconds", report.seconds);
 }
 
+Json to_json(const ExportReport& report) {
+  Json json = object().set("tensors", report.tensors).set("bytes", report.bytes);
+  return json.set("files", report.files).set("seconds", report.seconds);
+}
+
 Json to_json(const SynthReport& report) { return object().set("tensors", report.tensors).set("bytes", report.bytes); }
 
 Json to_json(const InspectReport& report) {

@@ -4,6 +4,7 @@
 #include "engine/plan.h"
 #include "jobs/bench.h"
 #include "jobs/convert.h"
+#include "jobs/export.h"
 #include "jobs/inspect.h"
 #include "jobs/reports.h"
 #include "jobs/speed.h"
@@ -13,6 +14,8 @@ namespace dimoo::napi {
 
 /// {tensors, bytes, fallbacks: [{name, type}], ignored: [name], seconds}
 Json to_json(const ConvertReport& report);
+/// {tensors, bytes, files, seconds}
+Json to_json(const ExportReport& report);
 /// {tensors, bytes}
 Json to_json(const SynthReport& report);
 /// {format, architecture, path, bytes, settings, tensors: [{name, type, shape, bytes}], types: {type: {count, bytes}}, parameters,

@@ -125,6 +125,18 @@ std::string gguf_name(std::string_view hf_name) {
   return {};
 }
 
+std::string hf_name(std::string_view gguf_name) {
+  constexpr std::string_view kBlocks = "blk.";
+  for (const auto& [hf, gguf] : kTop)
+    if (gguf_name == gguf) return text("model.transformer.", hf);
+  const size_t dot = gguf_name.find('.', kBlocks.size());
+  if (gguf_name.starts_with(kBlocks) && dot != std::string_view::npos)
+    for (const auto& [hf, gguf] : kBlock)
+      if (gguf_name.substr(dot + 1) == gguf)
+        return text("model.transformer.blocks.", gguf_name.substr(kBlocks.size(), dot - kBlocks.size()), ".", hf);
+  return {};
+}
+
 std::unique_ptr<Source> open_hf_folder(const std::string& path) { return std::make_unique<HfFolder>(path); }
 
 }  // namespace dimoo

@@ -12,5 +12,7 @@ std::unique_ptr<Source> open_hf_folder(const std::string& path);
 
 /// "model.transformer.blocks.3.q_proj.weight" -> "blk.3.attn_q.weight"; empty for a name we do not know.
 std::string gguf_name(std::string_view hf_name);
+/// The inverse, for the transformer's tensors.
+std::string hf_name(std::string_view gguf_name);
 
 }  // namespace dimoo

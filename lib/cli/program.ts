@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   ask: { summary: 'answer a question about pictures', load: () => import('./ask.js') },
   chat: { summary: 'converse in text', load: () => import('./chat.js') },
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
+  export: { summary: 'write a checkpoint as a Hugging Face folder', load: () => import('./export.js') },
   pull: { summary: 'fetch a model from the Hugging Face Hub', load: async () => ({ command: (await import('./pull.js')).pullCommand }) },
   list: { summary: 'show the models in the cache', load: async () => ({ command: (await import('./pull.js')).listCommand }) },
   remove: { summary: 'take a model out of the cache', load: async () => ({ command: (await import('./pull.js')).removeCommand }) },

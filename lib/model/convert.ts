@@ -50,7 +50,8 @@ export async function synth(shape: SynthShape, output: string, options: SynthOpt
   return runJob('synth', { shape, output: path.resolve(output), type, seed: toJson(seed), layout }, control(options))
 }
 
-function checkOutput(where: string, output: unknown): void {
+/** Throws `request/invalid` for what is no path. */
+export function checkOutput(where: string, output: unknown): void {
   if (typeof output !== 'string' || output === '') throw invalid(`${where}: output must be a path, got ${show(output)}`)
 }
 

@@ -121,6 +121,16 @@ export const CONVERT_FIELDS: Fields = {
   onProgress: local('function', 'Told how far it is.', '(progress: Progress) => void'),
 }
 
+export const EXPORT_FIELDS: Fields = {
+  type: choice(['bf16', 'f16', 'f32'], {
+    summary: "Type of the transformer's tensors.",
+    default: { words: "the file's own, f32 where it is quantised: every value is kept" },
+    flag: { help: "type of the transformer (default: the file's own, f32 where it is quantised)" },
+  }),
+  signal: local('signal', 'Aborts the work; nothing half-written stays.'),
+  onProgress: local('function', 'Told how far it is.', '(progress: Progress) => void'),
+}
+
 export const SYNTH_FIELDS: Fields = {
   type: weightType('Type of the matrices.'),
   seed: seed({ summary: 'Same seed, same file.', default: { value: 0 }, flag: { help: 'same seed, same file (default: 0)' } }),
@@ -152,6 +162,7 @@ export const OPTIONS = [
   { type: 'LoadOptions', summary: 'What can be said about loading a model.', fields: LOAD_FIELDS },
   { type: 'PlanOptions', summary: 'What a plan of memory is made for.', fields: PLAN_FIELDS },
   { type: 'ConvertOptions', summary: 'What can be said about a conversion.', fields: CONVERT_FIELDS },
+  { type: 'ExportOptions', summary: 'What can be said about an export.', fields: EXPORT_FIELDS },
   { type: 'SynthOptions', summary: 'What can be said about a random model.', fields: SYNTH_FIELDS },
   { type: 'InspectOptions', summary: 'What can be said about an inspection.', fields: INSPECT_FIELDS },
 ] as const

@@ -18,6 +18,7 @@ export interface NativeJob<T> {
 
 /**
  * convert {source, output, type, vqType?, preview?, threads?} -> {tensors, bytes, fallbacks: [{name, type}], seconds}
+ * export  {source, output, type?, shardBytes?} -> {tensors, bytes, files, seconds}
  * synth   {shape, output, type, seed, layout?} -> {tensors, bytes}
  * inspect {source, verify?} -> InspectReport (lib/model/inspect.ts)
  * devices {} -> DeviceReport[]
@@ -26,7 +27,7 @@ export interface NativeJob<T> {
  * bench   {source, device, precision, threads, rows, repetitions, width?, height?, steps?} -> BenchReport (lib/cli/bench.ts)
  * Options and results travel as JSON text; progress is {phase, done, total} (bytes).
  */
-export type JobName = 'convert' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor' | 'bench'
+export type JobName = 'convert' | 'export' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor' | 'bench'
 
 /** The options of `load`, as JSON text. */
 export interface NativeLoadOptions {

@@ -63,7 +63,7 @@ describe('flags', () => {
     expect(readdirSync(folder).sort()).toEqual(['a-1.png', 'a-2.png'])
   })
 
-  test.each(['generate', 'convert', 'inspect', 'synth', 'doctor', 'build'])('%s --help has examples', async (name) => {
+  test.each(['generate', 'convert', 'export', 'inspect', 'synth', 'doctor', 'build'])('%s --help has examples', async (name) => {
     const { code, out } = await dimoo([name, '--help'])
     expect(code).toBe(0)
     expect(out).toMatch(new RegExp(`Examples:\n[^]*dimoo ${name}`))
@@ -279,6 +279,14 @@ describe('other commands', () => {
     expect(err).toBe('read 25 % (1 B of 4 B)\n')
     expect((await dimoo(['synth', 'tiny', '-o', at('o.gguf'), '--seed', '4'])).code).toBe(0)
     expect(asked.jobs.at(-1)!.options).toMatchObject({ shape: 'tiny', seed: 4 })
+  })
+
+  test('export reports what it wrote; without a source it takes the miniature', async () => {
+    behaviour.jobs['export'] = () => ({ tensors: 3, bytes: 2 * 1024 ** 2, files: 2, seconds: 1 })
+    const { code, out } = await dimoo(['export', '-o', at('folder'), '--type', 'bf16'])
+    expect([code, out]).toEqual([0, `${at('folder')}: 3 tensors in 2 files, 2.00 MiB, 1.0 s\n`])
+    const { embeddedModel } = await import('../../lib/model/source.js')
+    expect(asked.jobs.at(-1)!.options).toEqual({ source: embeddedModel, output: at('folder'), type: 'bf16' })
   })
 
   test('doctor tells devices, variants and the miniature', async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asked, behaviour, fake, imageRuns, nativeError, reset } from './fake-binding.js'
 
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
-const { BindingError, convert, DimooError, inspectDevices, inspectModel, loadModel, OutOfMemoryError, planMemory, synth } =
+const { BindingError, convert, DimooError, exportModel, inspectDevices, inspectModel, loadModel, OutOfMemoryError, planMemory, synth } =
   await import('../../lib/index.js')
 const { bindingError } = await import('../../lib/native/binding-error.js')
 
@@ -146,11 +146,12 @@ describe('devices', () => {
 })
 
 describe('jobs', () => {
-  test('plan, inspect, convert and synth pass complete options', async () => {
+  test('plan, inspect, convert, export and synth pass complete options', async () => {
     await planMemory(file, [{ width: 64 }], { device: 'cpu', memory: { panelBytes: 1 } })
     await inspectModel(file, { verify: true })
     const progress: object[] = []
     await convert(file, 'out.gguf', { type: 'q4_k', onProgress: (p) => progress.push(p) })
+    await exportModel(file, 'out', { type: 'f16' })
     await synth('tiny', 'out.gguf', { seed: 2n ** 64n - 1n })
     const source = file
     const output = path.resolve('out.gguf')
@@ -167,6 +168,7 @@ describe('jobs', () => {
       ],
       ['inspect', { source, verify: true }],
       ['convert', { source, output, type: 'q4_k' }],
+      ['export', { source, output: path.resolve('out'), type: 'f16' }],
       ['synth', { shape: 'tiny', output, type: 'bf16', seed: '18446744073709551615' }],
     ])
     expect(progress).toEqual([{ phase: 'read', loadedBytes: 1, totalBytes: 4, fraction: 0.25 }])
@@ -174,6 +176,8 @@ describe('jobs', () => {
 
   test('their options are checked', async () => {
     await expect(convert(file, 'o.gguf', { type: 'q3' as never })).rejects.toThrow(/type must be one of 'bf16'.*got 'q3'/)
+    await expect(exportModel(file, 'o', { type: 'q8_0' as never })).rejects.toThrow(/export: type must be one of 'bf16'.*got 'q8_0'/)
+    await expect(exportModel(file, '')).rejects.toThrow(/export: output must be a path, got ''/)
     await expect(synth('9b' as never, 'o.gguf')).rejects.toThrow(/shape must be one of 'tiny'.*got '9b'/)
     await expect(planMemory(file, [{ images: 0 }])).rejects.toThrow(/runs\[0\]: images must be/)
     await expect(inspectModel(file, { plan: true } as never)).rejects.toThrow(/unknown option 'plan'/)

@@ -70,7 +70,7 @@ export function ask(model: DimooModel, one: Case, settings: Settings, seed: numb
   const text = { ...base, ...(guidance !== undefined && { guidance }) }
   const both = { ...(guidance !== undefined && { text: guidance }), ...(guidanceImage !== undefined && { image: guidanceImage }) }
   const image = { ...base, image: given(one)[0]!, imageArea: 'native', ...(Object.keys(both).length > 0 && { guidance: both }) } as const
-  const answer = { ...text, ...(reuse && { cache: reuse }), ...(threshold !== undefined && { threshold }) }
+  const answer = { ...text, ...(reuse && { reuse }), ...(threshold !== undefined && { threshold }) }
   switch (task) {
     case 'generate':
       return drawn(model.generate({ ...text, prompt, width: scene.width, height: scene.height }, silent))

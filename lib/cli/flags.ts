@@ -217,7 +217,7 @@ function parseRatio(text: string): unknown {
 export function withoutStrayValues(argv: readonly string[], { options }: Pick<Command, 'options'>): string[] {
   const names = options.filter(({ optional }) => optional).map(({ long }) => long)
   const end = argv.indexOf('--')
-  const words = /^(?:[a-z]+=|prefix$)/
+  const words = /^[a-z]+=/
   return argv.map((arg, i) => ((end < 0 || i < end) && names.includes(arg) && !words.test(argv[i + 1] ?? '') ? `${arg}=` : arg))
 }
 

@@ -3,7 +3,7 @@ import { invalid } from '../base/errors.js'
 import { array, choice, either, group, integer, number, region, text, type Default, type Field, type Fields } from '../fields/field.js'
 import type { Schedule } from '../fields/values.js'
 import { defined, EDIT_DEFAULTS, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
-import { IMAGE_CACHE, MAX_STEPS, resolveSampling, resolveSchedule, samplingFields, type ResolvedSampling } from './sampling.js'
+import { CACHE, MAX_STEPS, resolveSampling, resolveSchedule, samplingFields, type ResolvedSampling } from './sampling.js'
 import type { CacheOptions, StartOptions } from './types.js'
 
 export const MAX_IMAGES = 64
@@ -50,7 +50,7 @@ function baseFields(kind: 'image' | 'edit', guidance: Field): Fields {
   return {
     ...samplingFields(own(kind, 'steps', defaults.steps), own(kind, 'temperature', defaults.temperature)),
     guidance,
-    cache: IMAGE_CACHE,
+    cache: CACHE,
     schedule: {
       kind: 'schedule',
       summary: 'How many cells stay masked after each step: a curve, one share from 0 to 1 a step, or a function from progress to share.',
@@ -198,7 +198,7 @@ function resolveImage(
   defaults: { readonly steps: number; readonly temperature: number },
   guidance: Guidance,
 ): ResolvedImage {
-  const sampling = resolveSampling(request, defaults)
+  const sampling = resolveSampling(where, request, defaults)
   const { n = 1, bestOf, prompt = '', start } = request
   if (bestOf !== undefined && bestOf < n) throw invalid(`${where}: bestOf must be at least n = ${n}, got ${bestOf}`)
   if (start && start.step >= sampling.steps - 1) {

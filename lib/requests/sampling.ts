@@ -36,27 +36,19 @@ const CACHE_GROUP = group(
   { type: 'CacheOptions', summary: 'ML-Cache: which rows are computed again in a step.' },
 )
 
-const CACHE_FLAG = { value: 'ratio=0.9,warmup=0.3,refresh=5', bare: true, form: 'pairs' } as const
-const CACHE_SUMMARY = 'ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5.'
-
-/** Of picture tasks. */
-export const IMAGE_CACHE = either([boolean({ summary: 'On or off.' }), CACHE_GROUP], {
-  summary: CACHE_SUMMARY,
+export const CACHE = either([boolean({ summary: 'On or off.' }), CACHE_GROUP], {
+  summary: 'ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5.',
   rule: 'true, false or {ratio, warmup, refresh}',
   default: { value: false },
-  flag: { ...CACHE_FLAG, help: 'ML-Cache: compute only the least certain rows' },
+  flag: { value: 'ratio=0.9,warmup=0.3,refresh=5', bare: true, form: 'pairs', help: 'ML-Cache: compute only the least certain rows' },
 })
 
 /** Of answers, which have another way too. */
-export const TEXT_CACHE = either([boolean({ summary: 'On or off.' }), choice(['prefix'], { summary: 'Prefix reuse.' }), CACHE_GROUP], {
-  summary: `${CACHE_SUMMARY} 'prefix' keeps keys and values of everything outside the current block within the block.`,
-  rule: "true, false, 'prefix' or {ratio, warmup, refresh}",
-  default: { value: false },
-  flag: {
-    ...CACHE_FLAG,
-    value: 'prefix|ratio=0.9,warmup=0.3,refresh=5',
-    help: 'compute only the least certain rows (ML-Cache); prefix: keep what is outside the block',
-  },
+export const PREFIX_REUSE = choice(['none', 'prefix'], {
+  summary:
+    "'prefix' keeps keys and values of everything outside the current block within the block: faster, approximate; not together with `cache`.",
+  default: { value: 'none' },
+  flag: { help: 'prefix: keep what is outside the block, faster' },
 })
 
 /** Steps and temperature by their defaults, and the seed. */
@@ -80,10 +72,12 @@ interface SamplingRequest {
   readonly steps?: number
   readonly temperature?: number
   readonly seed?: number | bigint | string
-  readonly cache?: boolean | 'prefix' | CacheOptions
+  readonly cache?: boolean | CacheOptions
+  readonly reuse?: 'none' | 'prefix'
 }
 
 export function resolveSampling(
+  where: string,
   request: SamplingRequest,
   defaults: { readonly steps: number; readonly temperature: number },
 ): ResolvedSampling {
@@ -91,7 +85,7 @@ export function resolveSampling(
     steps: request.steps ?? defaults.steps,
     temperature: request.temperature ?? defaults.temperature,
     seed: request.seed === undefined ? randomSeed() : BigInt(request.seed),
-    reuse: resolveReuse(request.cache),
+    reuse: resolveReuse(where, request),
   }
 }
 
@@ -99,10 +93,12 @@ function randomSeed(): bigint {
   return globalThis.crypto.getRandomValues(new BigUint64Array(1))[0]!
 }
 
-function resolveReuse(cache: SamplingRequest['cache'] = false): Reuse {
-  if (cache === false) return { kind: 'none' }
-  if (cache === 'prefix') return { kind: 'prefix' }
-  return { kind: 'mlCache', ...CACHE_DEFAULTS, ...(cache === true ? {} : defined(cache)) }
+// One union, as the two exclude each other.
+function resolveReuse(where: string, { cache = false, reuse = 'none' }: SamplingRequest): Reuse {
+  if (cache !== false && reuse !== 'none')
+    throw invalid(`${where}: cache must not be given with reuse 'prefix': both keep rows of the same pass`)
+  if (reuse === 'prefix') return { kind: 'prefix' }
+  return cache === false ? { kind: 'none' } : { kind: 'mlCache', ...CACHE_DEFAULTS, ...(cache === true ? {} : defined(cache)) }
 }
 
 /** A function is sampled once per step; the last step always leaves nothing masked. Throws `request/invalid` for shares of other steps. */

@@ -6,7 +6,7 @@ import type { ImageInput } from '../fields/values.js'
 import { defined, TEXT_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
 import { imageArea, promptField } from './image.js'
-import { MAX_STEPS, resolveSampling, samplingFields, TEXT_CACHE, type ResolvedSampling } from './sampling.js'
+import { CACHE, MAX_STEPS, PREFIX_REUSE, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
 import type { AskRequest, ChatMessage, ChatRequest } from './types.js'
 
 export const MAX_LENGTH = 16_384
@@ -27,7 +27,8 @@ const TEXT_FIELDS: Fields = {
     default: { checkpoint: 'text.guidance', else: TEXT_DEFAULTS.guidance },
     flag: { help: 'how strongly the question pulls; 0: off' },
   }),
-  cache: TEXT_CACHE,
+  cache: CACHE,
+  reuse: PREFIX_REUSE,
   length: integer(1, MAX_LENGTH, {
     summary: 'Tokens reserved for the answer, a multiple of `block`.',
     unit: 'tokens',
@@ -74,7 +75,7 @@ export const ASK: TaskDescriptor = {
   commands: [
     'dimoo ask "What color is the circle?" --image circle.png',
     'dimoo ask "What has changed?" --image before.png --image after.png --model lumina.gguf',
-    'dimoo ask "Please describe this image." --image in.png --cache prefix --threshold 0.9    faster, approximate',
+    'dimoo ask "Please describe this image." --image in.png --reuse prefix --threshold 0.9    faster, approximate',
     'dimoo ask "How many objects are there?" --image in.png --json                            the last line holds the text',
   ],
 }
@@ -175,7 +176,7 @@ function resolveText(where: string, request: AskRequest | ChatRequest, facts: Mo
   if (steps % blocks !== 0) throw invalid(`${where}: steps must be a multiple of the ${blocks} blocks, got ${steps}`)
   const { guidance = defaults.guidance, remasking = 'confidence', threshold } = request
   return {
-    ...resolveSampling(request, defaults),
+    ...resolveSampling(where, request, defaults),
     steps,
     length,
     block,

@@ -466,8 +466,10 @@ export interface AskRequest {
   readonly seed?: number | bigint | string
   /** How strongly question and pictures pull; 0 computes no second branch. 0 to 100. Default: the checkpoint's, else 0. */
   readonly guidance?: number
-  /** ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5. 'prefix' keeps keys and values of everything outside the current block within the block. Default: false. */
-  readonly cache?: boolean | 'prefix' | CacheOptions
+  /** ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5. Default: false. */
+  readonly cache?: boolean | CacheOptions
+  /** 'prefix' keeps keys and values of everything outside the current block within the block: faster, approximate; not together with `cache`. Default: none. */
+  readonly reuse?: 'none' | 'prefix'
   /** Tokens reserved for the answer, a multiple of `block`. 1 to 16384. In tokens. Default: the checkpoint's, else 1024. */
   readonly length?: number
   /** Tokens decoded together; blocks follow each other. 1 to 16384. In tokens. Default: the checkpoint's, else 256. */
@@ -497,8 +499,10 @@ export interface ChatRequest {
   readonly seed?: number | bigint | string
   /** How strongly question and pictures pull; 0 computes no second branch. 0 to 100. Default: the checkpoint's, else 0. */
   readonly guidance?: number
-  /** ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5. 'prefix' keeps keys and values of everything outside the current block within the block. Default: false. */
-  readonly cache?: boolean | 'prefix' | CacheOptions
+  /** ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5. Default: false. */
+  readonly cache?: boolean | CacheOptions
+  /** 'prefix' keeps keys and values of everything outside the current block within the block: faster, approximate; not together with `cache`. Default: none. */
+  readonly reuse?: 'none' | 'prefix'
   /** Tokens reserved for the answer, a multiple of `block`. 1 to 16384. In tokens. Default: the checkpoint's, else 1024. */
   readonly length?: number
   /** Tokens decoded together; blocks follow each other. 1 to 16384. In tokens. Default: the checkpoint's, else 256. */

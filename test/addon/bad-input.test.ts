@@ -143,7 +143,11 @@ test.each<[string, () => unknown, RegExp]>([
     () => model.chat({ messages: [{ role: 'user', content: 'x' }], length: 32, block: 8, steps: 30 }),
     /steps.*multiple of.*4.*30/,
   ],
-  ['prefix reuse of a picture', () => model.generate({ prompt: 'x', cache: 'prefix' as never }), /cache must be true, false or .*'prefix'/],
+  [
+    'a cache beside prefix reuse',
+    () => model.chat({ messages: [{ role: 'user', content: 'x' }], cache: true, reuse: 'prefix' }),
+    /cache.*prefix/,
+  ],
   ['an unknown option', () => model.edit({ prompt: 'x', image: 'x.png', strength: 0.5 } as never), /unknown option 'strength'/],
   ['a map that is none', () => model.predict({ image: 'x.png', map: 'heat' as never }), /map must be one of/],
   ['no picture', () => model.ask({ prompt: 'x', images: [] }), /at least one picture/],

@@ -79,7 +79,7 @@ describe('answers', () => {
 
   test('a question about a picture, and with prefix reuse', async () => {
     expect(await dimoo(question)).toEqual({ code: 0, out: 'white\n', err: '' })
-    expect((await dimoo([...question, '--cache', 'prefix', '--threshold', '0.9'])).out).toBe('white\n')
+    expect((await dimoo([...question, '--reuse', 'prefix', '--threshold', '0.9'])).out).toBe('white\n')
     const { out } = await dimoo([...question, '--json'])
     expect(JSON.parse(out.trim().split('\n').at(-1)!)).toMatchObject({ event: 'result', text: 'white', finishReason: 'stop' })
   })

@@ -46,7 +46,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'an answer with prefix reuse': {
     task: 'chat',
-    request: { messages: conversation, length: 16, block: 8, steps: 12, cache: 'prefix', temperature: 0.6, seed: 4 },
+    request: { messages: conversation, length: 16, block: 8, steps: 12, reuse: 'prefix', temperature: 0.6, seed: 4 },
   },
 }
 const given = (task: Case['task']): object => (task === 'inpaint' ? { image: grey } : {})

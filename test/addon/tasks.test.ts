@@ -145,7 +145,7 @@ describe('answers', () => {
 
   test('steps settle the text that the result holds', async () => {
     const recorded = trace('mmu_clean_4blocks')
-    const run = ask(model, recorded, { cache: 'prefix' })
+    const run = ask(model, recorded, { reuse: 'prefix' })
     let last = ''
     for await (const { settled, kind } of run) {
       expect(kind).toBe('text')

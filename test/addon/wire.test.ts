@@ -37,7 +37,7 @@ beforeAll(async () => {
     subject: { prompt, image, bestOf: 2, steps, seed },
     style: { image, style: image, steps, seed },
     view: { image, view: 'left', steps, seed },
-    ask: { prompt: 'What color is the circle?', images: [image], cache: 'prefix', length: 16, seed },
+    ask: { prompt: 'What color is the circle?', images: [image], reuse: 'prefix', length: 16, seed },
     chat: { messages: [{ role: 'user', content: 'There is a red circle. What color is the circle?' }], length: 16, temperature: 0.7, seed },
   }
 })

@@ -37,7 +37,7 @@ const gaps = (count: number): number[] => [...Array(count).keys()].sort((a, b) =
 describe('flags', () => {
   test('reach the request', async () => {
     const flags =
-      '--image-area native --length 12 --block 6 --steps 4 --threshold 0.5 --cache prefix --remasking random --guidance 2 --seed 3'
+      '--image-area native --length 12 --block 6 --steps 4 --threshold 0.5 --reuse prefix --remasking random --guidance 2 --seed 3'
     expect((await ask(['--image', picture, ...flags.split(' ')])).code).toBe(0)
     expect(textRuns()[0]).toMatchObject({
       length: 12,

@@ -56,7 +56,7 @@ describe('ask and chat', () => {
     await model
       .ask({ ...ask, guidance: 2, threshold: 0.9, remasking: 'random', cache: { refresh: 2 }, temperature: 0.5 }, { priority: 3 })
       .result()
-    await model.chat({ messages: [{ role: 'user', content: 'Why?' }], cache: 'prefix', length: 24, block: 12, steps: 2 }).result()
+    await model.chat({ messages: [{ role: 'user', content: 'Why?' }], reuse: 'prefix', length: 24, block: 12, steps: 2 }).result()
     expect(textRuns()[0]).toMatchObject({
       guidance: [2],
       threshold: 0.9,
@@ -91,7 +91,7 @@ describe('ask and chat', () => {
     [{ length: 20 }, /length must be a multiple of block, got 20 and 8/],
     [{ steps: 7 }, /steps must be a multiple of the 2 blocks, got 7/],
     [{ length: 16384, block: 1 }, /length must be at most 4096 blocks, got 16384 of 1/],
-    [{ cache: 'suffix' }, /cache must be true, false, 'prefix' or {ratio, warmup, refresh}, got 'suffix'/],
+    [{ cache: true, reuse: 'prefix' }, /cache must not be given with reuse 'prefix'/],
     [{ threshold: 1.5 }, /threshold must be a number from 0 to 1, got 1.5/],
     [{ remasking: 'low_confidence' }, /remasking must be one of 'confidence', 'random'/],
     [{ schedule: 'cosine' }, /unknown option 'schedule'/],

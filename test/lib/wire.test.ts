@@ -50,7 +50,7 @@ async function requests(): Promise<TaskRequests> {
     subject: { prompt, image: image.buffer.slice(image.byteOffset, image.byteOffset + image.length) as ArrayBuffer, bestOf: 2 },
     style: { image, style: raw },
     view: { image, view: 'left', start: { tokens: Int32Array.of(-1, 1, 2, 3, 4, 5, 6, 7), step: 1, pinned: [1] } },
-    ask: { prompt: 'What?', images: [image, raw], cache: 'prefix', threshold: 0.5 },
+    ask: { prompt: 'What?', images: [image, raw], reuse: 'prefix', threshold: 0.5 },
     chat: { messages: [{ role: 'user', content: 'What?' }], length: 8 },
   }
 }

@@ -47,7 +47,7 @@ async function use(): Promise<void> {
   }
   const raw = model.edit({ prompt: 'x', image: await run.result() }, { previews: { every: 2 } })
   for await (const { preview } of raw) if (preview) void preview.width
-  const told: TextRun = model.ask({ prompt: 'x', images: ['a.png'], cache: 'prefix' })
+  const told: TextRun = model.ask({ prompt: 'x', images: ['a.png'], reuse: 'prefix' })
   for await (const { delta } of told) void delta.length
   const stream: ReadableStream<string> = told.toTextStream()
   const runner: Runner = model

@@ -88,6 +88,18 @@ export interface ConvertOptions {
 }
 
 /**
+ * What can be said about an export.
+ */
+export interface ExportOptions {
+  /** Type of the transformer's tensors. Default: the file's own, f32 where it is quantised: every value is kept. */
+  readonly type?: 'bf16' | 'f16' | 'f32'
+  /** Aborts the work; nothing half-written stays. */
+  readonly signal?: AbortSignal
+  /** Told how far it is. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/**
  * What can be said about a random model.
  */
 export interface SynthOptions {

@@ -176,14 +176,13 @@ std::shared_ptr<Layout> picture_layout(const Hyperparameters& hyper, int64_t row
   return layout;
 }
 
-Json picture(Device& device, Backbone& backbone, Vq& vq, const Hyperparameters& hyper, int64_t steps, ReusePolicy reuse) {
+Json picture(Device& device, Backbone& backbone, Vq& vq, const Hyperparameters& hyper, int64_t steps, ReusePtr reuse) {
   const int64_t side = 1024 / hyper.vq.scale();
   const auto layout = picture_layout(hyper, side, side);
   PictureRequest request;
   request.cells.assign(static_cast<size_t>(layout->cells()), -1), request.steps = steps;
   Picture canvas(layout, request, reuse, 1);
-  std::unique_ptr<Memo> memo =
-      reuse.kind == ReusePolicy::Kind::none ? nullptr : std::make_unique<Memo>(device, hyper, backbone.kv_type(), *layout);
+  std::unique_ptr<Memo> memo = !reuse->keeps_rows() ? nullptr : std::make_unique<Memo>(device, hyper, backbone.kv_type(), *layout);
   Pass pass(device, backbone);
   const float guidance[] = {4};
   std::map<std::string, std::vector<double>> times;
@@ -229,8 +228,8 @@ Json model(Device& device, const char* path, int64_t steps) {
   upload.set("bytes", weight_bytes(*source)).set("seconds", seconds_since(start));
   Json report(Json::Object{});
   report.set("device", device.name()).set("commit", bench::commit()).set("upload", upload);
-  report.set("exact", picture(device, backbone, vq, hyper, steps, {}));
-  report.set("mlCache", picture(device, backbone, vq, hyper, steps, {ReusePolicy::Kind::ml_cache, 0.9, 0.3, 5}));
+  report.set("exact", picture(device, backbone, vq, hyper, steps, no_reuse()));
+  report.set("mlCache", picture(device, backbone, vq, hyper, steps, ml_cache(0.9, 0.3, 5)));
   return report;
 }
 

@@ -12,7 +12,7 @@ class CancelToken {
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
   /// Throws Error{aborted} once cancelled.
   void check() const {
-    if (cancelled()) throw Error(Code::aborted, "aborted");
+    if (cancelled()) throw Error::constant(Code::aborted, "aborted");
   }
 
  private:

@@ -1,6 +1,9 @@
 // Spelling of the error codes: the only place where they are text.
 #include "base/error.h"
 
+#include <new>
+#include <system_error>
+
 namespace dimoo {
 
 const char* code_name(Code code) {
@@ -22,6 +25,29 @@ const char* code_name(Code code) {
     case Code::internal: return "internal";
   }
   return "internal";
+}
+
+Error error_of(const std::exception_ptr& thrown) noexcept {
+  const Error no_memory = Error::constant(Code::device_out_of_memory, "the process has no memory left");
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return no_memory;
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::not_enough_memory || error.code() == std::errc::resource_unavailable_try_again)
+      return Error::constant(Code::device_out_of_memory, "the system has no memory or no thread left");
+    return Error::constant(Code::internal, "the system refused what was asked of it");
+  } catch (const std::exception& error) {
+    try {
+      return {Code::internal, error.what()};
+    } catch (...) {
+      return no_memory;
+    }
+  } catch (...) {
+    return Error::constant(Code::internal, "something unknown was thrown");
+  }
 }
 
 }  // namespace dimoo

@@ -3,8 +3,11 @@
 #pragma once
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace dimoo {
 
@@ -29,25 +32,36 @@ enum class Code {
 /// The public spelling, e.g. "model/corrupt".
 const char* code_name(Code code);
 
+/// Copying one takes no memory and cannot fail, so that an error reaches whoever it is for even where there is none left.
 class Error : public std::exception {
  public:
-  Error(Code code, std::string text) : code_(code), text_(std::move(text)) {}
+  Error(Code code, std::string text) : code_(code), text_(std::make_shared<const std::string>(std::move(text))) {}
   /// For device/out-of-memory: bytes needed and bytes there are. For queue/full: milliseconds until it may be worth trying again.
-  Error(Code code, std::string text, int64_t needed, int64_t available)
-      : code_(code), text_(std::move(text)), needed_(needed), available_(available) {}
+  Error(Code code, std::string text, int64_t needed, int64_t available) : Error(code, std::move(text)) {
+    needed_ = needed, available_ = available;
+  }
+  /// Takes no memory: `text` is a literal.
+  static Error constant(Code code, const char* text) noexcept { return {code, text, Literal{}}; }
 
   Code code() const { return code_; }
-  const std::string& text() const { return text_; }
+  std::string_view text() const noexcept { return text_ ? std::string_view(*text_) : std::string_view(literal_); }
   int64_t needed() const { return needed_; }
   int64_t available() const { return available_; }
-  const char* what() const noexcept override { return text_.c_str(); }
+  const char* what() const noexcept override { return text_ ? text_->c_str() : literal_; }
 
  private:
+  struct Literal {};
+  Error(Code code, const char* text, Literal) noexcept : code_(code), literal_(text) {}
+
   Code code_;
-  std::string text_;
+  std::shared_ptr<const std::string> text_;
+  const char* literal_ = "";
   int64_t needed_ = 0;
   int64_t available_ = 0;
 };
+
+/// Whatever was thrown: ours as it is, a failed allocation as device/out-of-memory, anything else as `internal` with its words.
+Error error_of(const std::exception_ptr& thrown) noexcept;
 
 /// Joins anything that has operator<< into one string: text("got ", 3, " rows").
 template <class... Parts>

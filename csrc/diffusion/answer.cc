@@ -9,8 +9,9 @@
 
 namespace dimoo {
 
-Answer::Answer(std::shared_ptr<const Layout> layout, AnswerRequest request, ReusePolicy reuse, uint64_t seed)
-    : Canvas(std::move(layout), std::vector<int32_t>(static_cast<size_t>(request.length), -1), reuse, seed), request_(std::move(request)) {
+Answer::Answer(std::shared_ptr<const Layout> layout, AnswerRequest request, ReusePtr reuse, uint64_t seed)
+    : Canvas(std::move(layout), std::vector<int32_t>(static_cast<size_t>(request.length), -1), std::move(reuse), seed),
+      request_(std::move(request)) {
   begin_block();
 }
 
@@ -37,18 +38,10 @@ bool Answer::block_over() const {
   return request_.compat == Compat::none && (due(block_step_) == 0 || candidates_.empty());
 }
 
-StepPlan Answer::plan() const {
+/// The last step of a block that fixes anything is its last one, but for the original's rules.
+StretchStep Answer::stretch() const {
   const bool more = block_step_ + 1 < block_steps() && (request_.compat == Compat::reference || due(block_step_ + 1) > 0);
-  switch (reuse_.kind) {
-    case ReusePolicy::Kind::none: return {};
-    case ReusePolicy::Kind::prefix: return {block_step_ == 0 ? PassKind::full : PassKind::text, more, false};
-    case ReusePolicy::Kind::ml_cache: {
-      const bool next_cached = more && !reuse_.refreshes(block_step_ + 1, block_steps());
-      const bool full = block_step_ == 0 || reuse_.refreshes(block_step_, block_steps());
-      return {full ? PassKind::full : PassKind::cached, next_cached, next_cached};
-    }
-  }
-  return {};
+  return {block_step_, block_steps(), more, forced_};
 }
 
 /// Leftovers of earlier blocks and the whole block.
@@ -139,18 +132,25 @@ std::vector<int32_t> Answer::ids() const {
   return ids;
 }
 
-void Answer::save_rest(ByteWriter& out) const {
-  for (const int64_t value : {block_, block_step_, block_masked_, finish_ ? int64_t{1} + (*finish_ == Finish::length) : int64_t{0}})
-    out.number(value);
+std::array<int64_t, 4> Answer::rest() const {
+  return {block_, block_step_, block_masked_, finish_ ? int64_t{1} + (*finish_ == Finish::length) : int64_t{0}};
 }
 
-void Answer::restore_rest(ByteReader& in) {
-  block_ = in.number("block", 0, blocks() - 1);
-  block_step_ = in.number("step of the block", 0, block_steps());
-  block_masked_ = in.number("masked tokens of the block", 0, request_.block);
-  const int64_t finish = in.number("finish", 0, 2);
-  finish_ = finish == 0 ? std::nullopt : std::optional(finish == 1 ? Finish::stop : Finish::length);
+void Answer::take_rest(const std::array<int64_t, 4>& rest) {
+  block_ = rest[0], block_step_ = rest[1], block_masked_ = rest[2];
+  if (block_ >= blocks() || block_step_ > block_steps() || block_masked_ > request_.block || rest[3] > 2)
+    disagree("expected a block and a step of this request");
+  if (step_ < block_step_ || step_ > block_ * block_steps() + block_step_) disagree("expected as many steps as its blocks have");
+  finish_ = rest[3] == 0 ? std::nullopt : std::optional(rest[3] == 1 ? Finish::stop : Finish::length);
   find_candidates();
+  const auto in_block = std::count_if(candidates_.begin(), candidates_.end(), [&](int32_t t) { return t >= block_ * request_.block; });
+  const auto later = static_cast<int64_t>(masked_.size() - candidates_.size());
+  if (in_block > block_masked_ || (block_step_ == 0 && in_block != block_masked_) || later != request_.length - block_end())
+    disagree("expected as many masked tokens as its blocks leave");
+  if (!finish_ && block_over()) disagree("expected a block with steps left");
+  if (finish_ == Finish::length && (block_ + 1 != blocks() || !block_over())) disagree("expected its last block to be over");
+  if (finish_ == Finish::stop && !(request_.compat == Compat::none ? stops_here() : stops_after_block()))
+    disagree("expected a token that ends it");
 }
 
 }  // namespace dimoo

@@ -20,11 +20,10 @@ struct AnswerRequest {
 
 class Answer final : public Canvas {
  public:
-  Answer(std::shared_ptr<const Layout> layout, AnswerRequest request, ReusePolicy reuse, uint64_t seed);
+  Answer(std::shared_ptr<const Layout> layout, AnswerRequest request, ReusePtr reuse, uint64_t seed);
 
   int64_t steps() const override { return request_.steps; }
   bool done() const override { return finish_.has_value(); }
-  StepPlan plan() const override;
   const std::vector<int32_t>& wanted() const override { return candidates_; }
   std::vector<int32_t> fresh() const override;
   int64_t block() const override { return block_; }
@@ -46,8 +45,9 @@ class Answer final : public Canvas {
   bool stops_after_block() const;
   std::vector<size_t> choose(const Sampled& sampled) const;
   void find_candidates();
-  void save_rest(ByteWriter& out) const override;
-  void restore_rest(ByteReader& in) override;
+  StretchStep stretch() const override;
+  std::array<int64_t, 4> rest() const override;
+  void take_rest(const std::array<int64_t, 4>& rest) override;
 
   AnswerRequest request_;
   int64_t block_ = 0, block_step_ = 0;  // the step to come, within the block

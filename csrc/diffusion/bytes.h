@@ -19,7 +19,6 @@ class ByteWriter {
     for (const int32_t value : values)
       for (int shift = 0; shift < 32; shift += 8) bytes_.push_back(static_cast<uint8_t>(static_cast<uint32_t>(value) >> shift));
   }
-  void append(const std::vector<uint8_t>& bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
   std::vector<uint8_t> take() { return std::move(bytes_); }
 
  private:
@@ -41,6 +40,7 @@ class ByteReader {
   /// Exactly `count` values of low .. high.
   std::vector<int32_t> numbers(const char* what, int64_t count, int32_t low, int32_t high) {
     number(what, count, count);
+    need(static_cast<size_t>(count) * 4);
     std::vector<int32_t> values(static_cast<size_t>(count));
     for (int32_t& to : values) {
       uint32_t value = 0;
@@ -56,8 +56,11 @@ class ByteReader {
   }
 
  private:
-  std::span<const uint8_t> take(size_t count) {
+  void need(size_t count) const {
     if (bytes_.size() < count) fail(Code::request_invalid, "snapshot: expected ", count, " more bytes, got ", bytes_.size());
+  }
+  std::span<const uint8_t> take(size_t count) {
+    need(count);
     const auto part = bytes_.first(count);
     bytes_ = bytes_.subspan(count);
     return part;

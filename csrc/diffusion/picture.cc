@@ -6,21 +6,29 @@
 
 namespace dimoo {
 
-Picture::Picture(std::shared_ptr<const Layout> layout, PictureRequest request, ReusePolicy reuse, uint64_t seed)
-    : Canvas(std::move(layout), request.cells, reuse, seed), request_(std::move(request)), length_(request_.steps) {
+Picture::Picture(std::shared_ptr<const Layout> layout, PictureRequest request, ReusePtr reuse, uint64_t seed)
+    : Canvas(std::move(layout), request.cells, std::move(reuse), seed),
+      request_(std::move(request)),
+      pinned_(cells_.size(), 0),
+      length_(request_.steps) {
+  for (const uint32_t cell : request_.pinned) pinned_[cell] = 1;
   masked_at_start_ = static_cast<int64_t>(masked_.size());
+  step_ = request_.first_step;
+  if (step_ > 0) spread();
 }
 
-StepPlan Picture::plan() const {
-  if (reuse_.kind == ReusePolicy::Kind::none) return {};
-  const auto full = [this](int64_t step) { return reuse_.refreshes(step, request_.steps); };
-  const bool next_cached = step_ + 1 < steps() && !full(step_ + 1);
-  return {forced_ || full(step_) ? PassKind::full : PassKind::cached, next_cached, next_cached};
+int64_t Picture::keep_at(int64_t step) const {
+  const int64_t within = step - start_;
+  return spread_ ? cosine_keep(masked_at_start_, within, length_) : request_.schedule.keep(masked_at_start_, within, length_);
 }
 
-int64_t Picture::keep() const {
-  const int64_t step = step_ - start_;
-  return remasked_ ? cosine_keep(masked_at_start_, step, length_) : request_.schedule.keep(masked_at_start_, step, length_);
+void Picture::spread() {
+  const double share = static_cast<double>(masked_.size()) / static_cast<double>(cells_.size());
+  const auto least = static_cast<int64_t>(std::ceil(static_cast<double>(request_.steps) * share));
+  length_ = std::max({steps() - step_, least, int64_t{0}});
+  start_ = step_;
+  masked_at_start_ = static_cast<int64_t>(masked_.size());
+  spread_ = forced_ = true;
 }
 
 Fixed Picture::apply(const Sampled& sampled) {
@@ -39,36 +47,33 @@ Fixed Picture::apply(const Sampled& sampled) {
     }
   }
   masked_ = std::move(left);
-  forced_ = false;
   step_++;
   return fixed;
 }
 
 int64_t Picture::remask(const std::vector<uint32_t>& cells) {
   int64_t count = 0;
-  for (const uint32_t cell : cells) count += std::exchange(cells_[cell], -1) >= 0;
+  for (const uint32_t cell : cells)
+    if (!pinned_[cell]) count += std::exchange(cells_[cell], -1) >= 0;
   if (count == 0) return 0;
   find_masked();
-  const double share = static_cast<double>(masked_.size()) / static_cast<double>(cells_.size());
-  const auto least = static_cast<int64_t>(std::ceil(static_cast<double>(request_.steps) * share));
-  length_ = std::max(steps() - step_, least);
-  start_ = step_;
-  masked_at_start_ = static_cast<int64_t>(masked_.size());
-  remasked_ = forced_ = true;
+  spread();
   return count;
 }
 
-void Picture::save_rest(ByteWriter& out) const {
-  for (const int64_t value : {start_, length_, masked_at_start_, int64_t{remasked_}, int64_t{forced_}}) out.number(value);
-}
-
-void Picture::restore_rest(ByteReader& in) {
-  start_ = in.number("start of the schedule", 0, step_);
-  length_ = in.number("steps of the schedule", 1, 1 << 20);
-  masked_at_start_ = in.number("masked cells", 0, layout_->cells());
-  remasked_ = in.number("remasked", 0, 1) != 0;
-  forced_ = in.number("forced", 0, 1) != 0;
-  if (!remasked_ && (start_ != 0 || length_ != request_.steps)) fail(Code::request_invalid, "snapshot: schedule of another request");
+void Picture::take_rest(const std::array<int64_t, 4>& rest) {
+  start_ = rest[0], length_ = rest[1], masked_at_start_ = rest[2], spread_ = rest[3] != 0;
+  const auto masked = static_cast<int64_t>(masked_.size()), cells = static_cast<int64_t>(cells_.size());
+  const bool of_request = start_ == request_.first_step && spread_ == (start_ > 0);
+  if (rest[3] > 1 || (!spread_ && (start_ != 0 || length_ != request_.steps)) || start_ < request_.first_step)
+    disagree("expected the schedule of this request");
+  if (step_ < start_ || step_ > start_ + length_) disagree("expected a step of the schedule");
+  if (masked_at_start_ > cells) disagree("expected no more masked cells than there are");
+  const int64_t most = step_ == start_ ? masked_at_start_ : keep_at(step_ - 1);
+  if (masked > most || (step_ == start_ && masked != most)) disagree("expected as many masked cells as the schedule leaves");
+  for (size_t cell = 0; cell < cells_.size(); cell++)
+    if ((of_request ? request_.cells[cell] >= 0 : pinned_[cell] != 0) && cells_[cell] != request_.cells[cell])
+      disagree("expected cells that were given to be as they were");
 }
 
 }  // namespace dimoo

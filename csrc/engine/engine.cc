@@ -3,8 +3,10 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <set>
+#include <random>
 #include <utility>
+
+#include "engine/plan.h"
 
 namespace dimoo {
 namespace {
@@ -14,6 +16,8 @@ constexpr std::chrono::milliseconds kLook{20};  // how often a waiting thread lo
 struct Registry {
   std::mutex mutex;
   std::map<std::string, std::weak_ptr<Engine>> engines;
+  std::string process;  // what no other process calls itself
+  int64_t runs = 0;     // that were given a name
 };
 /// The one static; never destroyed, so nothing runs at exit.
 Registry& registry() {
@@ -42,6 +46,20 @@ std::shared_ptr<Engine> Engine::acquire(const LoadOptions& options) {
   auto engine = std::make_shared<Engine>(options);
   known = engine;
   return engine;
+}
+
+std::string Engine::unique_id() {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  if (all.process.empty()) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::random_device random;
+    std::string name;
+    for (int word = 0; word < 4; word++)
+      for (uint32_t bits = random(), digit = 0; digit < 8; digit++, bits >>= 4) name += kHex[bits & 15];
+    all.process = std::move(name);
+  }
+  return text("run-", all.process, "-", ++all.runs);
 }
 
 Engine::Engine(const LoadOptions& options) {
@@ -75,6 +93,7 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const Progress
     most_threads_ = options.threads;
   }
   const std::string key = identity(*source, options.precision);
+  // A model that is bound serves plans as well.
   if (const auto known = bound_.find(key); known != bound_.end())
     if (auto weights = known->second.lock()) return weights;
   auto weights = std::make_shared<Weights>();
@@ -83,6 +102,7 @@ std::shared_ptr<Weights> Engine::bind(const LoadOptions& options, const Progress
   weights->fingerprint = fingerprint(weights->hyper, *source);
   weights->panel_budget = options.panel_bytes >= 0 ? options.panel_bytes : default_panel_budget(*source);
   weights->source = std::move(source);
+  if (options.use == Use::plans) return weights;
   perform(
       options.threads,
       [&](Device& device) {
@@ -119,51 +139,68 @@ void Engine::perform(int threads, FunctionRef<void(Device&)> body, const CancelT
   if (task.error) std::rethrow_exception(task.error);
 }
 
-void Engine::submit(Entry entry, int64_t panels) {
-  entry.run->on_change = [weak = weak_from_this()] {
-    if (const auto engine = weak.lock()) engine->nudge();
-  };
+void Engine::submit(std::unique_ptr<Entry> entry, int64_t panels) {
   std::lock_guard lock(mutex_);
-  entry.weights->panel_budget = std::min(entry.weights->panel_budget, panels);
-  entry.arrival = ++arrivals_;
-  entry.model = text(entry.tally.get());
-  entry.tenant = text(entry.model, ' ', entry.run->request().tenant);
+  const RunRequest& request = entry->run->request();
+  entry->weights = entry->bound.get();
+  entry->arrival = ++arrivals_, entry->priority = request.priority;
+  entry->model = models_.open(entry->tally.get());
+  entry->tag = tags_.open({entry->tally.get(), request.tag});
+  entry->rows = static_cast<int64_t>(request.seeds.size()) * request.layout->all_rows();
+  runs_.reserve(runs_.size() + 1);
+  scheduler_.add(*entry);
+  entry->bound->panel_budget = std::min(entry->bound->panel_budget, panels);
   runs_.push_back(std::move(entry));
   wake_.notify_all();
 }
 
-void Engine::leave(const Tally& tally) {
-  std::vector<std::shared_ptr<Run>> mine;
-  std::unique_lock lock(mutex_);
-  for (const Entry& entry : runs_)
-    if (entry.tally.get() == &tally) mine.push_back(entry.run);
-  lock.unlock();
-  for (const auto& run : mine) run->cancel();
-  lock.lock();
+bool Engine::nobody_waits() const noexcept {
+  return std::none_of(runs_.begin(), runs_.end(), [](const auto& entry) { return entry->in_flight && !entry->run->cancelled(); });
+}
+
+void Engine::leave(const Tally& tally) noexcept {
+  Lock lock(mutex_);
+  const auto of_model = [&](const auto& entry) { return entry->tally.get() == &tally && !entry->run->cancelled(); };
+  for (auto at = runs_.begin(); (at = std::find_if(runs_.begin(), runs_.end(), of_model)) != runs_.end();) {
+    const std::shared_ptr<Run> run = (*at)->run;
+    lock.unlock();
+    run->cancel();
+    lock.lock();
+  }
   wake_.notify_all();
   changed_.wait(lock, [&] {
-    const bool under_way = std::any_of(in_flight_.begin(), in_flight_.end(),
-                                       [&](const auto& run) { return std::find(mine.begin(), mine.end(), run) != mine.end(); });
-    return !under_way || std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& run) { return !run->cancelled(); });
+    const bool under_way =
+        std::any_of(runs_.begin(), runs_.end(), [&](const auto& entry) { return entry->in_flight && entry->tally.get() == &tally; });
+    return !under_way || !nobody_waits();
   });
 }
 
-/// A run was cancelled or may go on: the pass under way is abandoned when nobody waits for it any more.
-void Engine::nudge() {
+void Engine::look_again() noexcept {
   std::lock_guard lock(mutex_);
-  const bool wanted = std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& run) { return !run->cancelled(); });
-  if (pass_cancel_ && !in_flight_.empty() && !wanted) pass_cancel_->cancel();
+  if (pass_cancel_ && nobody_waits()) pass_cancel_->cancel();
   wake_.notify_all();
 }
 
-void Engine::loop() {
-  std::unique_lock lock(mutex_);
+void Engine::loop() noexcept {
+  Lock lock(mutex_);
   for (;;) {
-    settle_runs(lock);
-    drop_ended();
-    start_waiting();
-    look_again_ = {};
-    if (take_turn(lock)) continue;
+    bool worked = true;
+    try {
+      settle_runs(lock);
+      drop_ended();
+      for (const auto& entry : runs_) entry->now = entry->run->standing();
+      scheduler_.give_places([](Candidate& candidate) {
+        auto& entry = static_cast<Entry&>(candidate);
+        entry.run->begin();
+        entry.now = entry.run->standing();
+      });
+      look_again_ = {};
+      worked = take_turn(lock);
+    } catch (...) {
+      rescue(lock, error_of(std::current_exception()));
+    }
+    turn_of_ = nullptr;
+    if (worked) continue;
     if (stop_) return;
     if (look_again_ == std::chrono::steady_clock::time_point{})
       wake_.wait(lock);
@@ -172,84 +209,46 @@ void Engine::loop() {
   }
 }
 
-/// Between two steps of whatever is under way.
-void Engine::settle_runs(std::unique_lock<std::mutex>& lock) {
-  std::vector<std::shared_ptr<Run>> to_ring;
-  for (Entry& entry : runs_)
-    if (entry.run->settle()) to_ring.push_back(entry.run);
-  if (to_ring.empty()) return;
+/// A turn that could not be taken to its end ends whoever had it.
+void Engine::rescue(Lock& lock, const Error& error) noexcept {
+  if (!lock.owns_lock()) lock.lock();
+  for (size_t i = 0; i < runs_.size(); i++)
+    if (std::exchange(runs_[i]->in_flight, false) && runs_[i].get() != turn_of_) end(lock, *runs_[i], error);
+  if (turn_of_) end(lock, *turn_of_, error);
+}
+
+/// Entries stay where they are meanwhile: only this thread takes them out.
+void Engine::end(Lock& lock, const Entry& entry, const Error& error) noexcept {
+  Run& run = *entry.run;
   lock.unlock();
-  for (const auto& run : to_ring) run->ring();
+  run.fail(error);
   lock.lock();
 }
 
-void Engine::drop_ended() {
-  std::set<std::string> models, tenants;
-  std::erase_if(runs_, [&](const Entry& entry) {
-    if (!entry.run->ended()) {
-      models.insert(entry.model), tenants.insert(entry.tenant);
-      return false;
-    }
-    for (Run::Desk& desk : entry.run->desks()) desk.memo.reset();
+/// Between two steps of whatever is under way.
+void Engine::settle_runs(Lock& lock) noexcept {
+  for (size_t i = 0; i < runs_.size(); i++) {
+    const Entry& entry = *runs_[i];
+    const Run::Settled settled = entry.run->settle();
+    if (settled.failure) end(lock, entry, *settled.failure);
+    if (!settled.ring) continue;
+    lock.unlock();
+    entry.run->ring();
+    lock.lock();
+  }
+}
+
+void Engine::drop_ended() noexcept {
+  std::erase_if(runs_, [&](const auto& entry) {
+    if (!entry->run->ended()) return false;
+    for (Run::Desk& desk : entry->run->desks()) desk.memo.reset();
+    scheduler_.remove(*entry);
     return true;
   });
-  models_.keep(models), tenants_.keep(tenants);
 }
 
-Rank Engine::rank(const Entry& entry) {
-  Rank rank;
-  rank.priority = -entry.run->request().priority;
-  rank.model = models_.of(entry.model);
-  rank.arrival = entry.arrival;
-  if (entry.policy == Policy::shortest) rank.policy = entry.run->rows_left();
-  if (entry.policy == Policy::fair) rank.policy = tenants_.of(entry.tenant), rank.turn = entry.turn;
-  return rank;
-}
-
-void Engine::charge(const Entry& entry, int64_t rows) {
-  models_.charge(entry.model, rows);
-  tenants_.charge(entry.tenant, rows);
-}
-
-/// Queued runs start by rank while there is a place and room for what they keep. A tenant without a run under way always has a place,
-/// so that nobody's long runs keep another's out.
-void Engine::start_waiting() {
-  std::map<const Tally*, int64_t> active;
-  std::map<std::string, int64_t> active_of;
-  std::vector<std::pair<Rank, Entry*>> waiting;
-  int64_t held = 0;
-  for (Entry& entry : runs_) {
-    const bool running = entry.run->state() == RunState::running;
-    active[entry.tally.get()] += running, active_of[entry.tenant] += running;
-    if (running) held += entry.held;
-    if (entry.run->state() == RunState::queued) waiting.emplace_back(rank(entry), &entry);
-  }
-  std::sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  bool room = true;
-  for (const auto& [rank, entry] : waiting) {
-    int64_t &of_model = active[entry->tally.get()], &of_tenant = active_of[entry->tenant];
-    if (of_model >= entry->max_active && (of_tenant > 0 || entry->policy != Policy::fair)) continue;
-    if (entry->held > 0) room = room && (held == 0 || held + entry->held <= entry->room);
-    if (entry->held > 0 && !room) continue;
-    entry->run->start();
-    of_model++, of_tenant++, held += entry->held;
-  }
-}
-
-std::optional<size_t> Engine::first_in_turn() {
-  std::optional<size_t> first;
-  Rank best;
-  for (size_t i = 0; i < runs_.size(); i++) {
-    const Run& run = *runs_[i].run;
-    if (!run.ready() && !(run.decoded() && run.state() == RunState::running)) continue;
-    const Rank here = rank(runs_[i]);
-    if (!first || here < best) first = i, best = here;
-  }
-  return first;
-}
-
-bool Engine::take_turn(std::unique_lock<std::mutex>& lock) {
-  const std::optional<size_t> first = first_in_turn();
+bool Engine::take_turn(Lock& lock) {
+  Candidate* first = scheduler_.first();
   if (!tasks_.empty() && (task_turn_ || !first)) {
     task_turn_ = false;
     run_task(lock);
@@ -257,18 +256,26 @@ bool Engine::take_turn(std::unique_lock<std::mutex>& lock) {
   }
   if (!first) return false;
   task_turn_ = true;
-  if (!runs_[*first].run->decoded()) return run_pass(lock, *first);
-  finish_decoded(lock, *first);
+  turn_of_ = static_cast<Entry*>(first);
+  if (first->now.wants == Wants::finish) {
+    finish_decoded(lock, *turn_of_);
+    return true;
+  }
+  if (!stop_ && scheduler_.holds_back(*first, std::chrono::steady_clock::now())) {
+    look_again_ = first->ready_at;
+    return false;
+  }
+  run_pass(lock, *turn_of_);
   return true;
 }
 
-void Engine::run_task(std::unique_lock<std::mutex>& lock) {
+void Engine::run_task(Lock& lock) noexcept {
   Task& task = *tasks_.front();
   tasks_.pop_front();
   lock.unlock();
   device_->set_cancel(task.cancel);
-  device_->set_threads(task.threads);
   try {
+    device_->set_threads(task.threads);
     if (task.cancel) task.cancel->check();
     (*task.body)(*device_);
   } catch (...) {

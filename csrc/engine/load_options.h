@@ -4,9 +4,12 @@
 #include <string>
 
 #include "device/device.h"
-#include "engine/shares.h"
+#include "engine/scheduler.h"
 
 namespace dimoo {
+
+/// plans: nothing is bound to the device, so that a checkpoint may be looked at that would not fit on it.
+enum class Use { runs, plans };
 
 struct LoadOptions {
   std::string source, device = "cpu", variant;
@@ -17,6 +20,7 @@ struct LoadOptions {
   int64_t max_active = 64, max_queue = 1024;      // runs under way at once, and beyond them
   Policy policy = Policy::fair;
   int64_t batch_window_ms = 0;
+  Use use = Use::runs;
 };
 
 }  // namespace dimoo

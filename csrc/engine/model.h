@@ -1,5 +1,6 @@
 // One loaded model as a caller holds it: admission, its own runs and its statistics. Thread-safe.
 #pragma once
+#include "engine/admission.h"
 #include "engine/engine.h"
 
 namespace dimoo {
@@ -11,21 +12,23 @@ class Model {
 
   const Weights& weights() const { return *weights_; }
   Device& device() const { return engine_->device(); }
-  /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
-  std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
   /// disposed once closed, model/unsupported for a model that answers in text only.
   void need_images() const;
+  /// The memory that this very request would be started with; whether it fits is part of it. request/invalid, disposed.
+  MemoryPlan plan(const RunRequest& request) const;
+  /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
+  std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
+  /// device/out-of-memory with both numbers before any work, image/invalid, aborted, disposed.
   std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel);
   std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel);
-  EngineStats stats() const;
+  EngineStats stats() const { return tally_->stats(); }
   /// Cancels its runs and waits until none is in flight. Idempotent.
-  void close();
+  void close() noexcept;
 
  private:
-  MemoryPlan plan(const RunShape& shape, int64_t available) const;
-  /// The plan of this request; sets the entry's budget and bytes. device/out-of-memory.
-  MemoryPlan admit(const RunRequest& request, Entry& entry) const;
   void check_open() const;
+  /// Loaded to be run, and open.
+  void check_bound() const;
   /// A task of this model on the engine's thread; closing the model cancels it, which is `disposed` then.
   void perform(FunctionRef<void(Device&)> task, CancelToken* cancel);
 

@@ -16,11 +16,11 @@ constexpr int64_t kPieceBytes = int64_t{32} << 20;     // logits of one piece, w
 constexpr int64_t kLeastRows = 128, kMostRows = 1024;  // enough rows for the head to run at its speed
 
 /// Logits come straight out of the pass, or from what earlier steps kept.
-bool direct(const StepPlan& plan) { return plan.pass != PassKind::cached && !plan.surveys; }
+bool direct(const StepWork& work) { return work.pass != PassKind::cached && !work.surveys; }
 
 /// Positions that a step computes in one branch; empty: all of them.
 std::vector<int32_t> chosen_rows(const Canvas& canvas, const Memo* memo, int64_t branch) {
-  const PassKind pass = canvas.plan().pass;
+  const PassKind pass = canvas.work().pass;
   if (pass == PassKind::cached) return memo->rows(branch);
   std::vector<int32_t> rows;
   if (pass == PassKind::text)
@@ -31,7 +31,7 @@ std::vector<int32_t> chosen_rows(const Canvas& canvas, const Memo* memo, int64_t
 }  // namespace
 
 int64_t rows_to_compute(const Canvas& canvas, const Memo* memo) {
-  switch (canvas.plan().pass) {
+  switch (canvas.work().pass) {
     case PassKind::full: return canvas.layout().all_rows();
     case PassKind::text: return canvas.layout().branches() * static_cast<int64_t>(canvas.fresh().size());
     case PassKind::cached: break;
@@ -59,7 +59,7 @@ struct Pass::Packed {
   struct Part {
     Seat* seat = nullptr;
     int64_t branch = 0;
-    StepPlan plan;
+    StepWork work;
     std::vector<int32_t> rows;    // positions computed; empty: all
     int64_t head = 0, heads = 0;  // its part of head_rows
     std::vector<int32_t> wanted;  // of the head rows, those of wanted cells; with `slots` beside it
@@ -75,37 +75,37 @@ struct Pass::Packed {
 void Pass::pack(Seat& seat, Packed& packed) {
   const Canvas& canvas = *seat.canvas;
   const Layout& layout = canvas.layout();
-  const StepPlan plan = canvas.plan();
+  const StepWork work = canvas.work();
   seat.rows = 0;
   seat.block = canvas.block();
-  seat.pass = plan.pass;
-  if (plan.surveys && plan.pass == PassKind::full) seat.memo->begin(canvas, backbone_.slice_width(seat.slice));
+  seat.pass = work.pass;
+  if (work.surveys && work.pass == PassKind::full) seat.memo->begin(canvas, backbone_.slice_width(seat.slice));
   for (int64_t branch = 0; branch < layout.branches(); branch++) {
     Packed::Part part;
-    part.seat = &seat, part.branch = branch, part.plan = plan;
+    part.seat = &seat, part.branch = branch, part.work = work;
     part.rows = chosen_rows(canvas, seat.memo, branch);
     part.head = static_cast<int64_t>(packed.head_rows.size());
     const auto first = static_cast<int64_t>(packed.tokens.size());
-    const auto count = part.rows.empty() && plan.pass == PassKind::full ? layout.sequence(branch) : static_cast<int64_t>(part.rows.size());
+    const auto count = part.rows.empty() && work.pass == PassKind::full ? layout.sequence(branch) : static_cast<int64_t>(part.rows.size());
     std::vector<int32_t> packed_row(static_cast<size_t>(layout.sequence(branch)), -1);  // per position
     for (int64_t i = 0; i < count; i++) {
       const int32_t position = part.rows.empty() ? static_cast<int32_t>(i) : part.rows[static_cast<size_t>(i)];
       packed.tokens.push_back(layout.token(branch, position, canvas.cells()));
       packed.positions.push_back(position);
       packed_row[static_cast<size_t>(position)] = static_cast<int32_t>(first + i);
-      if (plan.surveys) packed.head_rows.push_back(static_cast<int32_t>(first + i));
+      if (work.surveys) packed.head_rows.push_back(static_cast<int32_t>(first + i));
     }
     std::vector<int32_t> cells;
     for (const int32_t cell : canvas.wanted()) {
       const int32_t row = packed_row[static_cast<size_t>(layout.position(branch, cell))];
       if (row < 0) continue;
-      if (!plan.surveys) packed.head_rows.push_back(row);
-      part.wanted.push_back(plan.surveys ? static_cast<int32_t>(row - first) : static_cast<int32_t>(part.wanted.size()));
+      if (!work.surveys) packed.head_rows.push_back(row);
+      part.wanted.push_back(work.surveys ? static_cast<int32_t>(row - first) : static_cast<int32_t>(part.wanted.size()));
       cells.push_back(cell);
     }
-    if (!direct(plan)) part.slots = seat.memo->slots(cells);
+    if (!direct(work)) part.slots = seat.memo->slots(cells);
     part.heads = static_cast<int64_t>(packed.head_rows.size()) - part.head;
-    packed.branches.push_back({first, count, seat.memo && (plan.keeps || plan.pass != PassKind::full) ? &seat.memo->kv(branch) : nullptr});
+    packed.branches.push_back({first, count, seat.memo && (work.keeps || work.pass != PassKind::full) ? &seat.memo->kv(branch) : nullptr});
     packed.parts.push_back(std::move(part));
     seat.rows += count;
   }
@@ -141,7 +141,7 @@ void Pass::decide_direct(Packed& packed, Tensor hidden, Slice slice, Decisions& 
   Piece piece;
   for (size_t p = 0; p < packed.parts.size(); p++) {
     const Packed::Part& part = packed.parts[p];
-    if (part.branch > 0 || !direct(part.plan) || part.seat->slice != slice) continue;
+    if (part.branch > 0 || !direct(part.work) || part.seat->slice != slice) continue;
     const int64_t branches = part.seat->canvas->layout().branches();
     for (int64_t first = 0, count = 0; first < part.heads; first += count) {
       if (piece.rows > 0 && piece.rows + branches > limit) decide_piece(packed, hidden, slice, std::exchange(piece, {}), decisions);
@@ -179,7 +179,7 @@ void Pass::decide_piece(const Packed& packed, Tensor hidden, Slice slice, const 
 /// ML-Cache: maxima of all rows surveyed and logits of wanted cells into the memo, and the rows that the next step computes.
 void Pass::remember(Packed& packed, Tensor hidden) {
   for (Packed::Part& part : packed.parts) {
-    if (direct(part.plan)) continue;
+    if (direct(part.work)) continue;
     const Tensor kept = part.seat->memo->logits(part.branch);
     const int64_t width = kept.cols, piece = std::min({piece_rows(width), most_piece_rows_, part.heads});
     size_t next = 0;  // of the wanted rows
@@ -187,7 +187,7 @@ void Pass::remember(Packed& packed, Tensor hidden) {
       const int64_t count = std::min(piece, part.heads - first);
       const Tensor logits = scratch(logits_, piece, width).slice(0, count);
       head(hidden.slice(part.head + first, count), part.seat->slice, logits);
-      if (part.plan.surveys) {
+      if (part.work.surveys) {
         const Tensor all = part.seat->memo->maxima(part.branch), some = scratch(maxima_, piece, 1).slice(0, count);
         device_.row_max(logits, part.rows.empty() ? all.slice(first, count) : some);
         if (!part.rows.empty())
@@ -206,14 +206,14 @@ void Pass::remember(Packed& packed, Tensor hidden) {
   }
   std::vector<ChooseJob> choices;
   for (Packed::Part& part : packed.parts)
-    if (part.plan.surveys) choices.push_back({part.seat->memo->maxima(part.branch), part.seat->canvas->reuse().ratio, &part.chosen});
+    if (part.work.surveys) choices.push_back({part.seat->memo->maxima(part.branch), part.seat->canvas->reuse().spared(), &part.chosen});
   device_.choose(choices);
 }
 
 void Pass::decide_kept(const Packed& packed, Decisions& decisions) {
   for (size_t p = 0; p < packed.parts.size(); p++) {
     const Packed::Part& part = packed.parts[p];
-    if (part.branch > 0 || direct(part.plan)) continue;
+    if (part.branch > 0 || direct(part.work)) continue;
     LogitRows logits[3];
     const int64_t branches = part.seat->canvas->layout().branches();
     for (int64_t branch = 0; branch < branches; branch++)
@@ -237,7 +237,7 @@ void Pass::settle(const Batch& batch) {
 }
 
 void Pass::run(std::span<Seat> seats) {
-  const auto rank = [](const Seat& seat) { return direct(seat.canvas->plan()) ? int{seat.slice == Slice::vocabulary} : 2; };
+  const auto rank = [](const Seat& seat) { return direct(seat.canvas->work()) ? int{seat.slice == Slice::vocabulary} : 2; };
   Packed packed;
   for (int now = 0; now < 3; now++)
     for (Seat& seat : seats)
@@ -248,8 +248,14 @@ void Pass::run(std::span<Seat> seats) {
   } const abandoned{device_};  // on every way out
   compute(seats, packed);
   for (Packed::Part& part : packed.parts)
-    if (part.plan.surveys) part.seat->memo->choose(part.branch, std::move(part.chosen));
-  for (Seat& seat : seats) seat.fixed = seat.canvas->apply(seat.sampled);
+    if (part.work.surveys) part.seat->memo->choose(part.branch, std::move(part.chosen));
+  for (Seat& seat : seats) {
+    try {
+      seat.fixed = seat.canvas->apply(seat.sampled);
+    } catch (...) {
+      seat.error = std::current_exception();
+    }
+  }
 }
 
 void Pass::compute(std::span<Seat> seats, Packed& packed) {

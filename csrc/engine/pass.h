@@ -14,7 +14,8 @@ int64_t rows_to_compute(const Canvas& canvas, const Memo* memo);
 class Pass {
  public:
   Pass(Device& device, Backbone& backbone) : device_(device), backbone_(backbone) {}
-  /// Takes one step of every seat's canvas. On an error no canvas has changed, and the step may be tried again.
+  /// Takes one step of every seat's canvas. On an error no canvas has changed, and the step may be tried again; a canvas that could not
+  /// take its outcome says so in its seat.
   void run(std::span<Seat> seats);
   /// Milliseconds that the last one spent in the network, head included.
   double forward_ms() const { return forward_ms_; }

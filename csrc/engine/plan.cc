@@ -19,13 +19,13 @@ int64_t default_panel_budget(const Source& source) { return std::max<int64_t>(we
 
 RunShape canvas_shape(const Hyperparameters& hyper, DType kv_type, const RunRequest& request) {
   const Layout& layout = *request.layout;
-  const bool picture = request.picture() != nullptr, ml_cache = request.reuse.kind == ReusePolicy::Kind::ml_cache;
+  const bool picture = request.picture() != nullptr;
   const int64_t wanted = picture ? layout.cells() : request.answer()->block;
   RunShape shape;
   shape.pass_rows = layout.all_rows();
   (picture ? shape.code_rows : shape.text_rows) = layout.branches() * wanted;
-  if (request.reuse.kind != ReusePolicy::Kind::none) shape.held_kv = Memo::kv_bytes(hyper, kv_type, layout);
-  if (ml_cache) shape.held_logits = Memo::logits_bytes(layout, wanted, picture ? hyper.vq.codebook_size : hyper.vocab);
+  if (request.reuse->keeps_rows()) shape.held_kv = Memo::kv_bytes(hyper, kv_type, layout);
+  if (request.reuse->keeps_logits()) shape.held_logits = Memo::logits_bytes(layout, wanted, picture ? hyper.vq.codebook_size : hyper.vocab);
   if (picture) shape.grid_rows = layout.rows, shape.grid_columns = layout.columns;
   return shape;
 }

@@ -1,15 +1,24 @@
-// The doorbell is rung without the lock held.
+// The doorbell is rung, and the keeper told, without the lock held.
 #include "engine/run.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "engine/tally.h"
+
 namespace dimoo {
+namespace {
+
+constexpr int64_t kStateLayout = 2;     // of `write_state`
+constexpr int64_t kRemaskedBytes = 24;  // of one remasking there
+
+}  // namespace
 
 const char* run_state_name(RunState state) {
   switch (state) {
     case RunState::queued: return "queued";
     case RunState::running: return "running";
+    case RunState::paused: return "paused";
     case RunState::done: return "done";
     case RunState::failed: return "failed";
     case RunState::aborted: return "aborted";
@@ -27,8 +36,13 @@ Run::Run(RunRequest request, const Hyperparameters& hyper, std::function<void()>
       desk.canvas = std::make_unique<Answer>(request_.layout, *request_.answer(), request_.reuse, seed);
     desks_.push_back(std::move(desk));
   }
+  pictures_.reserve(desks_.size());
   const int64_t values = request_.picture() ? hyper.vq.codebook_size : hyper.vocab;
   if (!request_.state.empty()) restore(request_.state, static_cast<int32_t>(values - 1));
+}
+
+void Run::set_keeper(std::weak_ptr<RunKeeper> keeper, std::shared_ptr<Tally> tally) {
+  keeper_ = std::move(keeper), tally_ = std::move(tally);
 }
 
 Run::Next Run::next(StepEvent& out) {
@@ -36,7 +50,7 @@ Run::Next Run::next(StepEvent& out) {
   {
     std::lock_guard lock(mutex_);
     if (events_.empty() || state_ == RunState::aborted || state_ == RunState::failed) {
-      if (state_ == RunState::done || state_ == RunState::failed || state_ == RunState::aborted) return Next::ended;
+      if (dimoo::ended(state_)) return Next::ended;
       wants_step_ = true;
       return Next::none;
     }
@@ -44,13 +58,13 @@ Run::Next Run::next(StepEvent& out) {
     events_.pop_front();
     resumes = request_.delivery == Delivery::all;
   }
-  if (resumes) changed();
+  if (resumes) tell_keeper();
   return Next::step;
 }
 
 Outcome* Run::outcome() {
   std::lock_guard lock(mutex_);
-  return state_ == RunState::queued || state_ == RunState::running ? nullptr : &outcome_;
+  return dimoo::ended(state_) ? &outcome_ : nullptr;
 }
 
 RunState Run::state() const {
@@ -58,52 +72,60 @@ RunState Run::state() const {
   return state_;
 }
 
-bool Run::ended() const {
-  const RunState now = state();
-  return now != RunState::queued && now != RunState::running;
-}
-
-bool Run::decoded() const {
+bool Run::decoded() const noexcept {
   return std::all_of(desks_.begin(), desks_.end(), [](const Desk& desk) { return desk.canvas->done(); });
 }
 
-bool Run::ready() const {
-  {
-    std::lock_guard lock(mutex_);
-    if (state_ != RunState::running) return false;
-    if (request_.delivery == Delivery::all && static_cast<int64_t>(events_.size()) >= request_.buffer) return false;
-  }
-  return !decoded();
-}
-
-int64_t Run::rows_left() const {
-  int64_t rows = 0;
+Standing Run::standing() const noexcept {
+  Standing now;
   for (const Desk& desk : desks_)
-    if (!desk.canvas->done()) rows += (desk.canvas->steps() - desk.canvas->step()) * request_.layout->all_rows();
-  return rows;
+    if (!desk.canvas->done()) now.rows_left += (desk.canvas->steps() - desk.canvas->step()) * request_.layout->all_rows();
+  const bool over = decoded();
+  std::lock_guard lock(mutex_);
+  now.placed = state_ == RunState::running;
+  now.begun = begun_.has_value();
+  now.stepped = outcome_.forward_passes > 0;
+  if (state_ == RunState::queued) now.wants = Wants::place;
+  if (state_ != RunState::running) return now;
+  const bool unread = request_.delivery == Delivery::all && static_cast<int64_t>(events_.size()) >= request_.buffer;
+  if (over)
+    now.wants = Wants::finish;
+  else if (!unread)
+    now.wants = Wants::step;
+  return now;
 }
 
-void Run::start() {
+/// With the lock held.
+void Run::move_to(RunState state) noexcept {
+  if (tally_) tally_->move(state_, state);
+  state_ = state;
+}
+
+void Run::begin() noexcept {
   std::lock_guard lock(mutex_);
   if (state_ != RunState::queued) return;
-  state_ = RunState::running;
-  started_ = Clock::now();
-  outcome_.queued_ms = std::chrono::duration<double, std::milli>(started_ - created_).count();
+  move_to(RunState::running);
+  if (begun_) return;
+  begun_ = Clock::now();
+  outcome_.queued_ms = ms_between(created_, *begun_);
 }
 
-void Run::cancel() {
+void Run::cancel() noexcept {
   cancelled_.store(true);
   finish(RunState::aborted);
-  changed();
+  tell_keeper();
 }
 
-void Run::changed() {
-  std::function<void()> call;
+void Run::set_paused(bool paused) noexcept {
   {
     std::lock_guard lock(mutex_);
-    call = on_change;
+    wants_pause_ = paused;
   }
-  if (call) call();
+  tell_keeper();
+}
+
+void Run::tell_keeper() noexcept {
+  if (const auto keeper = keeper_.lock()) keeper->look_again();
 }
 
 void Run::remask(int64_t image, std::vector<uint32_t> cells) {
@@ -115,44 +137,59 @@ void Run::remask(int64_t image, std::vector<uint32_t> cells) {
       dimoo::fail(Code::request_invalid, "remask: cells must lie in 0..", request_.layout->cells() - 1, ", got ", cell);
   {
     std::lock_guard lock(mutex_);
-    const bool over = (state_ != RunState::queued && state_ != RunState::running) || desks_[static_cast<size_t>(image)].closed;
-    if (over) dimoo::fail(Code::request_invalid, "remask: expected a picture with steps left, got one whose last step is done");
+    if (dimoo::ended(state_) || desks_[static_cast<size_t>(image)].closed)
+      dimoo::fail(Code::request_invalid, "remask: expected a picture with steps left, got one whose last step is done");
     remasks_.push_back({image, std::move(cells)});
   }
-  changed();
+  tell_keeper();
 }
 
 std::optional<Snapshot> Run::snapshot() {
   {
     std::lock_guard lock(mutex_);
-    if (state_ != RunState::queued && state_ != RunState::running)
-      dimoo::fail(Code::request_invalid, "snapshot: expected a run under way, got one that has ended");
+    if (dimoo::ended(state_)) dimoo::fail(Code::request_invalid, "snapshot: expected a run under way, got one that has ended");
+    if (snapshot_error_) throw *std::exchange(snapshot_error_, std::nullopt);
     if (snapshot_) return std::exchange(snapshot_, std::nullopt);
     wants_snapshot_ = true;
   }
-  changed();
+  tell_keeper();
   return {};
 }
 
-bool Run::settle() {
+Run::Settled Run::settle() noexcept {
+  Settled settled;
   std::lock_guard lock(mutex_);
-  if (state_ != RunState::queued && state_ != RunState::running) return false;
-  for (const Pending& pending : remasks_) {
-    auto& picture = static_cast<Picture&>(*desks_[static_cast<size_t>(pending.image)].canvas);
-    const int64_t step = picture.step(), cells = picture.remask(pending.cells);
-    outcome_.remasked.push_back({pending.image, step, cells});
+  if (dimoo::ended(state_)) return settled;
+  if (wants_pause_ != (state_ == RunState::paused)) {
+    move_to(wants_pause_ ? RunState::paused : RunState::queued);
+    settled.ring = true;
+  }
+  try {
+    for (const Pending& pending : remasks_) {
+      auto& picture = static_cast<Picture&>(*desks_[static_cast<size_t>(pending.image)].canvas);
+      outcome_.remasked.push_back({pending.image, picture.step(), 0});
+      outcome_.remasked.back().cells = picture.remask(pending.cells);
+    }
+  } catch (...) {
+    settled.failure = error_of(std::current_exception());
   }
   remasks_.clear();
   for (Desk& desk : desks_) desk.closed = desk.canvas->done();
-  if (!std::exchange(wants_snapshot_, false)) return false;
-  const auto behind = [](const Desk& a, const Desk& b) { return a.canvas->step() < b.canvas->step(); };
-  snapshot_ = Snapshot{write_state(), std::min_element(desks_.begin(), desks_.end(), behind)->canvas->step()};
-  return true;
+  if (settled.failure || !std::exchange(wants_snapshot_, false)) return settled;
+  settled.ring = true;
+  try {
+    const auto behind = [](const Desk& a, const Desk& b) { return a.canvas->step() < b.canvas->step(); };
+    snapshot_ = Snapshot{write_state(), std::min_element(desks_.begin(), desks_.end(), behind)->canvas->step()};
+  } catch (...) {
+    snapshot_error_ = error_of(std::current_exception());
+  }
+  return settled;
 }
 
-/// remasked (count, then image, step, cells of each), then every canvas.
+/// The layout's number, remasked (count, then image, step, cells of each), then every canvas.
 std::vector<uint8_t> Run::write_state() const {
   ByteWriter out;
+  out.number(kStateLayout);
   out.number(static_cast<int64_t>(outcome_.remasked.size()));
   for (const Remasked& r : outcome_.remasked) out.number(r.image), out.number(r.step), out.number(r.cells);
   for (const Desk& desk : desks_) desk.canvas->save(out);
@@ -161,39 +198,39 @@ std::vector<uint8_t> Run::write_state() const {
 
 void Run::restore(const std::vector<uint8_t>& state, int32_t largest_value) {
   ByteReader in(state);
-  const int64_t count = in.number("number of remaskings", 0, 1 << 20);
+  in.number("layout", kStateLayout, kStateLayout);
+  const int64_t count = in.number("number of remaskings", 0, static_cast<int64_t>(state.size()) / kRemaskedBytes);
   for (int64_t i = 0; i < count; i++) {
     const int64_t image = in.number("remasked image", 0, static_cast<int64_t>(desks_.size()) - 1);
     const int64_t step = in.number("remasked step", 0, 1 << 20);
     outcome_.remasked.push_back({image, step, in.number("remasked cells", 0, request_.layout->cells())});
   }
-  for (Desk& desk : desks_) desk.canvas->restore(in, largest_value);
+  for (Desk& desk : desks_) desk.canvas->restore(in, largest_value, request_.resume);
   in.end();
 }
 
-void Run::fail(Error error) { finish(RunState::failed, std::move(error)); }
+void Run::fail(const Error& error) noexcept { finish(RunState::failed, &error); }
 
-void Run::finish(RunState state, std::optional<Error> error) {
+void Run::finish(RunState state, const Error* error) noexcept {
   {
     std::lock_guard lock(mutex_);
-    if (state_ != RunState::queued && state_ != RunState::running) return;
-    state_ = state;
+    if (dimoo::ended(state_)) return;
     outcome_.state = state;
-    outcome_.error = std::move(error);
-    outcome_.total_ms = since_ms(created_);
+    if (error) outcome_.error = *error;
+    outcome_.total_ms = ms_between(created_, Clock::now());
     if (state == RunState::done)
       outcome_.pictures = std::move(pictures_);
     else
       events_.clear();
     wants_step_ = wants_snapshot_ = false;
     remasks_.clear();
-    if (on_end) on_end(state);
+    move_to(state);
   }
   doorbell_();
 }
 
 // What has ended is read without the lock, so nothing of it changes any more.
-void Run::record_pass(double ms) {
+void Run::record_pass(double ms) noexcept {
   std::lock_guard lock(mutex_);
   if (state_ != RunState::running) return;
   outcome_.decode_ms += ms;
@@ -211,10 +248,10 @@ void Run::record(int64_t image, PassKind pass, int64_t block, int64_t rows, cons
   event.block = block;
   event.blocks = canvas.blocks();
   event.pass = pass;
-  event.elapsed_ms = since_ms(started_);
   {
     std::lock_guard lock(mutex_);
     if (state_ != RunState::running) return;
+    event.elapsed_ms = ms_between(*begun_, Clock::now());
     outcome_.forward_tokens += rows;
     outcome_.steps = std::max(outcome_.steps, canvas.step());
     if (request_.delivery == Delivery::none) return;

@@ -1,5 +1,6 @@
 // One request being decoded: its canvases, what its reader has not taken yet, and how it ended. The engine's thread advances it;
-// any thread may read, cancel or drop it. Rings its doorbell once when somebody who found nothing should look again.
+// any thread may read, pause, cancel or drop it. Rings its doorbell when somebody who found nothing should look again.
+// Nothing that ends a run takes memory: it can always be told why.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -7,52 +8,24 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <variant>
-#include <vector>
 
-#include "base/error.h"
-#include "diffusion/answer.h"
-#include "diffusion/picture.h"
 #include "engine/memo.h"
+#include "engine/run_request.h"
+#include "engine/scheduler.h"
 
 namespace dimoo {
+
+class Tally;
+
+/// paused: by its owner; keeps what it has but no place. Queued again once it is continued.
+enum class RunState { queued, running, paused, done, failed, aborted };
+const char* run_state_name(RunState state);
+inline bool ended(RunState state) { return state == RunState::done || state == RunState::failed || state == RunState::aborted; }
 
 /// A run written down between two steps.
 struct Snapshot {
   std::vector<uint8_t> state;
   int64_t step = 0;  // steps that every picture or answer of it has done
-};
-
-enum class Delivery { latest, all, none };
-enum class RunState { queued, running, done, failed, aborted };
-const char* run_state_name(RunState state);
-
-/// Recorded uniforms of one step in place of Philox (tests).
-struct StepNoise {
-  std::vector<float> sample, cut;
-  std::vector<double> text;
-};
-
-struct RunRequest {
-  std::shared_ptr<const Layout> layout;
-  std::vector<float> guidance;
-  float floor = 0;  // of pictures, 0 to 1: see UnmaskJob
-  std::variant<PictureRequest, AnswerRequest> target;
-  std::vector<uint64_t> seeds;  // one picture each; one for an answer
-  float temperature = 0;
-  ReusePolicy reuse;
-  bool pixels = true;          // pictures are decoded at the end; otherwise only their codes are wanted
-  std::vector<int32_t> probe;  // ids whose probabilities at the answer's first token are the result
-  int64_t priority = 0;        // larger goes first
-  std::string tenant;          // key of fair sharing
-  Delivery delivery = Delivery::latest;
-  int64_t buffer = 1;
-  std::vector<StepNoise> noise;
-  std::vector<uint8_t> state;  // to go on from: the state of a `Snapshot` of the same request
-
-  const PictureRequest* picture() const { return std::get_if<PictureRequest>(&target); }
-  const AnswerRequest* answer() const { return std::get_if<AnswerRequest>(&target); }
-  int64_t steps() const { return picture() ? picture()->steps : answer()->steps; }
 };
 
 struct StepEvent {
@@ -86,9 +59,16 @@ struct Outcome {
   int64_t steps = 0, forward_passes = 0, forward_tokens = 0;
 };
 
+/// Who advances runs: hears of one that may go on, or that nobody waits for any more.
+class RunKeeper {
+ public:
+  virtual ~RunKeeper() = default;
+  virtual void look_again() noexcept = 0;
+};
+
 class Run {
  public:
-  /// request/invalid for a state of another request.
+  /// request/invalid for a state of another request. The request was checked.
   Run(RunRequest request, const Hyperparameters& hyper, std::function<void()> doorbell);
 
   // The reader's side -------------------------------------------------------------------------------------------------
@@ -98,8 +78,14 @@ class Run {
   /// Null while the run goes on (the doorbell will ring at its end). The pixels may be moved out of it, once.
   Outcome* outcome();
   RunState state() const;
+  const std::string& id() const { return request_.id; }
   /// The run ends as aborted at once; its rows leave at the end of the unit of work under way.
-  void cancel();
+  void cancel() noexcept;
+  /// At the next step boundary its place is given back and the doorbell rings; what reuse keeps stays. A run that waits for its first
+  /// place keeps its turn and is not begun. Nothing for a run that has ended.
+  void pause() noexcept { set_paused(true); }
+  /// It waits for a place again.
+  void go_on() noexcept { set_paused(false); }
   /// Cells masked again at the next step boundary. request/invalid once that picture's last step is done.
   void remask(int64_t image, std::vector<uint32_t> cells);
   /// The state at the next step boundary; nothing: not yet, the doorbell will ring. request/invalid once the run has ended.
@@ -112,47 +98,52 @@ class Run {
     std::unique_ptr<Memo> memo;
     bool closed = false;  // guarded by the run's lock: no cell may be masked again
   };
+  /// Before it is submitted: whom to tell of changes, and where it is counted.
+  void set_keeper(std::weak_ptr<RunKeeper> keeper, std::shared_ptr<Tally> tally);
   const RunRequest& request() const { return request_; }
   std::vector<Desk>& desks() { return desks_; }
   bool cancelled() const { return cancelled_.load(); }
-  bool ended() const;
-  /// Between two steps: masks what was asked for, writes down what was asked for. True: the doorbell is to be rung, without any lock.
-  bool settle();
+  bool ended() const { return dimoo::ended(state()); }
+  /// What is to be done outside of every lock after `settle`.
+  struct Settled {
+    bool ring = false;
+    std::optional<Error> failure;
+  };
+  /// Between two steps: pauses or goes on, masks what was asked for, writes down what was asked for.
+  Settled settle() noexcept;
   void ring() { doorbell_(); }
-  /// Wants a step now: not ended, not paused by a slow reader, some canvas not done.
-  bool ready() const;
-  /// All canvases are decoded; what is left is to decode pictures or to end.
-  bool decoded() const;
-  /// Rows that its steps to come compute, at most.
-  int64_t rows_left() const;
+  Standing standing() const noexcept;
   int64_t next_picture() const { return static_cast<int64_t>(pictures_.size()); }
-  void start();
+  /// It has a place.
+  void begin() noexcept;
   void record(int64_t image, PassKind pass, int64_t block, int64_t rows, const Fixed& fixed);
   void record_probe(std::vector<double> probabilities);
-  void record_pass(double ms);
+  void record_pass(double ms) noexcept;
   void record_picture(DecodedPicture picture, double ms);
   void record_answer();
-  void fail(Error error);
-  /// Called whenever a paused run may go on or has been cancelled; set by the engine.
-  std::function<void()> on_change;
-  /// Called once, before anybody can see the end; set by the model.
-  std::function<void(RunState)> on_end;
+  void fail(const Error& error) noexcept;
 
  private:
   using Clock = std::chrono::steady_clock;
-  double since_ms(Clock::time_point start) const { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
-  void finish(RunState state, std::optional<Error> error = {});
+  static double ms_between(Clock::time_point start, Clock::time_point end) {
+    return std::chrono::duration<double, std::milli>(end - start).count();
+  }
+  bool decoded() const noexcept;
+  void set_paused(bool paused) noexcept;
+  void move_to(RunState state) noexcept;
+  void finish(RunState state, const Error* error = nullptr) noexcept;
   void deliver(StepEvent event);
   void restore(const std::vector<uint8_t>& state, int32_t largest_value);
   std::vector<uint8_t> write_state() const;
-  void changed();
+  void tell_keeper() noexcept;
 
   const RunRequest request_;
   const std::function<void()> doorbell_;
+  std::weak_ptr<RunKeeper> keeper_;       // set once, before anybody else sees this
+  std::shared_ptr<Tally> tally_;          // the same
   std::vector<Desk> desks_;               // engine's thread only
   std::vector<DecodedPicture> pictures_;  // engine's thread only, until the end
   const Clock::time_point created_ = Clock::now();
-  Clock::time_point started_ = created_;
   std::atomic<bool> cancelled_{false};
 
   struct Pending {
@@ -161,12 +152,13 @@ class Run {
   };
   mutable std::mutex mutex_;  // guards what follows
   RunState state_ = RunState::queued;
+  std::optional<Clock::time_point> begun_;
   std::deque<StepEvent> events_;
   Outcome outcome_;
-  bool wants_step_ = false;
+  bool wants_step_ = false, wants_pause_ = false, wants_snapshot_ = false;
   std::vector<Pending> remasks_;
-  bool wants_snapshot_ = false;
   std::optional<Snapshot> snapshot_;
+  std::optional<Error> snapshot_error_;
 };
 
 }  // namespace dimoo

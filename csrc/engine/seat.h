@@ -1,5 +1,6 @@
 // One canvas' seat in a pass: what is asked of it and what came out.
 #pragma once
+#include <exception>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Seat {
   Fixed fixed;
   PassKind pass = PassKind::full;
   int64_t rows = 0, block = 0;  // rows computed for this seat; the block it worked on
+  std::exception_ptr error;     // what kept its canvas from taking the step: nothing of it can be used any more
 };
 
 }  // namespace dimoo

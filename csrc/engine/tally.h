@@ -7,7 +7,7 @@
 namespace dimoo {
 
 struct EngineStats {
-  int64_t running = 0, queued = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
+  int64_t running = 0, queued = 0, paused = 0, completed = 0, aborted = 0, failed = 0, forward_passes = 0, rows = 0, steps = 0;
   int64_t reused_rows = 0;  // rows of branches that were not computed
   double busy_ms = 0, forward_ms = 0;
 };
@@ -15,12 +15,14 @@ struct EngineStats {
 class Tally {
  public:
   EngineStats stats() const;
-  /// One more run; queue/full with the wait to expect (ms) when there are `limit` already.
+  /// One more run, queued; queue/full with the wait to expect (ms) when `limit` have not ended.
   void admit(int64_t limit);
-  void count(RunState state);
-  void count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms);
+  void move(RunState from, RunState to) noexcept;
+  void count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms) noexcept;
 
  private:
+  int64_t& count(RunState state) noexcept;
+
   mutable std::mutex mutex_;
   EngineStats stats_;
 };

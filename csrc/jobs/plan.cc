@@ -35,7 +35,7 @@ MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
     request.target = PictureRequest{};
     if (text_tokens) request.target = AnswerRequest{text_tokens, text_tokens, text_tokens, {}, {}, {}, {}};
     request.layout = layout;
-    if (run.cache) request.reuse.kind = ReusePolicy::Kind::ml_cache;
+    if (run.cache) request.reuse = ml_cache(0.9, 0.3, 5);
     const RunShape one = canvas_shape(hyper, Backbone::kv_type(*device, hyper, *source, load.precision), request);
     shape = together(shape, times(one, run.images, load.max_rows_per_pass), load.max_rows_per_pass);
   }

@@ -2,13 +2,13 @@
 #include <napi.h>
 
 #include "base/machine.h"
+#include "napi/entry.h"
 #include "napi/image_jobs.h"
 #include "napi/job.h"
 #include "napi/job_options.h"
 #include "napi/model_object.h"
 #include "napi/reports.h"
 #include "napi/run_object.h"
-#include "napi/values.h"
 
 namespace dimoo::napi {
 
@@ -19,6 +19,17 @@ void AddonData::shut_down() {
   for (auto& [id, job] : jobs) job.cancel->cancel();
   for (auto& [id, job] : jobs) job.thread.join();
   jobs.clear();
+}
+
+Napi::Object made_by(const Napi::FunctionReference& made) {
+  try {
+    return made.New({});
+  } catch (const Napi::Error& error) {
+    AddonData& data = AddonData::of(made.Env());
+    data.model_to_wrap.reset(), data.run_to_wrap.reset();
+    if (error.Value().Has("code")) throw;
+    throw Error::constant(Code::device_out_of_memory, "the process has no memory left");
+  }
 }
 
 namespace {
@@ -49,23 +60,19 @@ Json parse_options(const Napi::Value& value) {
 }
 
 Napi::Value job(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const std::string name = info[0].ToString();
-    return start_job(info.Env(), info[2], [body = find_job(name, parse_options(info[1]))](const Progress& progress, const auto& cancel) {
-      return [text = body(progress, *cancel).dump()](Napi::Env env) -> Napi::Value { return Napi::String::New(env, text); };
-    });
+  const std::string name = info[0].ToString();
+  return start_job(info.Env(), info[2], [body = find_job(name, parse_options(info[1]))](const Progress& progress, const auto& cancel) {
+    return [text = body(progress, *cancel).dump()](Napi::Env env) -> Napi::Value { return Napi::String::New(env, text); };
   });
 }
 
 Napi::Value load(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const Json options = parse_options(info[0]);
-    return start_job(
-        info.Env(), info[1], [load = load_options(options), verify = verify_option(options)](const Progress& progress, const auto& cancel) {
-          return
-              [model = load_model(load, verify, progress, *cancel)](Napi::Env env) -> Napi::Value { return ModelObject::wrap(env, model); };
-        });
-  });
+  const Json options = parse_options(info[0]);
+  return start_job(
+      info.Env(), info[1], [load = load_options(options), verify = verify_option(options)](const Progress& progress, const auto& cancel) {
+        return
+            [model = load_model(load, verify, progress, *cancel)](Napi::Env env) -> Napi::Value { return ModelObject::wrap(env, model); };
+      });
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -80,9 +87,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->run_class = Napi::Persistent(run_class);
   exports.Set("version", DIMOO_VERSION);
   exports.Set("build", build_json(DIMOO_COMPILER, DIMOO_SANITIZER).dump());
-  exports.Set("job", Napi::Function::New<job>(env, "job"));
-  exports.Set("load", Napi::Function::New<load>(env, "load"));
-  export_image_jobs(env, exports);
+  export_function<job>(exports, "job");
+  export_function<load>(exports, "load");
+  export_image_jobs(exports);
   return exports;
 }
 

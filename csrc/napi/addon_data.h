@@ -30,4 +30,7 @@ struct AddonData {
   void shut_down();
 };
 
+/// An object of one of our classes; device/out-of-memory where its constructor, which Node calls, had no memory.
+Napi::Object made_by(const Napi::FunctionReference& made);
+
 }  // namespace dimoo::napi

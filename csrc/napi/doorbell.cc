@@ -1,4 +1,4 @@
-// At most one call of the thread-safe function is outstanding; it empties the queue.
+// At most one call of the thread-safe function is outstanding; it answers whatever was pulled.
 #include "napi/doorbell.h"
 
 #include <utility>
@@ -14,24 +14,42 @@ std::shared_ptr<Doorbell> Doorbell::make(Napi::Env env) {
   return bell;
 }
 
-void Doorbell::ring(Call call) {
+void Doorbell::pull(const std::shared_ptr<Rope>& rope) noexcept {
   std::lock_guard lock(mutex_);
-  if (closed_) return;
-  calls_.push_back(std::move(call));
+  if (closed_ || std::exchange(rope->pulled_, true)) return;
+  (last_ ? last_->next_ : first_) = rope;
+  last_ = rope.get();
   if (std::exchange(rung_, true)) return;
   bell_.NonBlockingCall();
+}
+
+/// The first rope, which may be pulled again from now on.
+std::shared_ptr<Rope> Doorbell::take() noexcept {
+  std::lock_guard lock(mutex_);
+  std::shared_ptr<Rope> rope = std::move(first_);
+  if (!rope) return rope;
+  first_ = std::move(rope->next_);
+  if (!first_) last_ = nullptr;
+  rope->pulled_ = false;
+  return rope;
 }
 
 void Doorbell::answer(Napi::Env env, Napi::Function, Doorbell* self, void*) {
   if (env == nullptr) return;
   const Napi::HandleScope scope(env);
-  std::deque<Call> calls;
   {
     std::lock_guard lock(self->mutex_);
-    calls.swap(self->calls_);
     self->rung_ = false;
   }
-  for (Call& call : calls) call(env);
+  while (const std::shared_ptr<Rope> rope = self->take()) {
+    try {
+      rope->answer(env);
+    } catch (const Napi::Error& error) {
+      report(env, error);
+    } catch (...) {
+      continue;  // no memory for what was to be told
+    }
+  }
 }
 
 void Doorbell::hold(Napi::Env env) {
@@ -42,12 +60,12 @@ void Doorbell::release(Napi::Env env) {
   if (--holders_ == 0 && !closed_) bell_.Unref(env);
 }
 
-void Doorbell::close() {
-  std::deque<Call> dropped;
+void Doorbell::close() noexcept {
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
-    dropped.swap(calls_);
+  }
+  while (take()) {
   }
   bell_.Release();
 }

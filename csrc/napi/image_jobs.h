@@ -5,6 +5,6 @@
 namespace dimoo::napi {
 
 /// Adds resize, crop, canny and composite.
-void export_image_jobs(Napi::Env env, Napi::Object exports);
+void export_image_jobs(Napi::Object exports);
 
 }  // namespace dimoo::napi

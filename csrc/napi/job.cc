@@ -1,88 +1,120 @@
-// A job's thread is joined when it has rung for the last time, or by the environment's cleanup.
+// A job's thread is joined when it has rung for the last time, or by the environment's cleanup. Everything that its end needs was made
+// before it began.
 #include "napi/job.h"
 
 #include <chrono>
 
 #include "base/json.h"
-#include "napi/values.h"
+#include "napi/entry.h"
 
 namespace dimoo::napi {
 namespace {
 
-/// What outlives the call. Its reference is deleted by `finish` on the environment's thread, never by a destructor: the last
-/// holder may be the job's thread.
-struct Pending {
+/// What outlives the call. Its references are deleted by `answer` on the environment's thread, never by a destructor: the last holder
+/// may be the job's thread.
+struct Job : Rope {
+  uint64_t id = 0;
   Napi::Promise::Deferred deferred;
-  Napi::FunctionReference progress;
+  Napi::FunctionReference listener;
+  Work work;
+  Settle settle;
+  std::exception_ptr error;
+  std::shared_ptr<CancelToken> cancel = std::make_shared<CancelToken>();
+
+  explicit Job(Napi::Env env) : deferred(env) { listener.SuppressDestruct(); }
+  void answer(Napi::Env env) override;
 };
 
-void finish(Napi::Env env, uint64_t id, const std::shared_ptr<Pending>& pending, const Settle& settle, std::exception_ptr error) {
+/// The last report that nobody has heard yet.
+struct Report : Rope {
+  std::shared_ptr<Job> job;
+  std::mutex mutex;
+  const char* phase = "";
+  int64_t done = 0, total = 0;
+
+  void answer(Napi::Env env) override;
+};
+
+void Job::answer(Napi::Env env) {
   AddonData& data = AddonData::of(env);
   if (const auto job = data.jobs.find(id); job != data.jobs.end()) {
     job->second.thread.join();  // it has nothing left to do
     data.jobs.erase(job);
   }
   data.bell->release(env);
-  pending->progress.Reset();
-  try {
-    if (error)
-      pending->deferred.Reject(to_js(env, error).Value());
-    else
-      pending->deferred.Resolve(settle(env));
-  } catch (const Napi::Error& thrown) {
-    pending->deferred.Reject(thrown.Value());
-  } catch (...) {
-    pending->deferred.Reject(to_js(env, std::current_exception()).Value());
+  listener.Reset();
+  if (!error) {
+    try {
+      return deferred.Resolve(settle(env));
+    } catch (const Napi::Error& thrown) {
+      return deferred.Reject(thrown.Value());
+    } catch (...) {
+      error = std::current_exception();
+    }
   }
+  deferred.Reject(error_value(env, error_of(error)));
 }
 
-Progress make_progress(const std::shared_ptr<Doorbell>& bell, const std::shared_ptr<Pending>& pending, bool heard) {
-  if (!heard) return {};
+void Report::answer(Napi::Env env) {
+  if (job->listener.IsEmpty()) return;  // the job has ended
+  Json json(Json::Object{});
+  {
+    std::lock_guard lock(mutex);
+    json.set("phase", phase).set("done", done).set("total", total);
+  }
+  job->listener.Call({Napi::String::New(env, json.dump())});
+}
+
+Progress progress_of(const std::shared_ptr<Doorbell>& bell, const std::shared_ptr<Job>& job) {
   static constexpr std::chrono::milliseconds kEvery{50};
-  return [bell, pending, last = std::chrono::steady_clock::time_point{}](const char* phase, int64_t done, int64_t total) mutable {
+  const auto report = std::make_shared<Report>();
+  report->job = job;
+  return [bell, report, last = std::chrono::steady_clock::time_point{}](const char* phase, int64_t done, int64_t total) mutable {
     const auto now = std::chrono::steady_clock::now();
     if (now - last < kEvery && done < total) return;
     last = now;
-    Json json(Json::Object{});
-    const std::string text = json.set("phase", phase).set("done", done).set("total", total).dump();
-    bell->ring([pending, text](Napi::Env env) {
-      try {
-        pending->progress.Call({Napi::String::New(env, text)});
-      } catch (const Napi::Error& error) {
-        Doorbell::report(env, error);
-      }
-    });
+    {
+      std::lock_guard lock(report->mutex);
+      report->phase = phase, report->done = done, report->total = total;
+    }
+    bell->pull(report);
   };
+}
+
+void run(Job& job, Progress progress) noexcept {
+  try {
+    job.settle = job.work(progress, job.cancel);
+  } catch (...) {
+    job.error = std::current_exception();
+  }
+  job.work = {};  // what it holds goes here
 }
 
 }  // namespace
 
 Napi::Value start_job(Napi::Env env, Napi::Value progress, Work work) {
   AddonData& data = AddonData::of(env);
-  const uint64_t id = data.next_job++;
-  auto pending = std::make_shared<Pending>(Pending{Napi::Promise::Deferred::New(env), {}});
-  pending->progress.SuppressDestruct();
-  if (progress.IsFunction()) pending->progress.Reset(progress.As<Napi::Function>(), 1);
-  auto cancel = std::make_shared<CancelToken>();
-  Progress report = make_progress(data.bell, pending, progress.IsFunction());
-  std::thread thread([bell = data.bell, id, pending, cancel, work = std::move(work), report = std::move(report)]() mutable {
-    Settle settle;
-    std::exception_ptr error;
-    try {
-      settle = work(report, cancel);
-    } catch (...) {
-      error = std::current_exception();
-    }
-    report = {};
-    bell->ring(
-        [id, pending = std::move(pending), settle = std::move(settle), error](Napi::Env e) { finish(e, id, pending, settle, error); });
-  });
+  const auto job = std::make_shared<Job>(env);
+  job->id = data.next_job++;
+  job->work = std::move(work);
+  Napi::Object handle = Napi::Object::New(env);
+  handle.Set("promise", job->deferred.Promise());
+  handle.Set("cancel", Napi::Function::New(env, [cancel = job->cancel](const Napi::CallbackInfo&) { cancel->cancel(); }));
+  if (progress.IsFunction()) job->listener.Reset(progress.As<Napi::Function>(), 1);
+  Progress report = progress.IsFunction() ? progress_of(data.bell, job) : Progress();
+  const auto place = data.jobs.emplace(job->id, AddonData::Worker{{}, job->cancel}).first;
+  try {
+    place->second.thread = std::thread([bell = data.bell, job, report = std::move(report)]() mutable {
+      run(*job, std::move(report));
+      bell->pull(job);
+    });
+  } catch (...) {
+    data.jobs.erase(place);
+    job->listener.Reset();
+    throw;
+  }
   data.bell->hold(env);
-  data.jobs.emplace(id, AddonData::Worker{std::move(thread), cancel});
-  Napi::Object job = Napi::Object::New(env);
-  job.Set("promise", pending->deferred.Promise());
-  job.Set("cancel", Napi::Function::New(env, [cancel](const Napi::CallbackInfo&) { cancel->cancel(); }));
-  return job;
+  return handle;
 }
 
 }  // namespace dimoo::napi

@@ -54,6 +54,7 @@ LoadOptions load_options(const Json& options) {
   load.max_queue = options.int_or("maxQueue", load.max_queue);
   load.policy = choose(options, "policy", "fair, fifo or shortest-remaining", load.policy,
                        {{"fair", Policy::fair}, {"fifo", Policy::fifo}, {"shortest-remaining", Policy::shortest}});
+  load.use = choose(options, "use", "runs or plans", load.use, {{"runs", Use::runs}, {"plans", Use::plans}});
   load.batch_window_ms = options.int_or("batchWindowMs", load.batch_window_ms);
   return load;
 }

@@ -189,7 +189,11 @@ Json stats_json(const Model& model) {
   const StatsReport report = stats_of(model);
   const EngineStats& stats = report.counts;
   Json json = object();
-  json.set("running", stats.running).set("queued", stats.queued).set("completed", stats.completed).set("aborted", stats.aborted);
+  json.set("running", stats.running)
+      .set("queued", stats.queued)
+      .set("paused", stats.paused)
+      .set("completed", stats.completed)
+      .set("aborted", stats.aborted);
   json.set("failed", stats.failed).set("forwardPasses", stats.forward_passes).set("forwardMs", stats.forward_ms);
   json.set("meanRowsPerPass", report.mean_rows_per_pass).set("stepsPerSecond", report.steps_per_second);
   json.set("reusedRowRatio", report.reused_row_ratio);

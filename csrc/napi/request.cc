@@ -44,7 +44,10 @@ PictureRequest parse_picture(const Napi::Object& object, Layout& layout, const H
   layout.columns = int_field(object, "columns");
   layout.row_end_token = hyper.tokens.row_end;
   layout.offset = hyper.code_offset;
-  return {ints_of(field(object, "cells"), "cells"), int_field(object, "steps"), parse_schedule(object)};
+  PictureRequest picture{ints_of(field(object, "cells"), "cells"), int_field(object, "steps"), parse_schedule(object)};
+  if (!object.Get("firstStep").IsUndefined()) picture.first_step = int_field(object, "firstStep");
+  if (!object.Get("pinned").IsUndefined()) picture.pinned = uints_of(object.Get("pinned"), "pinned");
+  return picture;
 }
 
 AnswerRequest parse_answer(const Napi::Object& object, Layout& layout) {
@@ -62,16 +65,14 @@ AnswerRequest parse_answer(const Napi::Object& object, Layout& layout) {
   return answer;
 }
 
-ReusePolicy parse_reuse(const Napi::Object& object, bool picture) {
-  ReusePolicy reuse;
+ReusePtr parse_reuse(const Napi::Object& object, bool picture) {
   const Napi::Value cache = object.Get("cache");
-  if (!picture)
-    reuse.kind = choose<ReusePolicy::Kind>(object, "reuse", {{"none", ReusePolicy::Kind::none}, {"prefix", ReusePolicy::Kind::prefix}});
-  if (cache.IsUndefined()) return reuse;
+  const bool prefix = !picture && choose<bool>(object, "reuse", {{"none", false}, {"prefix", true}});
+  if (cache.IsUndefined()) return prefix ? prefix_reuse() : no_reuse();
   if (!cache.IsObject()) fail(Code::request_invalid, "cache: expected an object");
-  if (reuse.kind != ReusePolicy::Kind::none) fail(Code::request_invalid, "cache: expected reuse 'none' beside it, got 'prefix'");
+  if (prefix) fail(Code::request_invalid, "cache: expected reuse 'none' beside it, got 'prefix'");
   const auto options = cache.As<Napi::Object>();
-  return {ReusePolicy::Kind::ml_cache, number_field(options, "ratio"), number_field(options, "warmup"), int_field(options, "refresh")};
+  return ml_cache(number_field(options, "ratio"), number_field(options, "warmup"), int_field(options, "refresh"));
 }
 
 std::vector<std::vector<int32_t>> parse_sequences(const Napi::Object& object, const char* name) {
@@ -103,11 +104,18 @@ RunRequest parse_request(const Napi::Object& object, const Hyperparameters& hype
   if (!picture && !object.Get("probe").IsUndefined()) request.probe = ints_of(object.Get("probe"), "probe");
   if (picture && !object.Get("pixels").IsUndefined()) request.pixels = object.Get("pixels").ToBoolean();
   request.priority = int_field(object, "priority");
-  request.tenant = string_field(object, "tenant");
+  request.tag = string_field(object, "tag");
+  if (!object.Get("id").IsUndefined()) request.id = string_field(object, "id");
   request.delivery = choose<Delivery>(object, "delivery", {{"latest", Delivery::latest}, {"all", Delivery::all}, {"none", Delivery::none}});
   request.buffer = int_field(object, "buffer");
   request.noise = parse_noise(object, picture);
   return request;
+}
+
+Resume resume_named(const std::string& name) {
+  if (name == "exact") return Resume::exact;
+  if (name == "present") return Resume::present;
+  fail(Code::request_invalid, "resume: expected exact or present, got ", name);
 }
 
 }  // namespace dimoo::napi

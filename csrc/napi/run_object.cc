@@ -1,7 +1,7 @@
 // The event loop is held only while somebody waits for this run.
 #include "napi/run_object.h"
 
-#include "napi/values.h"
+#include "napi/entry.h"
 
 namespace dimoo::napi {
 namespace {
@@ -41,7 +41,7 @@ Napi::Array remasked_array(Napi::Env env, const std::vector<Remasked>& remasked)
 Napi::Object outcome_object(Napi::Env env, const Outcome& outcome) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("state", run_state_name(outcome.state));
-  if (outcome.error) object.Set("error", to_js(env, *outcome.error).Value());
+  if (outcome.error) object.Set("error", Napi::Value(env, error_value(env, *outcome.error)));
   Napi::Array images = Napi::Array::New(env, outcome.pictures.size());
   for (size_t i = 0; i < outcome.pictures.size(); i++) {
     const DecodedPicture& picture = outcome.pictures[i];
@@ -72,15 +72,21 @@ Napi::Object outcome_object(Napi::Env env, const Outcome& outcome) {
 
 }  // namespace
 
-struct RunObject::Link {
+/// Between a run's doorbell and its object, which may have been collected meanwhile.
+struct RunObject::Link : Rope {
   RunObject* object = nullptr;  // environment's thread only
+  void answer(Napi::Env env) override {
+    if (object) object->woken(env);
+  }
 };
 
 Napi::Function RunObject::define(Napi::Env env) {
   return DefineClass(env, "NativeRun",
-                     {InstanceMethod<&RunObject::next>("next"), InstanceMethod<&RunObject::outcome>("outcome"),
-                      InstanceMethod<&RunObject::state>("state"), InstanceMethod<&RunObject::cancel>("cancel"),
-                      InstanceMethod<&RunObject::remask>("remask"), InstanceMethod<&RunObject::snapshot>("snapshot")});
+                     {method<RunObject, &RunObject::next>("next"), method<RunObject, &RunObject::outcome>("outcome"),
+                      method<RunObject, &RunObject::state>("state"), method<RunObject, &RunObject::id>("id"),
+                      method<RunObject, &RunObject::cancel>("cancel"), method<RunObject, &RunObject::pause>("pause"),
+                      method<RunObject, &RunObject::go_on>("continue"), method<RunObject, &RunObject::remask>("remask"),
+                      method<RunObject, &RunObject::snapshot>("snapshot")});
 }
 
 RunObject::RunObject(const Napi::CallbackInfo& info)
@@ -97,19 +103,22 @@ RunObject::~RunObject() {
 Napi::Value RunObject::start(Napi::Env env, Model& model, RunRequest request, Napi::Function wake) {
   AddonData& data = AddonData::of(env);
   const auto link = std::make_shared<Link>();
-  const std::shared_ptr<Run> run = data.run_to_wrap = model.start(std::move(request), [bell = data.bell, link] {
-    bell->ring([link](Napi::Env e) {
-      if (link->object) link->object->woken(e);
-    });
-  });
-  const Napi::Object made = data.run_class.New({});
-  RunObject* self = link->object = Unwrap(made);
-  self->link_ = link;
-  self->bell_ = data.bell;
-  self->wake_ = Napi::Persistent(wake);
-  std::erase_if(data.runs, [](const auto& entry) { return entry.second.expired(); });
-  data.runs[run.get()] = run;
-  return made;
+  const std::shared_ptr<Run> run = model.start(std::move(request), [bell = data.bell, link] { bell->pull(link); });
+  try {
+    std::erase_if(data.runs, [](const auto& entry) { return entry.second.expired(); });
+    data.runs[run.get()] = run;
+    data.run_to_wrap = run;
+    const Napi::Object made = made_by(data.run_class);
+    RunObject* self = link->object = Unwrap(made);
+    self->link_ = link;
+    self->bell_ = data.bell;
+    self->wake_ = Napi::Persistent(wake);
+    return made;
+  } catch (...) {
+    link->object = nullptr;
+    run->cancel();
+    throw;
+  }
 }
 
 void RunObject::wait(Napi::Env env) {
@@ -143,30 +152,36 @@ Napi::Value RunObject::outcome(const Napi::CallbackInfo& info) {
 
 Napi::Value RunObject::state(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), run_state_name(run_->state())); }
 
+Napi::Value RunObject::id(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), run_->id()); }
+
+Napi::Value RunObject::pause(const Napi::CallbackInfo& info) {
+  run_->pause();
+  return info.Env().Undefined();
+}
+
+Napi::Value RunObject::go_on(const Napi::CallbackInfo& info) {
+  run_->go_on();
+  return info.Env().Undefined();
+}
+
 Napi::Value RunObject::cancel(const Napi::CallbackInfo& info) {
   run_->cancel();
   return info.Env().Undefined();
 }
 
 Napi::Value RunObject::remask(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    if (!info[0].IsNumber()) fail(Code::request_invalid, "remask: expected (image, cells)");
-    run_->remask(info[0].As<Napi::Number>().Int64Value(), uints_of(info[1], "cells"));
-    return info.Env().Undefined();
-  });
+  if (!info[0].IsNumber()) fail(Code::request_invalid, "remask: expected (image, cells)");
+  run_->remask(info[0].As<Napi::Number>().Int64Value(), uints_of(info[1], "cells"));
+  return info.Env().Undefined();
 }
 
 Napi::Value RunObject::snapshot(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    if (const auto found = run_->snapshot()) {
-      const Napi::Object object = Napi::Object::New(info.Env());
-      object.Set("state", typed_array<Napi::Uint8Array>(info.Env(), found->state));
-      object.Set("step", static_cast<double>(found->step));
-      return object;
-    }
-    wait(info.Env());
-    return info.Env().Undefined();
-  });
+  if (const auto found = run_->snapshot()) {
+    const Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("state", typed_array<Napi::Uint8Array>(info.Env(), found->state));
+    object.Set("step", static_cast<double>(found->step));
+    return object;
+  }
 }
 
 }  // namespace dimoo::napi

@@ -17,7 +17,10 @@ class RunObject : public Napi::ObjectWrap<RunObject> {
   Napi::Value next(const Napi::CallbackInfo& info);
   Napi::Value outcome(const Napi::CallbackInfo& info);
   Napi::Value state(const Napi::CallbackInfo& info);
+  Napi::Value id(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value pause(const Napi::CallbackInfo& info);
+  Napi::Value go_on(const Napi::CallbackInfo& info);
   Napi::Value remask(const Napi::CallbackInfo& info);
   Napi::Value snapshot(const Napi::CallbackInfo& info);
   void wait(Napi::Env env);

@@ -1,7 +1,7 @@
 // The error's text is the core's own; nothing is translated twice.
 #include "napi/values.h"
 
-#include "base/json.h"
+#include <cstdio>
 
 namespace dimoo::napi {
 namespace {
@@ -16,31 +16,23 @@ Array array_of(const Napi::Value& value, const char* name, napi_typedarray_type 
 
 }  // namespace
 
-Napi::Error to_js(Napi::Env env, const Error& error) {
-  Napi::Error made = Napi::Error::New(env, error.text());
-  made.Value().Set("code", code_name(error.code()));
-  if (error.code() == Code::device_out_of_memory) {
-    Json details(Json::Object{});
-    details.set("requiredBytes", error.needed()).set("availableBytes", error.available());
-    made.Value().Set("details", details.dump());
-  }
-  if (error.code() == Code::queue_full) {
-    Json details(Json::Object{});
-    made.Value().Set("details", details.set("retryAfterMs", error.needed()).dump());
-  }
+napi_value error_value(napi_env env, const Error& error) noexcept {
+  const auto text = [env](const char* words) {
+    napi_value value = nullptr;
+    napi_create_string_utf8(env, words, NAPI_AUTO_LENGTH, &value);
+    return value;
+  };
+  napi_value made = nullptr;
+  napi_create_error(env, nullptr, text(error.what()), &made);
+  napi_set_named_property(env, made, "code", text(code_name(error.code())));
+  char details[96] = "";
+  if (error.code() == Code::device_out_of_memory)
+    std::snprintf(details, sizeof details, R"({"requiredBytes":%lld,"availableBytes":%lld})", static_cast<long long>(error.needed()),
+                  static_cast<long long>(error.available()));
+  if (error.code() == Code::queue_full)
+    std::snprintf(details, sizeof details, R"({"retryAfterMs":%lld})", static_cast<long long>(error.needed()));
+  if (*details) napi_set_named_property(env, made, "details", text(details));
   return made;
-}
-
-Napi::Error to_js(Napi::Env env, std::exception_ptr error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& known) {
-    return to_js(env, known);
-  } catch (const std::bad_alloc&) {
-    return to_js(env, Error(Code::device_out_of_memory, "the process has no memory left"));
-  } catch (const std::exception& other) {
-    return to_js(env, Error(Code::internal, other.what()));
-  }
 }
 
 Napi::Value field(const Napi::Object& object, const char* name) {

@@ -10,20 +10,8 @@
 
 namespace dimoo::napi {
 
-/// A JavaScript Error with `code` and, where there are any, `details` (JSON text).
-Napi::Error to_js(Napi::Env env, const Error& error);
-Napi::Error to_js(Napi::Env env, std::exception_ptr error);
-/// Runs a method's body; what it throws becomes a JavaScript exception.
-template <class Body>
-auto guarded(Napi::Env env, Body body) {
-  try {
-    return body();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (...) {
-    throw to_js(env, std::current_exception());
-  }
-}
+/// A JavaScript Error with `code` and, where there are any, `details` (JSON text). Takes none of our memory.
+napi_value error_value(napi_env env, const Error& error) noexcept;
 
 // Each throws Error{request_invalid} naming the field when it is absent or of another type.
 Napi::Value field(const Napi::Object& object, const char* name);

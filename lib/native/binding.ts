@@ -43,6 +43,8 @@ export interface NativeLoadOptions {
   readonly maxQueue?: number
   readonly policy?: 'fifo' | 'fair' | 'shortest-remaining'
   readonly batchWindowMs?: number
+  /** 'plans': nothing is bound to the device; the model only answers `info`, `tokenizerJson` and `plan`. Default 'runs'. */
+  readonly use?: 'runs' | 'plans'
   readonly variant?: string // forces a CPU variant by name (tests)
 }
 
@@ -59,7 +61,9 @@ interface NativeRequestBase {
   readonly temperature: number
   readonly cache?: { readonly ratio: number; readonly warmup: number; readonly refresh: number }
   readonly priority: number // larger goes first; 0 by default
-  readonly tenant: string // key of fair sharing
+  readonly tag: string // key of fair sharing
+  /** The run's name, at most 200 characters. Absent: one that no other run has, in this process or any other. */
+  readonly id?: string
   readonly delivery: 'latest' | 'all' | 'none'
   readonly buffer: number
 }
@@ -69,10 +73,18 @@ export interface NativeImageRequest extends NativeRequestBase {
   readonly kind: 'image'
   readonly rows: number
   readonly columns: number
-  /** rows * columns codes, -1 where masked. */
+  /** rows * columns codes to begin from, -1 where masked. */
   readonly cells: Int32Array
   /** Only codes at least so many times as likely as the likeliest one in the conditional branch may be chosen, 0 to 1. Absent: 0. */
   readonly floor?: number
+  /**
+   * Steps that another run has taken to come to `cells` (0 to 4096; absent: 0). Above 0 this run's first step has that number, computes
+   * everything, and all masked cells are spread as after a remask: over max(steps - firstStep, ceil(steps * masked / all cells)) steps, by
+   * the cosine from 1, whatever `schedule` says.
+   */
+  readonly firstStep?: number
+  /** Cells that stay as they are in `cells` through the whole run: `remask` leaves them out. Each must hold a code. */
+  readonly pinned?: Uint32Array
   /** Cells that stay masked after each step, as a share of the masked cells at the start; `cosine` is computed in C++. */
   readonly schedule: 'cosine' | 'linear' | Float32Array
   /**
@@ -155,8 +167,17 @@ export interface NativeRun {
   next(): NativeStep | undefined | null
   /** undefined while the run goes on (then `wake` will be called when it has ended). */
   outcome(): NativeOutcome | undefined
-  state(): 'queued' | 'running' | 'done' | 'failed' | 'aborted'
+  /** paused: by `pause`. After `continue` a run is queued until it has a place again. */
+  state(): 'queued' | 'running' | 'paused' | 'done' | 'failed' | 'aborted'
+  id(): string
   cancel(): void
+  /**
+   * At the next step boundary the run gives back its place and `wake` is called; its memory and its steps stay. It can be cancelled, written
+   * down and remasked as ever. Nothing for a run that has ended.
+   */
+  pause(): void
+  /** It waits for a place again; `wake` is called once `pause` is no longer in force. */
+  continue(): void
   /** Cells that become masked again at the next step boundary. Throws `request/invalid` once that picture's last step is done. */
   remask(image: number, cells: Uint32Array): void
   /**
@@ -164,10 +185,6 @@ export interface NativeRun {
    * be called; ask again. Throws `request/invalid` once the run has ended.
    */
   snapshot(): NativeSnapshot | undefined
-  /** Holds the run at its next step boundary: it gives back its slot and keeps what it has. Nothing where it is held or has ended. */
-  pause(): void
-  /** Lets it go on. Nothing where it is not held. */
-  continue(): void
 }
 
 export interface NativeSnapshot {
@@ -181,15 +198,24 @@ export interface NativeModel {
   info(): string
   /** The checkpoint's tokenizer.json, '' if it has none. */
   tokenizerJson(): string
-  /** `state`: of a snapshot of the same request, to go on from. Throws `request/invalid` for one that does not fit. */
-  run(request: NativeRequest, wake: () => void, state?: Uint8Array): NativeRun
+  /**
+   * The memory that this very request would be started with, as JSON: {weightsBytes, panelBytes, kvBytes, logitsBytes, activationsBytes,
+   * vqBytes, totalBytes, fits, availableBytes}. Token ids only count, so zeros will do. Throws as `run` does, but for memory.
+   */
+  plan(request: NativeRequest): string
+  /**
+   * `state`: of a snapshot of the same request, to go on from. Throws `request/invalid` for one that does not fit. `resume`: 'exact' (default)
+   * comes to the same bits, and may repeat steps since the last full one for that; 'present' goes on from the cells as they stood with a full
+   * step: for another device, variant or precision, on which repeated steps could come to other cells.
+   */
+  run(request: NativeRequest, wake: () => void, state?: Uint8Array, resume?: 'exact' | 'present'): NativeRun
   /** RGB bytes whose sides are multiples of the VQ's scale -> codes, row by row. */
   encodeVq(pixels: Uint8Array, width: number, height: number): NativeJob<Int32Array>
   /** Codes -> RGB bytes of (columns * scale) x (rows * scale). */
   decodeVq(tokens: Int32Array, rows: number, columns: number): NativeJob<Uint8Array>
   /** Drafts: 4 x 4 RGB bytes per code, (codebook, 4, 4, 3); from the file, or made at low priority and kept. */
   previewTable(): NativeJob<Uint8Array>
-  /** JSON: {running, queued, completed, aborted, failed, forwardPasses, forwardMs, meanRowsPerPass, reusedRowRatio, stepsPerSecond, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}. */
+  /** JSON: {running, queued, paused, completed, aborted, failed, forwardPasses, forwardMs, meanRowsPerPass, reusedRowRatio, stepsPerSecond, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}. */
   stats(): string
   /** Cancels what runs, waits for it on a thread of its own, frees the device. Idempotent. */
   close(): NativeJob<void>

@@ -23,7 +23,7 @@ export function identityOf({ sha256, name, precision, device, variants }: ModelI
 }
 
 export async function writeSnapshot(request: EngineRequest, { state, step }: NativeSnapshot, info: ModelInfo): Promise<Uint8Array> {
-  const { priority: _, tenant: __, delivery: ___, buffer: ____, ...native } = request.native
+  const { priority: _, tag: __, delivery: ___, buffer: ____, ...native } = request.native
   const { task } = request
   const header = { task, ...identityOf(info), step, steps: native.steps, ...factsOf(request) }
   return writeEnvelope(header, encodeCbor({ request: { ...request, native }, state }))

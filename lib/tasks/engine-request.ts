@@ -57,8 +57,8 @@ export function runFields({
   tag = '',
   delivery = 'latest',
   buffer = 1,
-}: RunOptions): Pick<NativeImageRequest, 'priority' | 'tenant' | 'delivery' | 'buffer'> {
-  return { priority, tenant: tag, delivery, buffer }
+}: RunOptions): Pick<NativeImageRequest, 'priority' | 'tag' | 'delivery' | 'buffer'> {
+  return { priority, tag, delivery, buffer }
 }
 
 /** Ids that end an answer: the first one is what the original's early stop looks for. */

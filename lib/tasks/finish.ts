@@ -20,7 +20,7 @@ async function finishSlowly(request: ImageEngineRequest, ending: Ending, model: 
   const ask = (): Promise<Judgement> =>
     model.info.defaults.judge?.by === 'redraw'
       ? judgeByRedrawing(images, native, model, ending.signal)
-      : judge(images, request.parameters.prompt, model, { priority: native.priority, tenant: native.tenant }, ending.signal)
+      : judge(images, request.parameters.prompt, model, { priority: native.priority, tag: native.tag }, ending.signal)
   const judged = request.judged ? await ask() : undefined
   const chosen = judged ? best(judged.scores, request.n) : chosenFirst(request)
   const composed = composite

@@ -37,7 +37,7 @@ export async function judge(
   candidates: readonly CodedImage[],
   prompt: string,
   model: TaskModel,
-  run: Pick<NativeTextRequest, 'priority' | 'tenant'>,
+  run: Pick<NativeTextRequest, 'priority' | 'tag'>,
   signal: AbortSignal,
 ): Promise<Judgement> {
   const { question, passes, score } = await methodOf(prompt, model)
@@ -108,7 +108,7 @@ function probe(question: Int32Array, image: CodedImage, given: Int32Array, ids: 
     steps: 1,
     temperature: 0,
     priority: 0,
-    tenant: '',
+    tag: '',
     delivery: 'none',
     buffer: 1,
     length,

@@ -59,7 +59,7 @@ function scatter(cell: number, split: number): number {
 function redraw(codes: Int32Array, hidden: readonly number[], drawn: NativeImageRequest): NativeImageRequest {
   const cells = Int32Array.from(codes)
   for (const cell of hidden) cells[cell] = -1
-  const { prefixes, suffixes, rows, columns, priority, tenant } = drawn
+  const { prefixes, suffixes, rows, columns, priority, tag } = drawn
   return {
     kind: 'image',
     prefixes: prefixes.slice(0, 1),
@@ -74,7 +74,7 @@ function redraw(codes: Int32Array, hidden: readonly number[], drawn: NativeImage
     schedule: 'cosine',
     pixels: false,
     priority,
-    tenant,
+    tag,
     delivery: 'none',
     buffer: 1,
   }

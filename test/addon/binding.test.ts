@@ -33,7 +33,7 @@ beforeAll(async () => {
     temperature: 0,
     schedule: 'cosine',
     priority: 0,
-    tenant: '',
+    tag: '',
     delivery: 'latest',
     buffer: 1,
   }
@@ -108,6 +108,43 @@ test('a run costs rows and passes, and hands its outcome over as often as it is 
   expect(run.state()).toBe('done')
 })
 
+test('a run that is paused wakes whoever waits, and is continued; names and plans', async () => {
+  const run = model.run({ ...request, id: 'mine', delivery: 'all' }, () => wake())
+  let wake = nothing
+  const until = async (state: string): Promise<void> => {
+    while (run.state() !== state) {
+      const woken = new Promise<void>((resolve) => (wake = resolve))
+      run.outcome() // somebody waits
+      if (run.state() !== state) await woken
+    }
+  }
+  expect(run.id()).toBe('mine')
+  expect(model.run(request, nothing).id()).toMatch(/^run-[0-9a-f]{32}-\d+$/)
+  run.pause()
+  await until('paused')
+  expect((JSON.parse(model.stats()) as { paused: number }).paused).toBe(1)
+  run.continue()
+  while (run.next() !== null) await new Promise((resolve) => setTimeout(resolve, 1))
+  expect(run.outcome()!.state).toBe('done')
+  const plan = (change: object): { kvBytes: number; fits: boolean } =>
+    JSON.parse(model.plan({ ...request, ...change })) as { kvBytes: number; fits: boolean }
+  expect(plan({}).fits).toBe(true)
+  expect(plan({ cache: { ratio: 0.9, warmup: 0, refresh: 5 } }).kvBytes).toBeGreaterThan(plan({}).kvBytes)
+  expect(() => plan({ steps: 0 })).toThrow(expect.objectContaining({ code: 'request/invalid' }) as Error)
+})
+
+test('a picture begins with the cells of another, at its step; pinned ones stay', async () => {
+  const { steps } = await decode(model, { ...request, delivery: 'all', buffer: 8 })
+  const cells = steps[1]!.tokens
+  const pinned = Uint32Array.from([...cells.keys()].filter((cell) => cells[cell]! >= 0))
+  const fork = await decode(model, { ...request, seeds: BigUint64Array.of(9n), cells, firstStep: 2, pinned, delivery: 'all', buffer: 8 })
+  expect(fork.steps[0]!.step).toBe(2)
+  for (const cell of pinned) expect(fork.outcome.images[0]!.tokens[cell]).toBe(cells[cell])
+  expect(() => model.run({ ...request, pinned }, nothing)).toThrow(
+    expect.objectContaining({ message: expect.stringContaining('pinned cells must hold a code') as string }) as Error,
+  )
+})
+
 test('jobs that are cancelled reject, those that wait for the device too', async () => {
   const busy = model.run({ ...request, steps: 16, seeds: new BigUint64Array(64) }, nothing)
   const jobs = [
@@ -161,7 +198,7 @@ describe('a process', () => {
     const load = (progress) => binding().load(${JSON.stringify(
       JSON.stringify({ source: checkpoint, device: 'cpu', precision: 'f32', threads: 2, verify: 'full', maxActive: 1 }),
     )}, progress)
-    const request = { kind: 'image', prefixes: [Int32Array.of(5)], guidance: [], suffixes: [Int32Array.of(6)], priority: 0, tenant: '', rows: 4, columns: 4, cells: new Int32Array(16).fill(-1),
+    const request = { kind: 'image', prefixes: [Int32Array.of(5)], guidance: [], suffixes: [Int32Array.of(6)], priority: 0, tag: '', rows: 4, columns: 4, cells: new Int32Array(16).fill(-1),
       seeds: new BigUint64Array(64), steps: 16, temperature: 0, schedule: 'cosine', delivery: 'all', buffer: 1 }`
   const script = async (body: string): Promise<string> =>
     (await exec(process.execPath, ['--expose-gc', '--input-type=module', '-e', `${prelude}\n${body}`], { timeout: 20_000 })).stdout

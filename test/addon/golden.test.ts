@@ -64,7 +64,7 @@ function requestOf(name: string, trace: Trace, info: Info): NativeImageRequest {
     temperature,
     schedule: 'cosine',
     priority: 0,
-    tenant: '',
+    tag: '',
     delivery: 'all',
     buffer: 4096,
     ...(temperature > 0 && { noise: noiseOf(name)! }),

@@ -85,6 +85,11 @@ class FakeModel implements NativeModel {
     return readFileSync(tokenizerFile, 'utf8')
   }
 
+  plan(): string {
+    const bytes = { weightsBytes: 1, panelBytes: 1, kvBytes: 1, logitsBytes: 1, activationsBytes: 1, vqBytes: 1, totalBytes: 6 }
+    return JSON.stringify({ ...bytes, fits: true, availableBytes: 100 })
+  }
+
   run(request: NativeRequest, wake: () => void, state?: Uint8Array): NativeRun {
     if (behaviour.startError) throw behaviour.startError
     asked.runs.push(request)

@@ -85,7 +85,7 @@ class Target {
 
 // The clock's half of a run; `FakeRun` is the handle whose collection must end it.
 export class Engine {
-  state: NativeOutcome['state'] | 'queued' | 'running' = 'queued'
+  state: NativeOutcome['state'] | 'queued' | 'running' | 'paused' = 'queued'
   ready: NativeStep[] = []
   armed = false
   held = false
@@ -177,8 +177,23 @@ export class Engine {
     }
   }
 
+  pause(): void {
+    if (this.state !== 'running' && this.state !== 'queued') return
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.state = 'paused'
+    this.ring()
+  }
+
+  continue(): void {
+    if (this.state !== 'paused') return
+    this.state = 'running'
+    this.ring()
+    this.schedule()
+  }
+
   outcome(): NativeOutcome | undefined {
-    if (this.state === 'running' || this.state === 'queued') {
+    if (this.state === 'running' || this.state === 'queued' || this.state === 'paused') {
       this.armed = true
       return undefined
     }
@@ -200,6 +215,8 @@ export class Engine {
     }
   }
 }
+
+const isUnderWay = ({ state }: Engine): boolean => state === 'running' || state === 'queued' || state === 'paused'
 
 function blockOf({ steps, length, block }: NativeTextRequest, step: number): number {
   return Math.floor((step * (length / block)) / steps)
@@ -232,7 +249,7 @@ export class FakeRun implements NativeRun {
       if (engine.state === 'running' && !engine.timer) engine.schedule()
       return step
     }
-    if (engine.state !== 'running' && engine.state !== 'queued') return null
+    if (!isUnderWay(engine)) return null
     engine.armed = true
     return undefined
   }
@@ -245,8 +262,20 @@ export class FakeRun implements NativeRun {
     return this.#engine.state
   }
 
+  id(): string {
+    return this.#engine.request.id ?? 'run-fake'
+  }
+
+  pause(): void {
+    this.#engine.pause()
+  }
+
+  continue(): void {
+    this.#engine.continue()
+  }
+
   cancel(): void {
-    if (this.#engine.state !== 'running' && this.#engine.state !== 'queued') return
+    if (!isUnderWay(this.#engine)) return
     asked.cancelled++
     setTimeout(() => this.#engine.end('aborted'), 1)
   }
@@ -268,7 +297,7 @@ export class FakeRun implements NativeRun {
 
   snapshot(): NativeSnapshot | undefined {
     const engine = this.#engine
-    if (engine.state !== 'running' && engine.state !== 'queued') throw nativeError('request/invalid', 'snapshot: the run has ended')
+    if (!isUnderWay(engine)) throw nativeError('request/invalid', 'snapshot: the run has ended')
     if (!this.#asked) {
       this.#asked = engine.armed = true
       return undefined

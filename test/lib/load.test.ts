@@ -291,7 +291,7 @@ describe('models', () => {
       delivery: 'latest',
       buffer: 1,
       priority: 0,
-      tenant: '',
+      tag: '',
     })
     expect(guided!.suffixes.map((suffix) => [...suffix])).toEqual([
       [597, 602],

@@ -41,7 +41,7 @@ test('an image run goes on from its step with the same request, and composes as 
   expect(steps[0]!.step).toBe(asked.states[1]![0])
   expect(steps.at(-1)!.step).toBe(49)
   const [before, after] = imageRuns()
-  expect(after).toEqual({ ...before, priority: 0, tenant: 'second', delivery: 'all' })
+  expect(after).toEqual({ ...before, priority: 0, tag: 'second', delivery: 'all' })
   expect(after!.schedule).toBeInstanceOf(Float32Array)
   if (!('images' in result)) throw new Error('expected pictures')
   expect(result.images.map((one) => [one.seed, one.image, one.tokens, one.parameters])).toEqual(

@@ -296,7 +296,7 @@ describe('requests', () => {
 
   test('priority and tag reach the scheduler', async () => {
     await model.run('subject', { image: picture, prompt }, { priority: -5, tag: 'tenant' }).result()
-    expect(imageRuns()[0]).toMatchObject({ priority: -5, tenant: 'tenant' })
+    expect(imageRuns()[0]).toMatchObject({ priority: -5, tag: 'tenant' })
   })
 
   test('an abort while a picture is being read stops everything before the run', async () => {

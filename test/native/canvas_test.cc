@@ -18,8 +18,8 @@ std::shared_ptr<const Layout> picture_layout() {
   return layout;
 }
 
-Picture picture_of(int64_t steps, ReusePolicy reuse = {}) {
-  return {picture_layout(), {std::vector<int32_t>(kSide * kSide, -1), steps, {}}, reuse, 1};
+Picture picture_of(int64_t steps, ReusePtr reuse = {}) {
+  return {picture_layout(), {std::vector<int32_t>(kSide * kSide, -1), steps, {}}, std::move(reuse), 1};
 }
 
 /// Fixes the first masked cells, as many as the schedule says.
@@ -61,19 +61,95 @@ TEST(of_equally_sure_tokens_the_earlier_one_is_fixed) {
 }
 
 TEST(a_state_after_remasking_is_the_present_one) {
-  const ReusePolicy reuse{ReusePolicy::Kind::ml_cache, 0.5, 0.0, 100};
+  const ReusePtr reuse = ml_cache(0.5, 0.0, 100);
   Picture picture = picture_of(8, reuse);
   for (int i = 0; i < 4; i++) step(picture);
-  CHECK(picture.plan().pass == PassKind::cached);
+  CHECK(picture.work().pass == PassKind::cached);
   CHECK(picture.remask({0, 1}) == 2);
   const std::vector<uint8_t> state = saved(picture);
   Picture again = picture_of(8, reuse);
   ByteReader in(state);
-  again.restore(in, 1000);
+  again.restore(in, 1000, Resume::exact);
   in.end();
   CHECK_EQ(again.step(), picture.step());
   CHECK(again.masked() == picture.masked());
   CHECK(again.cells() == picture.cells());
   CHECK_EQ(again.steps(), picture.steps());
-  CHECK(again.plan().pass == PassKind::full);
+  CHECK(again.work().pass == PassKind::full);
+}
+
+TEST(a_picture_that_begins_at_a_step_spreads_its_masked_cells_over_the_rest) {
+  PictureRequest request{std::vector<int32_t>(kSide * kSide, 3), 8, {Schedule::Kind::linear, {}}, 6};
+  for (size_t cell = 0; cell < 7; cell++) request.cells[cell] = -1;
+  Picture picture(picture_layout(), request, ml_cache(0.5, 1.0, 100), 1);
+  CHECK_EQ(picture.step(), 6);
+  CHECK_EQ(picture.steps(), 6 + 4);  // 8 steps x 7 of 16 cells = 3.5; two were left
+  CHECK_EQ(picture.keep(), cosine_keep(7, 0, 4));
+  CHECK(picture.work().pass == PassKind::full);
+  request.first_step = 3;
+  CHECK_EQ(Picture(picture_layout(), request, {}, 1).steps(), 3 + 5);
+  request.first_step = 0;  // as it ever was
+  const Picture whole(picture_layout(), request, {}, 1);
+  CHECK_EQ(whole.steps(), 8);
+  CHECK_EQ(whole.keep(), request.schedule.keep(7, 0, 8));
+  request.first_step = 20, request.cells.assign(kSide * kSide, 3);
+  CHECK(Picture(picture_layout(), request, {}, 1).done());
+}
+
+TEST(pinned_cells_are_never_masked_again) {
+  PictureRequest request{std::vector<int32_t>(kSide * kSide, 3), 8, {}, 4, {1, 2}};
+  Picture picture(picture_layout(), request, {}, 1);
+  CHECK_EQ(picture.remask({0, 1, 2, 5}), 2);
+  CHECK(picture.masked() == (std::vector<int32_t>{0, 5}));
+  CHECK_EQ(picture.remask({1, 2}), 0);
+}
+
+/// Steps of a picture with kept values: what repeats them, and what goes on from where they stood.
+TEST(a_state_goes_on_exactly_or_from_where_it_stood) {
+  const ReusePtr reuse = ml_cache(0.5, 0.0, 100);
+  Picture picture = picture_of(8, reuse);
+  for (int i = 0; i < 4; i++) step(picture);
+  CHECK(picture.work().pass == PassKind::cached);
+  const std::vector<uint8_t> state = saved(picture);
+  const auto restored = [&](Resume resume) {
+    Picture again = picture_of(8, reuse);
+    ByteReader in(state);
+    again.restore(in, 1000, resume);
+    in.end();
+    CHECK(again.work().pass == PassKind::full);
+    return again;
+  };
+  const Picture exact = restored(Resume::exact), present = restored(Resume::present);
+  CHECK_EQ(exact.step(), 0);
+  CHECK_EQ(present.step(), 4);
+  CHECK(present.cells() == picture.cells());
+  CHECK_EQ(present.keep(), picture.keep());
+}
+
+TEST(every_count_of_a_state_must_agree_with_the_others) {
+  const ReusePtr reuse = ml_cache(0.5, 0.0, 100);
+  Picture picture = picture_of(8, reuse);
+  for (int i = 0; i < 3; i++) step(picture);
+  const std::vector<uint8_t> state = saved(picture);
+  const auto refused = [&](size_t number, int64_t value) {
+    std::vector<uint8_t> damaged = state;
+    for (size_t i = 0; i < 8; i++) damaged[number * 8 + i] = static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i));
+    Picture again = picture_of(8, reuse);
+    ByteReader in(damaged);
+    try {
+      again.restore(in, 1000, Resume::exact);
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::request_invalid && error.text().starts_with("snapshot: "));
+      return;
+    }
+    check::failed(__FILE__, __LINE__, "number ", number, " was ", value, " and nobody noticed");
+  };
+  // step, forced, start, length, masked at the start, spread, number of cells
+  for (const int64_t value : {-1, 4, 9, 1 << 21}) refused(0, value);
+  refused(1, 2), refused(1, 1);
+  for (const int64_t value : {1, 3, 4}) refused(2, value);
+  for (const int64_t value : {0, 7, 9, 1 << 20}) refused(3, value);
+  for (const int64_t value : {0, 3, 17}) refused(4, value);
+  refused(5, 2);
+  for (const int64_t value : {0, 15, 17, 1 << 20}) refused(6, value);
 }

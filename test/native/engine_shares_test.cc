@@ -1,4 +1,4 @@
-// Who goes when, counted in passes: tenants share rows, newcomers start level, policies order runs, pictures of a run keep together; and
+// Who goes when, counted in passes: tags share rows, newcomers start level, policies order runs, pictures of a run keep together; and
 // a pass that nobody waits for is abandoned.
 #include "test/native/task_requests.h"
 #include "test/native/temporary.h"
@@ -18,10 +18,10 @@ LoadOptions one_at_a_time(Policy policy = Policy::fair) {
 /// A run that knows how many passes the model had done as it ended.
 class Counted {
  public:
-  Counted(Model& model, RunRequest request, const std::string& tenant = "") {
+  Counted(Model& model, RunRequest request, const std::string& tag = "") {
     request.delivery = Delivery::none;  // the doorbell rings once, at the end
     request.pixels = false;
-    request.tenant = tenant;
+    request.tag = tag;
     run = model.start(std::move(request), [&model, passes = passes_] { *passes = model.stats().forward_passes; });
   }
   int64_t passes() const {
@@ -36,7 +36,7 @@ class Counted {
 
 }  // namespace
 
-TEST(tenants_share_rows_and_not_turns) {
+TEST(tags_share_rows_and_not_turns) {
   Model model(one_at_a_time());
   Gate gate(one_at_a_time());
   std::vector<std::unique_ptr<Counted>> crowd;

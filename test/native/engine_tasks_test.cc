@@ -29,7 +29,7 @@ std::vector<RunRequest> bag(const Model& model) {
   for (size_t cell = 0; cell < 9; cell++) picture_of(all.back()).cells[cell] = static_cast<int32_t>(cell * 3);
   all.push_back(answer_for(model, 14));
   all.push_back(answer_for(model, 15, 24, 8, 12, true));
-  all.back().reuse.kind = ReusePolicy::Kind::prefix;
+  all.back().reuse = prefix_reuse();
   all.push_back(cached(answer_for(model, 16, 20, 10, 10), 0.7, 3));
   all.push_back(answer_for(model, 17, 16, 16, 16));
   answer_of(all.back()).threshold = 0.02;
@@ -38,7 +38,7 @@ std::vector<RunRequest> bag(const Model& model) {
   answer_of(all.back()).remasking = Remasking::random;
   for (size_t i = 0; i < all.size(); i++) {
     all[i].priority = static_cast<int64_t>(i % 3);
-    all[i].tenant = i % 2 ? "odd" : "even";
+    all[i].tag = i % 2 ? "odd" : "even";
   }
   return all;
 }
@@ -154,7 +154,7 @@ TEST(reuse_computes_the_rows_it_says) {
     CHECK_EQ(event.rows, full ? all : expected);
   }
   RunRequest question = answer_for(model, 1, 16, 8, 8);
-  question.reuse.kind = ReusePolicy::Kind::prefix;
+  question.reuse = prefix_reuse();
   int64_t left = 0;  // tokens of earlier blocks where the mask itself was sampled
   for (const StepEvent& event : all_steps(model, question)) {
     const bool first = event.step % 4 == 0;
@@ -266,7 +266,7 @@ TEST(cells_are_masked_again_on_the_way) {
 TEST(a_remasked_region_is_spread_over_the_steps_left) {
   auto layout = std::make_shared<Layout>();
   layout->rows = 4, layout->columns = 4, layout->prefixes = {{1}}, layout->suffixes = {{2}}, layout->mask_token = 7, layout->offset = 100;
-  Picture picture(layout, {std::vector<int32_t>(16, -1), 8, {}}, {ReusePolicy::Kind::ml_cache, 0.9, 0.0, 100}, 1);
+  Picture picture(layout, {std::vector<int32_t>(16, -1), 8, {}}, ml_cache(0.9, 0.0, 100), 1);
   const auto step = [&] {
     const size_t count = picture.masked().size();
     std::vector<uint8_t> stays(count, 0);
@@ -274,9 +274,9 @@ TEST(a_remasked_region_is_spread_over_the_steps_left) {
     picture.apply({std::vector<int32_t>(count, 5), std::vector<double>(count, 0.5), stays});
   };
   for (int i = 0; i < 6; i++) step();
-  CHECK(picture.plan().pass == PassKind::cached);
+  CHECK(picture.work().pass == PassKind::cached);
   CHECK_EQ(picture.remask({12, 13, 14, 15, 15}) > 0, true);
-  CHECK(picture.plan().pass == PassKind::full);
+  CHECK(picture.work().pass == PassKind::full);
   const auto masked = static_cast<int64_t>(picture.masked().size());
   const int64_t spread = std::max<int64_t>(2, (8 * masked + 15) / 16);
   CHECK_EQ(picture.steps(), 6 + spread);
@@ -360,10 +360,11 @@ TEST(bad_tasks_are_named) {
   Model model(options_for());
   const auto refused = [&](const char* why, RunRequest request) { CHECK_THROWS(Reader(model, request), Code::request_invalid, why); };
   RunRequest picture = request_for(model, 1);
-  picture.reuse.kind = ReusePolicy::Kind::prefix;
+  picture.reuse = prefix_reuse();
   refused("prefix is for answers", picture);
-  refused("cache refresh", cached(request_for(model, 1), 0.9, 0));
-  refused("cache ratio", cached(request_for(model, 1), 1.5));
+  CHECK_THROWS(ml_cache(0.9, 0.3, 0), Code::request_invalid, "cache refresh must lie in 1..4096, got 0");
+  CHECK_THROWS(ml_cache(1.5, 0.3, 1), Code::request_invalid, "cache ratio must lie in 0..1, got 1.5");
+  CHECK_THROWS(ml_cache(0.9, NAN, 1), Code::request_invalid, "cache warmup must lie in 0..1");
   refused("multiple of block", answer_for(model, 1, 10, 4));
   refused("multiple of the 2 blocks", answer_for(model, 1, 16, 8, 9));
   RunRequest answer = answer_for(model, 1);

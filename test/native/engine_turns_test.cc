@@ -4,7 +4,7 @@
 
 using namespace engine_fixture;
 
-TEST(one_tenant_cannot_keep_another_out) {
+TEST(one_tag_cannot_keep_another_out) {
   LoadOptions options = options_for();
   options.max_rows_per_pass = 200;
   options.max_active = 4;
@@ -12,12 +12,12 @@ TEST(one_tenant_cannot_keep_another_out) {
   std::vector<std::unique_ptr<Reader>> crowd;
   for (int i = 0; i < 50; i++) {
     RunRequest request = sized(model, 1, 16, 16, 60);
-    request.tenant = "crowd";
+    request.tag = "crowd";
     crowd.push_back(std::make_unique<Reader>(model, request));
   }
   crowd[0]->step();
   RunRequest small = request_for(model, 2);
-  small.tenant = "small";
+  small.tag = "small";
   int64_t before = 0;
   std::atomic<int64_t> waited{-1};
   std::shared_ptr<Run> run;

@@ -78,8 +78,8 @@ TEST(mates_and_threads_never_change_a_result) {
       for (const char* name : kPictures) pictures.emplace_back(name, one.hyper);
       for (const char* name : {"mmu_clean_4blocks", "mmu_clean_cfg", "mmu_text_only", "mmu_clean_4blocks", "mmu_clean_cfg"})
         answers.emplace_back(name, one.hyper);
-      answers[3].reuse.kind = ReusePolicy::Kind::prefix;
-      answers[4].reuse = {ReusePolicy::Kind::ml_cache, 0.8, 0.1, 3};
+      answers[3].reuse = prefix_reuse();
+      answers[4].reuse = ml_cache(0.8, 0.1, 3);
       const auto p = [&](size_t i) { return &pictures[i]; };
       const auto a = [&](size_t i) { return &answers[i]; };
       for (const size_t first : {size_t{7}, size_t{8}, size_t{11}}) {

@@ -19,7 +19,7 @@ inline RunRequest sized(const Model& model, uint64_t seed, int64_t rows, int64_t
 }
 
 inline RunRequest cached(RunRequest request, double ratio = 0.8, int64_t refresh = 3) {
-  request.reuse = {ReusePolicy::Kind::ml_cache, ratio, 0.2, refresh};
+  request.reuse = ml_cache(ratio, 0.2, refresh);
   return request;
 }
 

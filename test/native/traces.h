@@ -25,7 +25,7 @@ struct Trace {
   std::vector<int32_t> start;  // the conditional sequence before the first step
   int64_t code_start = 0;
   float temperature = 0;
-  ReusePolicy reuse;
+  ReusePtr reuse;
   Slice slice = Slice::codes;
   std::unique_ptr<SafetensorsFile> noise;
 
@@ -43,7 +43,7 @@ struct Trace {
     return key;
   }
   Seat seat(const golden::Bound& bound, Desk& desk) const {
-    if (!desk.memo && desk.canvas->plan().keeps)
+    if (!desk.memo && desk.canvas->work().keeps)
       desk.memo = std::make_unique<Memo>(*bound.device, bound.hyper, bound.backbone->kv_type(), *layout);
     Seat seat;
     seat.canvas = desk.canvas.get(), seat.memo = desk.memo.get(), seat.slice = slice, seat.guidance = guidance,
@@ -81,8 +81,7 @@ struct PictureTrace : Trace {
     }
     const Json* cache = params().find("use_cache");
     if (cache && cache->as_bool())
-      reuse = {ReusePolicy::Kind::ml_cache, params().double_or("cache_ratio", 0), params().double_or("warmup_ratio", 0),
-               params().int_or("refresh_interval", 0)};
+      reuse = ml_cache(params().double_or("cache_ratio", 0), params().double_or("warmup_ratio", 0), params().int_or("refresh_interval", 0));
   }
   Desk desk(uint64_t seed = 0) const {
     PictureRequest request;
@@ -141,7 +140,7 @@ inline void check_picture_step(const Trace& trace, const Json& step, const Seat&
 inline void check_rows(const Json& step, const char* key, const Desk& desk, int64_t branch) {
   const Json* rows = step.find(key);
   if (!rows) return;
-  CHECK_EQ(rows->is_array(), desk.canvas->plan().pass == PassKind::cached);
+  CHECK_EQ(rows->is_array(), desk.canvas->work().pass == PassKind::cached);
   if (rows->is_array()) CHECK(desk.memo->rows(branch) == list<int32_t>(*rows));
 }
 

@@ -45,8 +45,13 @@ PictureRequest parse_picture(const Napi::Object& object, Layout& layout, const H
   layout.row_end_token = hyper.tokens.row_end;
   layout.offset = hyper.code_offset;
   PictureRequest picture{ints_of(field(object, "cells"), "cells"), int_field(object, "steps"), parse_schedule(object)};
-  if (!object.Get("firstStep").IsUndefined()) picture.first_step = int_field(object, "firstStep");
-  if (!object.Get("pinned").IsUndefined()) picture.pinned = uints_of(object.Get("pinned"), "pinned");
+  const Napi::Value start = object.Get("start");
+  if (start.IsUndefined()) return picture;
+  if (!start.IsObject()) fail(Code::request_invalid, "start: expected an object");
+  const auto from = start.As<Napi::Object>();
+  picture.cells = ints_of(field(from, "tokens"), "start.tokens");
+  picture.first_step = int_field(from, "step");
+  picture.pinned = uints_of(field(from, "pinned"), "start.pinned");
   return picture;
 }
 

@@ -77,19 +77,13 @@ export interface NativeImageRequest extends NativeRequestBase {
   readonly cells: Int32Array
   /** Only codes at least so many times as likely as the likeliest one in the conditional branch may be chosen, 0 to 1. Absent: 0. */
   readonly floor?: number
-  /**
-   * Steps that another run has taken to come to `cells` (0 to 4096; absent: 0). Above 0 this run's first step has that number, computes
-   * everything, and all masked cells are spread as after a remask: over max(steps - firstStep, ceil(steps * masked / all cells)) steps, by
-   * the cosine from 1, whatever `schedule` says.
-   */
-  readonly firstStep?: number
-  /** Cells that stay as they are in `cells` through the whole run: `remask` leaves them out. Each must hold a code. */
-  readonly pinned?: Uint32Array
   /** Cells that stay masked after each step, as a share of the masked cells at the start; `cosine` is computed in C++. */
   readonly schedule: 'cosine' | 'linear' | Float32Array
   /**
-   * Where the run begins that does not begin with `cells`: codes, -1 where masked (at least one), after `step` steps; `pinned` cells stay as
-   * they are to the end.
+   * Where another run stood, in place of `cells`: its codes, -1 where masked, after `step` steps (0 to 4096). The first step of this run
+   * has that number and computes everything; all masked cells are spread as after a remask, over max(steps - step, ceil(steps * masked /
+   * all cells)) steps, by the cosine from 1, whatever `schedule` says (step 0: as if the codes were `cells`). `pinned` cells hold a code and
+   * keep it: `remask` leaves them out.
    */
   readonly start?: { readonly tokens: Int32Array; readonly step: number; readonly pinned: Uint32Array }
   /** false: only the codes are wanted, `images` have no pixels. Absent: true. */

@@ -137,10 +137,11 @@ test('a picture begins with the cells of another, at its step; pinned ones stay'
   const { steps } = await decode(model, { ...request, delivery: 'all', buffer: 8 })
   const cells = steps[1]!.tokens
   const pinned = Uint32Array.from([...cells.keys()].filter((cell) => cells[cell]! >= 0))
-  const fork = await decode(model, { ...request, seeds: BigUint64Array.of(9n), cells, firstStep: 2, pinned, delivery: 'all', buffer: 8 })
+  const start = { tokens: cells, step: 2, pinned }
+  const fork = await decode(model, { ...request, seeds: BigUint64Array.of(9n), start, delivery: 'all', buffer: 8 })
   expect(fork.steps[0]!.step).toBe(2)
   for (const cell of pinned) expect(fork.outcome.images[0]!.tokens[cell]).toBe(cells[cell])
-  expect(() => model.run({ ...request, pinned }, nothing)).toThrow(
+  expect(() => model.run({ ...request, start: { ...start, tokens: request.cells } }, nothing)).toThrow(
     expect.objectContaining({ message: expect.stringContaining('pinned cells must hold a code') as string }) as Error,
   )
 })

@@ -85,7 +85,7 @@ class Target {
 
 // The clock's half of a run; `FakeRun` is the handle whose collection must end it.
 export class Engine {
-  state: NativeOutcome['state'] | 'queued' | 'running' | 'paused' = 'queued'
+  state: NativeOutcome['state'] | 'queued' | 'running' = 'queued'
   ready: NativeStep[] = []
   armed = false
   held = false
@@ -177,23 +177,8 @@ export class Engine {
     }
   }
 
-  pause(): void {
-    if (this.state !== 'running' && this.state !== 'queued') return
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.state = 'paused'
-    this.ring()
-  }
-
-  continue(): void {
-    if (this.state !== 'paused') return
-    this.state = 'running'
-    this.ring()
-    this.schedule()
-  }
-
   outcome(): NativeOutcome | undefined {
-    if (this.state === 'running' || this.state === 'queued' || this.state === 'paused') {
+    if (this.state === 'running' || this.state === 'queued') {
       this.armed = true
       return undefined
     }
@@ -215,8 +200,6 @@ export class Engine {
     }
   }
 }
-
-const isUnderWay = ({ state }: Engine): boolean => state === 'running' || state === 'queued' || state === 'paused'
 
 function blockOf({ steps, length, block }: NativeTextRequest, step: number): number {
   return Math.floor((step * (length / block)) / steps)
@@ -249,7 +232,7 @@ export class FakeRun implements NativeRun {
       if (engine.state === 'running' && !engine.timer) engine.schedule()
       return step
     }
-    if (!isUnderWay(engine)) return null
+    if (engine.state !== 'running' && engine.state !== 'queued') return null
     engine.armed = true
     return undefined
   }
@@ -266,16 +249,8 @@ export class FakeRun implements NativeRun {
     return this.#engine.request.id ?? 'run-fake'
   }
 
-  pause(): void {
-    this.#engine.pause()
-  }
-
-  continue(): void {
-    this.#engine.continue()
-  }
-
   cancel(): void {
-    if (!isUnderWay(this.#engine)) return
+    if (this.#engine.state !== 'running' && this.#engine.state !== 'queued') return
     asked.cancelled++
     setTimeout(() => this.#engine.end('aborted'), 1)
   }
@@ -297,7 +272,7 @@ export class FakeRun implements NativeRun {
 
   snapshot(): NativeSnapshot | undefined {
     const engine = this.#engine
-    if (!isUnderWay(engine)) throw nativeError('request/invalid', 'snapshot: the run has ended')
+    if (engine.state !== 'running' && engine.state !== 'queued') throw nativeError('request/invalid', 'snapshot: the run has ended')
     if (!this.#asked) {
       this.#asked = engine.armed = true
       return undefined

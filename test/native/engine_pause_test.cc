@@ -13,7 +13,7 @@ void wait_for(const Run& run, RunState state) {
 
 std::vector<uint8_t> snapshot_of(Run& run) {
   for (;;) {
-    if (auto state = run.snapshot()) return *state;
+    if (auto found = run.snapshot()) return found->state;
     std::this_thread::yield();
   }
 }

@@ -1,6 +1,20 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const report = process.env.DIMOO_TEST_REPORT
+
+// The longest files first, so that none of them is left over for one worker at the end.
+const LONGEST = ['test/miniature', 'test/native', 'test/package/tarball', 'test/trained', 'test/isa', 'test/quality-judge']
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
+      return at < 0 ? LONGEST.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -10,6 +24,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // A machine-readable copy of the results, where somebody asks for one.
     reporters: ['default', ...(report ? ['json'] : [])],
     ...(report && { outputFile: { json: report } }),

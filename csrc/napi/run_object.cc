@@ -182,6 +182,8 @@ Napi::Value RunObject::snapshot(const Napi::CallbackInfo& info) {
     object.Set("step", static_cast<double>(found->step));
     return object;
   }
+  wait(info.Env());
+  return info.Env().Undefined();
 }
 
 }  // namespace dimoo::napi

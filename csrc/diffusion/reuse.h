@@ -1,6 +1,6 @@
 // Which rows of a sequence are not computed again because their keys, values and logits are kept, as a strategy: what the step to come
-// computes, and what it leaves behind. None, ML-Cache (arXiv 2510.06308), or prefix reuse for text (docs/model.md#prefix-reuse). Pure logic on
-// steps; the rows themselves are `Device::choose`'s.
+// computes, and what it leaves behind. None, ML-Cache (arXiv 2510.06308), or prefix reuse for text (docs/model.md#prefix-reuse). Pure logic
+// on steps; the rows themselves are `Device::choose`'s.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -116,23 +116,21 @@ describe('limits of time', () => {
   })
 
   test('a deadline also ends what has not started, and nobody has to wait for it', async () => {
-    behaviour.queueMs = 1000
+    behaviour.queueMs = 60_000
     const run = model.generate(request, { deadlineMs: 5 })
-    await sleep(30)
-    expect(run.state).toBe('failed')
-    expect(asked.cancelled).toBe(1)
+    await vi.waitFor(() => expect([run.state, asked.cancelled]).toEqual(['failed', 1]), 10_000)
   })
 
   test('a run in time is left alone', async () => {
-    const run = model.generate(request, { deadlineMs: 40 })
+    const run = model.generate(request, { deadlineMs: 400 })
     const result = await run.result()
-    await sleep(60)
+    await sleep(450)
     expect([run.state, asked.cancelled]).toEqual(['done', 0])
     expect(await run.result()).toBe(result)
   })
 
   test('a run that waits too long times out; one that runs does not', async () => {
-    const impatient = await loadModel(undefined, { device: 'cpu', scheduler: { maxQueueMs: 20 } })
+    const impatient = await loadModel(undefined, { device: 'cpu', scheduler: { maxQueueMs: 200 } })
     const running = impatient.generate({ ...request, steps: 30 }).result()
     await sleep(5)
     behaviour.queueMs = 1000

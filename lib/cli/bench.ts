@@ -4,10 +4,11 @@ import { Command } from 'commander'
 import { checkOptions } from '../fields/check.js'
 import { integer, type Fields } from '../fields/field.js'
 import { resolveDevice } from '../model/devices.js'
-import { DEVICE, PRECISION, THREADS } from '../model/options.js'
+import { DEVICE, PRECISION, THREADS, WEIGHTS } from '../model/options.js'
 import type { Device, Precision, WeightType } from '../native/info.js'
 import { runJob } from '../native/job.js'
 import { findSource } from '../model/source.js'
+import { inType } from '../model/weights.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { parseSize, SIZE_HELP } from './size.js'
@@ -18,6 +19,7 @@ const BENCH_FIELDS: Fields = {
   repetitions: integer(5, 1000, { summary: 'Timed passes after a warm-up.', default: { value: 7 } }),
   threads: THREADS,
   device: DEVICE,
+  weights: WEIGHTS,
   precision: PRECISION,
   steps: integer(1, 4096, { summary: 'Steps of a picture.', default: { words: "the checkpoint's" } }),
 }
@@ -75,6 +77,7 @@ interface BenchOptions {
   readonly repetitions?: number
   readonly threads?: number
   readonly device?: Device
+  readonly weights?: WeightType
   readonly precision?: Precision
   readonly steps?: number
 }
@@ -101,7 +104,9 @@ async function bench(flags: Flags, context: Context): Promise<void> {
   const given = readFlags<BenchOptions>({ ...flags }, BENCH_FIELDS)
   checkOptions('bench', given, { fields: BENCH_FIELDS })
   const { device: wanted = 'auto', precision = 'fast', threads = 0, rows = 512, repetitions = 7, steps } = given
-  const source = await findSource(flags.model, { signal, onProgress: withDownloads(context, () => undefined) })
+  const control = { signal, onProgress: withDownloads(context, () => undefined) }
+  const found = await findSource(flags.model, control)
+  const source = given.weights === undefined ? found : await inType(found, given.weights, { ...control, threads: given.threads })
   const device = await resolveDevice({ device: wanted, onDeviceUnavailable: undefined })
   const options = { source, device, precision, threads, rows, repetitions, ...parseSize(flags.size), steps }
   const report = await runJob<BenchReport>('bench', options, { signal })

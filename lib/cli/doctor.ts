@@ -10,17 +10,18 @@ import { embeddedModel } from '../model/source.js'
 import { writeJson, type Context } from './context.js'
 import { bytesText } from './job-report.js'
 import { packageVersion } from '../base/version.js'
+import { throwFaults, verified, verifyLines } from './verify.js'
 
 const EXAMPLES = `
 Examples:
   dimoo doctor
   dimoo doctor --verify      also measures every variant's error against the reference arithmetic
+  dimoo doctor --model hf:Alpha-VLLM/Lumina-DiMOO
   dimoo doctor --json`
 
 const MODEL_TEXT = `
-  It draws 64x64 pictures of one plain shape, to show that everything works. For the real checkpoint download the folder as
-  published (config.json, model-*.safetensors, tokenizer.json, vqvae/) and say --model <folder>, or convert it once:
-  dimoo convert <folder> -o lumina.gguf --type q8_0`
+  It draws small pictures, to show that everything works. For the real checkpoint:
+  dimoo pull Alpha-VLLM/Lumina-DiMOO`
 
 /** What the addon's job says. */
 interface DoctorReport {
@@ -52,12 +53,20 @@ export function command(context: Context): Command {
   return new Command('doctor')
     .description('Shows what works on this machine, why the rest does not, and which variants were chosen.')
     .option('--verify', "measure every variant's error")
+    .option('--model <path>', 'also look this checkpoint over, as dimoo verify does')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
-    .action((flags: { verify?: boolean; json?: boolean }) => doctor(flags, context))
+    .action((flags: Flags) => doctor(flags, context))
 }
 
-async function doctor(flags: { verify?: boolean; json?: boolean }, { stdout, signal }: Context): Promise<void> {
+interface Flags {
+  readonly verify?: boolean
+  readonly model?: string
+  readonly json?: boolean
+}
+
+async function doctor(flags: Flags, context: Context): Promise<void> {
+  const { stdout, signal } = context
   const platform = {
     version: packageVersion(),
     node: process.versions.node,
@@ -68,14 +77,17 @@ async function doctor(flags: { verify?: boolean; json?: boolean }, { stdout, sig
   const missing = addonProblem()
   const report = missing ? undefined : await runJob<DoctorReport>('doctor', { verify: flags.verify ?? false }, { signal })
   const miniature = existsSync(embeddedModel)
-  if (flags.json) writeJson(stdout, { ...platform, addon: missing?.attempts ?? 'loads', devices, miniature, ...report })
+  const looked = missing || flags.model === undefined ? undefined : await verified(flags.model, {}, context, flags.json ?? false)
+  if (flags.json) writeJson(stdout, { ...platform, addon: missing?.attempts ?? 'loads', devices, miniature, ...report, model: looked })
   else {
     const head = `lumina-dimoo ${platform.version} on Node ${platform.node}, ${platform.platform}-${platform.arch}`
     const model = `miniature: ${miniature ? '' : 'missing at '}${embeddedModel}${MODEL_TEXT}`
-    const lines = [head, addonLine(missing), ...devices.map(deviceLine), ...(report ? reportLines(report) : []), model]
+    const last = looked ? verifyLines(looked, flags.model) : [model]
+    const lines = [head, addonLine(missing), ...devices.map(deviceLine), ...(report ? reportLines(report) : []), ...last]
     stdout.write(`${lines.join('\n')}\n`)
   }
   if (missing) throw missing
+  if (looked) throwFaults(looked)
   if (!devices.some((device) => device.usable)) throw new DimooError('device/unavailable', 'expected a usable device, got none')
 }
 

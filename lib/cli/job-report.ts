@@ -4,6 +4,8 @@ import { writeJson, type Context } from './context.js'
 
 export interface JobReporter<P extends Progress = Progress> {
   readonly progress: (progress: P) => void
+  /** Takes the line of progress off a terminal. */
+  readonly clear: () => void
   done(event: object, text: readonly string[]): void
 }
 
@@ -16,8 +18,12 @@ export function makeJobReporter<P extends Progress>(
   if (json) {
     return {
       progress: (progress) => writeJson(stdout, { event: 'progress', ...progress }),
+      clear: () => undefined,
       done: (event) => writeJson(stdout, event),
     }
+  }
+  const clear = (): void => {
+    if (stderr.isTTY) stderr.write('\r\x1b[K')
   }
   let tenth = -1
   return {
@@ -29,8 +35,9 @@ export function makeJobReporter<P extends Progress>(
       else if (now !== tenth) stderr.write(`${text}\n`)
       tenth = now
     },
+    clear,
     done: (_, text) => {
-      if (stderr.isTTY) stderr.write('\r\x1b[K')
+      clear()
       stdout.write(`${text.join('\n')}\n`)
     },
   }

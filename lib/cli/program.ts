@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   pull: { summary: 'fetch a model from the Hugging Face Hub', load: async () => ({ command: (await import('./pull.js')).pullCommand }) },
   list: { summary: 'show the models in the cache', load: async () => ({ command: (await import('./pull.js')).listCommand }) },
   remove: { summary: 'take a model out of the cache', load: async () => ({ command: (await import('./pull.js')).removeCommand }) },
+  verify: { summary: 'look a checkpoint over: whole, sound, what it costs here', load: () => import('./verify.js') },
   inspect: { summary: 'show what a checkpoint or a picture holds', load: () => import('./inspect.js') },
   synth: { summary: 'write a random model for benches and tests', load: () => import('./synth.js') },
   bench: { summary: 'measure how fast a checkpoint runs here', load: () => import('./bench.js') },

@@ -26,6 +26,8 @@ export interface InspectReport {
   readonly verify?: {
     readonly ok: boolean
     readonly nonFinite: readonly { readonly tensor: string; readonly count: number }[]
+    /** Weights that hold nothing but zeros. */
+    readonly zeros: readonly string[]
   }
 }
 

@@ -12,6 +12,7 @@ import { DimooModel } from './model.js'
 import { LOAD_FIELDS } from './options.js'
 import { embeddedModel, findSource, type ModelSource } from './source.js'
 import type { LoadOptions } from './types.js'
+import { inType } from './weights.js'
 
 /**
  * Loads a model; without a source, the miniature that comes with the package.
@@ -27,14 +28,15 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
   signal?.throwIfAborted()
   const start = performance.now()
   const warn = logger && ((details: object, message: string): void => logger.warn(details, message))
-  const path = await findSource(source, { signal, onProgress: options.onProgress, warn })
+  const given = await findSource(source, { signal, onProgress: options.onProgress, warn })
+  const path = options.weights === undefined ? given : await inType(given, options.weights, options)
   const device = await resolveDevice({
     device: options.device ?? 'auto',
     onDeviceUnavailable: options.onDeviceUnavailable,
     warn,
   })
   const native = await settle(() => binding().load(JSON.stringify(toNative(path, device, options)), toProgress(options.onProgress)), signal)
-  const model = await wrap(native, path === embeddedModel, options)
+  const model = await wrap(native, given === embeddedModel, options)
   const ms = performance.now() - start
   emit('dimoo:model:load', { source: path, device, ms })
   logger?.info({ source: path, device, ms }, 'model loaded')

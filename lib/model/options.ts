@@ -20,6 +20,12 @@ export const DEVICE = text({
   flag: { value: 'auto|cpu|cuda|cuda:N', help: 'what computes (default: the CPU; a GPU only by its name)' },
 })
 
+export const WEIGHTS = choice(WEIGHT_TYPES, {
+  summary: 'Type of the matrices: where the checkpoint has another, it is converted once into a file of the cache (DIMOO_CACHE).',
+  default: { words: "the checkpoint's" },
+  flag: { also: ['type'], help: "type of the matrices, converted once where the checkpoint has another (default: the checkpoint's)" },
+})
+
 export const PRECISION = choice(['fast', 'f32'], {
   summary: "'fast': bf16 or int8 activations, by weight type; 'f32': the reference arithmetic.",
   default: { value: 'fast' },
@@ -80,6 +86,7 @@ export const LOAD_FIELDS: Fields = {
     default: { words: "'warn' for 'auto', 'error' for a named device" },
     flag: { help: 'when that device cannot be used' },
   }),
+  weights: WEIGHTS,
   precision: PRECISION,
   compat: choice(['none', 'reference'], {
     summary:
@@ -98,7 +105,7 @@ export const LOAD_FIELDS: Fields = {
   signal: local('signal', 'Aborts the loading, which then rejects with `signal.reason`.'),
   onProgress: local(
     'function',
-    "Phases: 'download' (`hf:...`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done.",
+    "Phases: 'download' (`hf:...`), 'preview' and 'convert' (`weights`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done.",
     '(progress: Progress) => void',
   ),
   logger: local('logger', 'Where loading and warnings are told.'),
@@ -148,6 +155,22 @@ export const INSPECT_FIELDS: Fields = {
   signal: local('signal', 'Aborts the reading.'),
 }
 
+export const VERIFY_FIELDS: Fields = {
+  hashes: boolean({
+    summary: 'Compare every file with what the hub said of it, where that is known.',
+    default: { value: true },
+    flag: { form: 'none' },
+  }),
+  weights: boolean({ summary: 'Read every weight once.', default: { value: true }, flag: { form: 'none' } }),
+  speed: boolean({
+    summary: 'Measure for five seconds how fast this machine multiplies.',
+    default: { value: true },
+    flag: { form: 'none' },
+  }),
+  signal: local('signal', 'Aborts the reading.'),
+  onProgress: local('function', "Phases: 'download' (`hf:...`), 'hash', 'verify'.", '(progress: Progress) => void'),
+}
+
 export const CLOSE_FIELDS: Fields = {
   timeoutMs: number(0, LONGEST_TIMER_MS, {
     summary: 'How long running ones may go on before they are aborted.',
@@ -163,6 +186,7 @@ export const OPTIONS = [
   { type: 'PlanOptions', summary: 'What a plan of memory is made for.', fields: PLAN_FIELDS },
   { type: 'ConvertOptions', summary: 'What can be said about a conversion.', fields: CONVERT_FIELDS },
   { type: 'ExportOptions', summary: 'What can be said about an export.', fields: EXPORT_FIELDS },
+  { type: 'VerifyOptions', summary: 'How far a look at a checkpoint goes.', fields: VERIFY_FIELDS },
   { type: 'SynthOptions', summary: 'What can be said about a random model.', fields: SYNTH_FIELDS },
   { type: 'InspectOptions', summary: 'What can be said about an inspection.', fields: INSPECT_FIELDS },
 ] as const

@@ -39,6 +39,8 @@ export interface LoadOptions {
   readonly device?: Device
   /** When the device asked for is not usable: an error, or the CPU with or without a warning. Default: 'warn' for 'auto', 'error' for a named device. */
   readonly onDeviceUnavailable?: 'error' | 'warn' | 'ignore'
+  /** Type of the matrices: where the checkpoint has another, it is converted once into a file of the cache (DIMOO_CACHE). Default: the checkpoint's. */
+  readonly weights?: 'bf16' | 'f16' | 'f32' | 'q8_0' | 'q6_k' | 'q5_k' | 'q4_k' | 'q4_0'
   /** 'fast': bf16 or int8 activations, by weight type; 'f32': the reference arithmetic. Default: fast. */
   readonly precision?: 'fast' | 'f32'
   /** 'reference' turns on the original's quirks: doubled row ends in `ask`, the generic prompt of `predict`, crops at a random offset, and an early stop of answers that looks at the prompt too and loses a token. Default: none. */
@@ -53,7 +55,7 @@ export interface LoadOptions {
   readonly verify?: 'sizes' | 'full'
   /** Aborts the loading, which then rejects with `signal.reason`. */
   readonly signal?: AbortSignal
-  /** Phases: 'download' (`hf:...`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done. */
+  /** Phases: 'download' (`hf:...`), 'preview' and 'convert' (`weights`), 'open', 'upload' (to a device with memory of its own), 'verify' (`verify: 'full'`), 'read' once all is done. */
   readonly onProgress?: (progress: Progress) => void
   /** Where loading and warnings are told. */
   readonly logger?: Logger
@@ -96,6 +98,22 @@ export interface ExportOptions {
   /** Aborts the work; nothing half-written stays. */
   readonly signal?: AbortSignal
   /** Told how far it is. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/**
+ * How far a look at a checkpoint goes.
+ */
+export interface VerifyOptions {
+  /** Compare every file with what the hub said of it, where that is known. Default: true. */
+  readonly hashes?: boolean
+  /** Read every weight once. Default: true. */
+  readonly weights?: boolean
+  /** Measure for five seconds how fast this machine multiplies. Default: true. */
+  readonly speed?: boolean
+  /** Aborts the reading. */
+  readonly signal?: AbortSignal
+  /** Phases: 'download' (`hf:...`), 'hash', 'verify'. */
   readonly onProgress?: (progress: Progress) => void
 }
 

@@ -27,7 +27,7 @@ export interface NativeJob<T> {
  * bench   {source, device, precision, threads, rows, repetitions, width?, height?, steps?} -> BenchReport (lib/cli/bench.ts)
  * Options and results travel as JSON text; progress is {phase, done, total} (bytes).
  */
-export type JobName = 'convert' | 'export' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor' | 'bench'
+export type JobName = 'convert' | 'export' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor' | 'bench' | 'speed'
 
 /** The options of `load`, as JSON text. */
 export interface NativeLoadOptions {

@@ -12,16 +12,54 @@ const world = useWorld(checkpointFiles())
 beforeEach(() => {
   vi.stubEnv('HF_ENDPOINT', world.hub.endpoint)
   vi.stubEnv('HF_HUB_CACHE', world.cache)
+  vi.stubEnv('DIMOO_CACHE', path.join(world.cache, 'converted'))
 })
 
-test('pull says what came, what did not, and where it lies', async () => {
+test('pull says what came, what did not, and ends with a look at the model', async () => {
   const { code, out, err } = await dimoo(['pull', 'o/r'])
   expect(code).toBe(0)
-  expect(out).toMatch(
-    /^12 files, 2\.\d+ MiB, 2\.\d+ MiB fetched in \d+\.\d s\nleft out, because loading one would run code: training_args\.bin\n.*snapshots\S+\n$/,
-  )
+  const lines = out.trim().split('\n')
+  expect(lines[0]).toMatch(/^12 files, 2\.\d+ MiB, 2\.\d+ MiB fetched in \d+\.\d s$/)
+  expect(lines[1]).toBe('left out, because loading one would run code: training_args.bin')
+  expect(lines[2]).toBe(`${snapshot(world.cache)}: lumina-dimoo, safetensors, 2.27 MiB`)
+  expect(lines[3]).toMatch(/^note: released: not the released checkpoint/)
+  expect(lines[4]).toBe('whole and sound')
+  expect(lines[5]).toMatch(/^memory: .* bf16 2\.\d\d MiB, q8_0/)
+  expect(lines[6]).toMatch(/^speed: about .* a step of 1024x1024 on this CPU/)
+  expect(lines[7]).toBe('next: dimoo generate "a lighthouse at dusk" -o out.png --model hf:o/r')
   expect(err).toMatch(/download \d+ % \(.* of 2\.\d+ MiB\)/)
-  expect((await dimoo(['pull', 'o/r'])).out).toMatch(/all there already/)
+  const again = await dimoo(['pull', 'o/r', '--no-verify'])
+  expect(again.out).toBe(`12 files, 2.28 MiB, all there already\n${lines[1]!}\n${snapshot(world.cache)}\n`)
+})
+
+test('faults of a checkpoint that came as the hub has it are said, and are no failure of the pull', async () => {
+  world.hub.files = checkpointFiles().filter((file) => !file.path.startsWith('vqvae/'))
+  const { code, out } = await dimoo(['pull', 'o/r'])
+  expect(code).toBe(0)
+  expect(out).toMatch(/^fault: layout: .*expected vqvae\/config\.json/m)
+})
+
+test('verify: hashes, and what to do about a wrong one', async () => {
+  await dimoo(['pull', 'o/r', '--no-verify'])
+  const good = await dimoo(['verify', 'hf:o/r', '--no-speed'])
+  expect(good).toMatchObject({ code: 0, out: expect.stringMatching(/^whole and sound; its hashes are those of the hub$/m) as string })
+  const file = path.join(snapshot(world.cache), 'vqvae/diffusion_pytorch_model.safetensors')
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 1]! ^= 1
+  writeFileSync(file, bytes)
+  const bad = await dimoo(['verify', 'hf:o/r', '--no-speed'])
+  expect(bad.code).toBe(1)
+  expect(bad.out).toMatch(/^fault: hashes: vqvae\/diffusion_pytorch_model\.safetensors: expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}$/m)
+  expect(bad.out).toMatch(/^next: dimoo remove o\/r && dimoo pull o\/r$/m)
+  expect(bad.err).toMatch(/dimoo: .*: one fault, the first: .* \(model\/corrupt\)\n$/)
+  const report = JSON.parse((await dimoo(['verify', 'hf:o/r', '--no-speed', '--no-hashes', '--json'])).out) as object
+  expect(report).toMatchObject({ ok: true, hashed: false })
+})
+
+test('doctor --model', async () => {
+  const { code, out } = await dimoo(['doctor', '--model', 'hf:o/r'])
+  expect(code).toBe(0)
+  expect(out).toMatch(/^lumina-dimoo [\s\S]*^whole and sound; its hashes/m)
 })
 
 test('pull --json: events, the last one the result', async () => {
@@ -48,7 +86,7 @@ test('what goes wrong is one line and an exit code', async () => {
 
 test('list and remove', async () => {
   expect((await dimoo(['list'])).out).toBe('no models in the cache\n')
-  await dimoo(['pull', 'o/r'])
+  await dimoo(['pull', 'o/r', '--no-verify'])
   const { out } = await dimoo(['list'])
   expect(out).toBe(`o/r@main  2.28 MiB, 12 files\n  safetensors\n  ${snapshot(world.cache)}\n`)
   expect(JSON.parse((await dimoo(['list', '--json'])).out)).toMatchObject({ repo: 'o/r', refs: ['main'] })

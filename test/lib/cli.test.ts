@@ -241,7 +241,7 @@ describe('other commands', () => {
       types: { F32: { count: 1, bytes: 32 } },
     }
     behaviour.jobs['inspect'] = ({ verify }) =>
-      verify ? { ...report, verify: { ok: false, nonFinite: [{ tensor: 'blk.0', count: 3 }] } } : report
+      verify ? { ...report, verify: { ok: false, nonFinite: [{ tensor: 'blk.0', count: 3 }], zeros: [] } } : report
     behaviour.jobs['plan'] = () => ({ weightsBytes: 1024, totalBytes: 1024, availableBytes: 4096, fits: true })
     const { out } = await dimoo(['inspect', '--plan', '--size', '64x32', '--n', '2', '--device', 'cpu'])
     expect(out).toMatch(/10 parameters in 1 tensors: 1 x F32 \(32 B\)/)
@@ -309,7 +309,7 @@ describe('other commands', () => {
     expect(out).toMatch(/linear: avx2 \(of amx, avx2, portable\)/)
     expect(out).toMatch(/amx: has never run on real hardware, so it is only used with DIMOO_CPU_VARIANT=amx/)
     expect(out).toMatch(/miniature: .*miniature\.gguf/)
-    expect(out).toMatch(/--model <folder>/)
+    expect(out).toMatch(/dimoo pull Alpha-VLLM\/Lumina-DiMOO/)
   })
 })
 

@@ -49,13 +49,11 @@ int main(int argc, char** argv) {
   Backbone backbone(*device, hyper, *source, std::string(argv[4]) == "f32" ? Precision::f32 : Precision::fast);
   const Pass pass(rows, hyper.vocab);
   std::vector<float> logits(static_cast<size_t>(3 * hyper.vocab));
-  const auto compute = [&](const std::vector<int32_t>& heads, const Observer& observer = {}) {
-    const auto count = static_cast<int64_t>(heads.size());
-    backbone.head(backbone.forward(pass.batch(heads), observer), Slice::vocabulary, Tensor(logits.data(), count, hyper.vocab));
-  };
+  const auto head = [&](Tensor rows) { backbone.head(rows, Slice::vocabulary, Tensor(logits.data(), rows.rows, hyper.vocab)); };
+  const auto compute = [&](const std::vector<int32_t>& heads) { head(backbone.forward(pass.batch(heads))); };
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "pass") answer_seconds([&] { compute({rows - 1}); });
-    if (line == "all") answer_seconds([&] { compute({rows - 1}, [](std::string_view, Tensor) {}); });
+    if (line == "all") answer_seconds([&] { head(backbone.forward_all(pass.batch({rows - 1})).read); });
     if (line.starts_with("peak "))
       std::cout << device->peak(line == "peak f32"    ? Arithmetic::f32
                                 : line == "peak bf16" ? Arithmetic::bf16

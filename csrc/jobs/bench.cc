@@ -116,14 +116,13 @@ void bench_rows(Bench& bench, Backbone& backbone, const Loaded& loaded, BenchRep
   const BranchRows branch{0, rows};
   const auto last = static_cast<int32_t>(rows - 1);
   const Batch batch{tokens, positions, {&branch, 1}, {&last, 1}};
-  const Observer every_row = [](std::string_view, Tensor) {};
   const Measured one = bench.measure(repetitions, [&] {
     backbone.head(backbone.forward(batch), Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
     bench.timed.settle();
   });
   const Measured all = bench.measure(repetitions, [&] {
-    backbone.head(backbone.forward(batch, every_row), Slice::vocabulary, logits);
+    backbone.head(backbone.forward_all(batch).read, Slice::vocabulary, logits);
     bench.timed.download(host.data(), logits);
     bench.timed.settle();
   });

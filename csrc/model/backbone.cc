@@ -83,7 +83,8 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
     : device_(device),
       hyper_(hyper),
       attention_(attention_precision(source, precision)),
-      kv_type_(kv_type(device, hyper, source, precision)) {
+      kv_type_(kv_type(device, hyper, source, precision)),
+      rotary_(device, hyper.head_dim, hyper.rope_theta) {
   const auto bind = [&](const HostTensor& tensor) {
     std::unique_ptr<Weight> weight = device.prepare(tensor, precision);
     if (bound) bound(tensor.bytes());
@@ -109,9 +110,16 @@ Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& s
   if (hyper.has_images()) head_codes_ = device.prepare(output.slice(hyper.code_offset, hyper.vq.codebook_size), precision);
   for (int64_t i = 0; i < hyper.layers; i++) {
     const std::string name = "blk." + std::to_string(i) + ".";
-    blocks_.push_back({vector(name + "attn_norm.weight"), vector(name + "ffn_norm.weight"), rotated(name + "attn_q.weight"),
-                       rotated(name + "attn_k.weight"), matrix(name + "attn_v.weight"), matrix(name + "attn_output.weight"),
-                       matrix(name + "ffn_gate.weight"), matrix(name + "ffn_up.weight"), matrix(name + "ffn_down.weight")});
+    blocks_.push_back({{hyper.heads, hyper.kv_heads, hyper.rms_eps},
+                       vector(name + "attn_norm.weight"),
+                       vector(name + "ffn_norm.weight"),
+                       rotated(name + "attn_q.weight"),
+                       rotated(name + "attn_k.weight"),
+                       matrix(name + "attn_v.weight"),
+                       matrix(name + "attn_output.weight"),
+                       matrix(name + "ffn_gate.weight"),
+                       matrix(name + "ffn_up.weight"),
+                       matrix(name + "ffn_down.weight")});
   }
 }
 
@@ -148,16 +156,6 @@ void Backbone::reserve(int64_t rows) {
   workspace_rows_ = rows;
 }
 
-void Backbone::reserve_positions(int64_t positions) {
-  if (positions <= rotary_table_.rows) return;
-  const int64_t count = std::max(positions, rotary_table_.rows * 2);
-  std::vector<float> table(static_cast<size_t>(count * hyper_.head_dim));
-  rotary_table(count, hyper_.head_dim, hyper_.rope_theta, table.data());
-  rotary_ = device_.allocate(count * hyper_.head_dim * 4);
-  rotary_table_ = Tensor(static_cast<float*>(rotary_.data()), count, hyper_.head_dim);
-  device_.upload(rotary_table_, table.data());
-}
-
 /// Keys, turned, and values of all packed rows; where a branch has a cache, they go there.
 void Backbone::keys_and_values(const Batch& batch, int64_t layer, const Workspace& w) {
   const Block& block = blocks_[static_cast<size_t>(layer)];
@@ -167,8 +165,7 @@ void Backbone::keys_and_values(const Batch& batch, int64_t layer, const Workspac
     const auto rows = batch.positions.subspan(static_cast<size_t>(b.first), static_cast<size_t>(b.count));
     keys.push_back({b.first, b.count, rows, b.cache->keys(layer)}), values.push_back({b.first, b.count, rows, b.cache->values(layer)});
   }
-  device_.project(w.h, *block.k, {batch.positions, rotary_table_, static_cast<int>(hyper_.kv_heads)}, keys, w.k);
-  device_.project(w.h, *block.v, {}, values, w.v);
+  block.keys_and_values(device_, w.h, batch.positions, rotary_.angles(), keys, values, w.k, w.v);
 }
 
 /// All packed rows of each branch as queries; those of no branch get zeros.
@@ -184,31 +181,23 @@ std::vector<AttentionSpan> Backbone::spans(const Batch& batch, int64_t layer, co
   return spans;
 }
 
-void Backbone::run_blocks(const Batch& batch, Workspace& w, const Observer& observer) {
-  const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
-  const float eps = hyper_.rms_eps;
-  const int64_t whole = hyper_.layers - (observer ? 0 : 1);  // the last block is cut down to what the head reads
-  for (int64_t i = 0; i < whole; i++) {
+/// The first `count` blocks, on all rows.
+void Backbone::run_blocks(const Batch& batch, const Workspace& w, int64_t count, const Observer& observer) {
+  for (int64_t i = 0; i < count; i++) {
     const Block& block = blocks_[static_cast<size_t>(i)];
-    device_.norm(w.x, block.attn_norm, eps, w.h);
-    device_.project(w.h, *block.q, {batch.positions, rotary_table_, heads}, {}, w.q);
+    block.normalise(device_, w.x, w.h);
     keys_and_values(batch, i, w);
-    device_.attention(w.q, spans(batch, i, w), heads, kv_heads, w.a);
-    device_.linear_add(w.a, *block.o, w.x);
-    device_.norm(w.x, block.ffn_norm, eps, w.h);
-    device_.gated(w.h, *block.gate, *block.up, w.m);
-    device_.linear_add(w.m, *block.down, w.x);
+    block.advance(device_, w.x, w.h, batch.positions, rotary_.angles(), spans(batch, i, w), {w.h, w.q, w.a, w.m});
     if (observer) observer("block" + std::to_string(i), w.x);
   }
 }
 
-void Backbone::run_last_block(const Batch& batch, Workspace& w) {
-  const auto heads = static_cast<int>(hyper_.heads), kv_heads = static_cast<int>(hyper_.kv_heads);
-  const float eps = hyper_.rms_eps;
+/// Keys and values of all rows, the rest of those that the head reads; then the final norm.
+void Backbone::run_last_block(const Batch& batch, const Workspace& w) {
   const Block& block = blocks_.back();
   const auto o = static_cast<int64_t>(batch.head_rows.size());
   const Tensor q = w.q.slice(0, o), a = w.a.slice(0, o), s = w.s.slice(0, o), h = w.h.slice(0, o), m = w.m.slice(0, o);
-  device_.norm(w.x, block.attn_norm, eps, w.h);
+  block.normalise(device_, w.x, w.h);
   keys_and_values(batch, hyper_.layers - 1, w);
   if (o == 0) return;
   std::vector<int32_t> positions;
@@ -222,51 +211,63 @@ void Backbone::run_last_block(const Batch& batch, Workspace& w) {
   }
   read.back().first = o - batch.idle_heads, read.back().count = batch.idle_heads;  // those without keys
   device_.gather(w.h, batch.head_rows, a);
-  device_.project(a, *block.q, {positions, rotary_table_, heads}, {}, q);
-  device_.attention(q, read, heads, kv_heads, a);
   device_.gather(w.x, batch.head_rows, s);
-  device_.linear_add(a, *block.o, s);
-  device_.norm(s, block.ffn_norm, eps, h);
-  device_.gated(h, *block.gate, *block.up, m);
-  device_.linear_add(m, *block.down, s);
-  device_.norm(s, out_norm_, eps, h);
+  block.advance(device_, s, a, positions, rotary_.angles(), read, {h, q, a, m});
+  device_.norm(s, out_norm_, hyper_.rms_eps, h);
 }
 
-Tensor Backbone::forward(const Batch& given, const Observer& observer) {
-  if (observer) return observed(given, observer);
+void Backbone::run_all(const Batch& batch, const Workspace& w, const Observer& observer) {
+  device_.embed(*embedding_, batch.tokens, w.x);
+  if (observer) observer("embed", w.x);
+  run_blocks(batch, w, hyper_.layers, observer);
+  device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
+  if (observer) observer("ln_f", w.h);
+  device_.gather(w.h, batch.head_rows, w.a.slice(0, static_cast<int64_t>(batch.head_rows.size())));
+}
+
+void Backbone::check_finite(const Batch& batch, Tensor hidden) {
+  if (device_.finite(hidden)) return;
+  find_bad_layer(batch);
+  fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");
+}
+
+Tensor Backbone::forward(const Batch& given) {
   const Filled filled(given, device_);
   const Batch batch = filled.batch();
-  Workspace w = workspace(batch);
+  const Workspace w = workspace(batch);
   device_.repeat(this, filled.shape(), [&] {
     device_.embed(*embedding_, batch.tokens, w.x);
-    run_blocks(batch, w, {});
+    run_blocks(batch, w, hyper_.layers - 1, {});
     run_last_block(batch, w);
   });
   const Tensor read = w.h.slice(0, static_cast<int64_t>(given.head_rows.size()));
-  if (!device_.finite(read)) {
-    find_bad_layer(given);
-    fail(Code::model_corrupt, "output_norm: values are not finite (damaged weights?)");
-  }
+  check_finite(given, read);
   return read;
 }
 
-Tensor Backbone::observed(const Batch& batch, const Observer& observer) {
-  Workspace w = workspace(batch);
-  device_.embed(*embedding_, batch.tokens, w.x);
-  observer("embed", w.x);
-  run_blocks(batch, w, observer);
-  device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
-  observer("ln_f", w.h);
-  const Tensor read = w.a.slice(0, static_cast<int64_t>(batch.head_rows.size()));
-  device_.gather(w.h, batch.head_rows, read);
-  return read;
+Hidden Backbone::forward_all(const Batch& given, const Observer& observer) {
+  const auto rows = static_cast<int64_t>(given.tokens.size()), heads = static_cast<int64_t>(given.head_rows.size());
+  if (observer) {
+    const Workspace w = workspace(given);
+    run_all(given, w, observer);
+    return {w.h, w.a.slice(0, heads)};
+  }
+  const Filled filled(given, device_);
+  const Batch batch = filled.batch();
+  const Workspace w = workspace(batch);
+  std::vector<int64_t> shape = filled.shape();
+  shape.push_back(0);  // no branch has no chunks: another pass than `forward` of this shape
+  device_.repeat(this, shape, [&] { run_all(batch, w, {}); });
+  const Hidden hidden{w.h.slice(0, rows), w.a.slice(0, heads)};
+  check_finite(given, hidden.all);
+  return hidden;
 }
 
 /// Room for the rows of a batch, and angles for its positions.
 Backbone::Workspace Backbone::workspace(const Batch& batch) {
   const auto rows = static_cast<int64_t>(batch.tokens.size());
   reserve(rows);
-  reserve_positions(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
+  rotary_.reserve(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
   return {workspace_.data(), hyper_, kv_type_, rows};
 }
 
@@ -275,7 +276,7 @@ void Backbone::head(Tensor rows, Slice slice, Tensor logits) {
 }
 
 void Backbone::find_bad_layer(const Batch& batch) {
-  forward(batch, [this](std::string_view name, Tensor value) {
+  forward_all(batch, [this](std::string_view name, Tensor value) {
     const auto bad = [&] { fail(Code::model_corrupt, name, ": values are not finite (damaged weights?)"); };
     try {
       if (!device_.finite(value)) bad();
@@ -285,18 +286,6 @@ void Backbone::find_bad_layer(const Batch& batch) {
       bad();
     }
   });
-}
-
-void rotary_table(int64_t positions, int64_t head_dim, float theta, float* out) {
-  const int64_t half = head_dim / 2;
-  for (int64_t p = 0; p < positions; p++, out += head_dim)
-    for (int64_t j = 0; j < half; j++) {
-      const float exponent = static_cast<float>(2 * j) / static_cast<float>(head_dim);
-      const float frequency = 1.0f / static_cast<float>(std::pow(static_cast<double>(theta), static_cast<double>(exponent)));
-      const float angle = static_cast<float>(p) * frequency;
-      out[j] = std::cos(angle);
-      out[half + j] = std::sin(angle);
-    }
 }
 
 }  // namespace dimoo

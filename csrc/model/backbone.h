@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "device/device.h"
+#include "model/block.h"
 #include "model/hyperparameters.h"
 #include "model/kv_cache.h"
+#include "model/rotary_table.h"
 
 namespace dimoo {
 
@@ -34,6 +36,12 @@ enum class Slice { codes, vocabulary };
 /// What a test may look at: called with a name ("embed", "block0", "ln_f") and the tensor, for all rows.
 using Observer = std::function<void(std::string_view name, Tensor value)>;
 
+/// Rows after the final norm, valid until the next pass.
+struct Hidden {
+  Tensor all;   // (r, d), of every packed row: the features that a second network would go on from
+  Tensor read;  // (o, d), of those that the head reads
+};
+
 class Backbone {
  public:
   /// Called with the bytes of a matrix once it is bound. What it throws ends the binding.
@@ -43,9 +51,11 @@ class Backbone {
   /// What `bound` is told in all.
   static int64_t matrix_bytes(const Hyperparameters& hyper, const Source& source);
 
-  /// The rows `head_rows` (o, d) after the final norm, valid until the next call. With an observer every layer computes all rows.
+  /// The rows `head_rows` (o, d) after the final norm, valid until the next call: the last block computes only those.
   /// Throws model/corrupt naming the layer where values stop being finite.
-  Tensor forward(const Batch& batch, const Observer& observer = {});
+  Tensor forward(const Batch& batch);
+  /// Every row after the final norm, and among them the same bits as `forward`'s. The observer sees what lies between.
+  Hidden forward_all(const Batch& batch, const Observer& observer = {});
   /// Throws model/corrupt naming the first layer of this batch whose values are not finite, where there is one: for devices that notice
   /// only when they settle.
   void find_bad_layer(const Batch& batch);
@@ -66,20 +76,16 @@ class Backbone {
   static int64_t panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
 
  private:
-  struct Block {
-    Tensor attn_norm, ffn_norm;
-    std::unique_ptr<Weight> q, k, v, o, gate, up, down;
-  };
   struct Workspace;
   struct Filled;
-  Tensor observed(const Batch& batch, const Observer& observer);
   Workspace workspace(const Batch& batch);
-  void run_blocks(const Batch& batch, Workspace& w, const Observer& observer);
-  void run_last_block(const Batch& batch, Workspace& w);
+  void run_blocks(const Batch& batch, const Workspace& w, int64_t count, const Observer& observer);
+  void run_last_block(const Batch& batch, const Workspace& w);
+  void run_all(const Batch& batch, const Workspace& w, const Observer& observer);
   void keys_and_values(const Batch& batch, int64_t layer, const Workspace& w);
+  void check_finite(const Batch& batch, Tensor hidden);
   std::vector<AttentionSpan> spans(const Batch& batch, int64_t layer, const Workspace& w) const;
   void reserve(int64_t rows);
-  void reserve_positions(int64_t positions);
 
   Device& device_;
   Hyperparameters hyper_;
@@ -90,15 +96,12 @@ class Backbone {
   std::vector<Block> blocks_;
   Precision attention_;
   DType kv_type_;
-  Buffer workspace_, rotary_;
-  Tensor rotary_table_;
+  RotaryTable rotary_;
+  Buffer workspace_;
   int64_t workspace_rows_ = 0;
 };
 
 /// A small tensor (norms, biases) as f32.
 std::vector<float> host_vector(const Source& source, const std::string& name);
-
-/// Rotary angles as the original computes them, all in f32: row p = cos(p * f_j), sin(p * f_j), f_j = theta^(-2j/head_dim).
-void rotary_table(int64_t positions, int64_t head_dim, float theta, float* out);
 
 }  // namespace dimoo

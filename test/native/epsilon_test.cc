@@ -42,7 +42,11 @@ TEST(every_norm_of_the_transformer_has_the_checkpoints_epsilon) {
   const BranchRows branch{0, 3};
   for (const bool observed : {false, true}) {
     noting.epsilons.clear();
-    backbone.forward({ids, positions, {&branch, 1}, positions}, observed ? Observer([](std::string_view, Tensor) {}) : Observer());
+    const Batch batch{ids, positions, {&branch, 1}, positions};
+    if (observed)
+      backbone.forward_all(batch);
+    else
+      backbone.forward(batch);
     CHECK_EQ(noting.epsilons.size(), static_cast<size_t>(2 * hyper.layers + 1));
     for (const float eps : noting.epsilons) CHECK_EQ(eps, 0.25f);
   }

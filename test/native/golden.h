@@ -119,7 +119,8 @@ struct Bound {
     std::vector<float> out(static_cast<size_t>(n * hyper.vocab));
     const Buffer memory = device->allocate(n * hyper.vocab * 4);
     const Tensor all(static_cast<float*>(memory.data()), n, hyper.vocab);
-    backbone->head(backbone->forward({ids, positions, {&branch, 1}, positions}, observer), Slice::vocabulary, all);
+    const Batch batch{ids, positions, {&branch, 1}, positions};
+    backbone->head(observer ? backbone->forward_all(batch, observer).read : backbone->forward(batch), Slice::vocabulary, all);
     device->download(out.data(), all);
     device->settle();
     return out;

@@ -69,7 +69,7 @@ TEST(rope_table) {
   const auto cosine = values<float>(file.at("cos")), sine = values<float>(file.at("sin"));
   const int64_t rows = file.at("cos").shape[0], hd = file.at("cos").shape[1];
   std::vector<float> table(static_cast<size_t>(rows * hd));
-  rotary_table(rows, hd, 500000.0f, table.data());
+  rotary_angles(rows, hd, 500000.0f, table.data());
   for (int64_t p = 0; p < rows; p++)
     for (int64_t j = 0; j < hd / 2; j++) {
       const auto at = static_cast<size_t>(p * hd + j);

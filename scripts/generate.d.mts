@@ -8,6 +8,7 @@ export interface Described {
   readonly descriptors: Readonly<Record<string, TaskDescriptor>>
   readonly runOptions: readonly Shape[]
   readonly modelOptions: readonly Shape[]
+  readonly serverOptions: readonly Shape[]
 }
 
 /** Text by file. */

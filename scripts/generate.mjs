@@ -22,6 +22,12 @@ import type { Device } from '../native/info.js'
 import type { Logger } from './logger.js'
 `,
   },
+  server: {
+    file: `${root}lib/server/types.ts`,
+    head: `// What can be said about a server. ${WRITTEN} options.ts: change those.
+import type { FastifyBaseLogger as Logger } from 'fastify'
+`,
+  },
 }
 
 /** The text of a file. `shapes`: { type, summary, remarks?, example?, fields, required? }; `declaration`: dist/fields/declaration.js. */
@@ -41,19 +47,21 @@ export async function typesOf({ file, head }, shapes, { interfaceOf, namedGroups
   return prettier.format(parts.join('\n'), { ...(await prettier.resolveConfig(file)), parser: 'typescript' })
 }
 
-/** Both texts, by file. `of`: descriptors of tasks, options of runs, options of models. */
-export async function allTypes({ descriptors, runOptions, modelOptions }, declaration) {
+/** All texts, by file. `of`: descriptors of tasks, options of runs, of models and of servers. */
+export async function allTypes({ descriptors, runOptions, modelOptions, serverOptions }, declaration) {
   const tasks = Object.values(descriptors)
   const map = `/** What each task takes. */\nexport interface TaskRequests {\n${tasks.map(({ name, type }) => `  readonly ${name}: ${type}\n`).join('')}}\n`
   return {
     [FILES.requests.file]: await typesOf(FILES.requests, [...tasks, ...runOptions], declaration, map),
     [FILES.model.file]: await typesOf(FILES.model, modelOptions, declaration),
+    [FILES.server.file]: await typesOf(FILES.server, serverOptions, declaration),
   }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { DESCRIPTORS: descriptors, OPTIONS: runOptions } = await import('../dist/requests/index.js')
   const { OPTIONS: modelOptions } = await import('../dist/model/options.js')
-  const made = await allTypes({ descriptors, runOptions, modelOptions }, await import('../dist/fields/declaration.js'))
+  const { OPTIONS: serverOptions } = await import('../dist/server/options.js')
+  const made = await allTypes({ descriptors, runOptions, modelOptions, serverOptions }, await import('../dist/fields/declaration.js'))
   for (const [file, text] of Object.entries(made)) writeFileSync(file, text)
 }

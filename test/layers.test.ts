@@ -52,7 +52,7 @@ function nativeViolations(file: string, text: string): string[] {
 
 /** What each room of lib/ may import besides itself, types included. What stands in lib/ itself is the public API: it may see everything. */
 const lower: Readonly<Record<string, readonly string[]>> = (() => {
-  const upwards = 'base fields native hub image prompt requests parameters run wire tasks snapshot runner model cli'
+  const upwards = 'base fields native hub image prompt requests parameters run wire tasks snapshot runner client server model cli'
   const order = upwards.split(' ')
   const rooms = Object.fromEntries(order.map((room, i) => [room, order.slice(0, i)]))
   return { ...rooms, hub: ['base', 'fields'] }
@@ -63,7 +63,10 @@ function importsOf(text: string): string[] {
   return [...text.matchAll(/(?:from|import\(|import|require\()\s*'([^']+)'/g)].map((found) => found[1]!)
 }
 
-/** Only native/binding.ts loads the addon, only lib/image touches sharp, only lib/cli touches commander, only lib/hub undici; rooms import downwards. */
+/**
+ * Only native/binding.ts loads the addon, only lib/image touches sharp, only lib/cli touches commander, only lib/hub undici, only lib/server
+ * fastify and its kin; rooms import downwards.
+ */
 function scriptViolations(file: string, text: string): string[] {
   const room = file.split('/')[1]!
   const found: string[] = []
@@ -74,6 +77,8 @@ function scriptViolations(file: string, text: string): string[] {
       (target === 'undici' && room !== 'hub') ||
       (target === 'commander' && room !== 'cli') ||
       (target.startsWith('@huggingface/') && room !== 'prompt') ||
+      (/^(@?fastify|zod|pino|prom-client)/.test(target) && room !== 'server') ||
+      (room === 'client' && !target.startsWith('.')) ||
       /\.\.\/(csrc|test|bench)/.test(target) ||
       !isBelow(room, roomOf(file, target))
     if (forbidden) found.push(`${file}: '${target}'`)
@@ -164,6 +169,8 @@ test.each([
   ['lib/image/read.ts', "import type { Run } from '../run/types.js'"],
   ['lib/tasks/text.ts', "import('../model/load.js')"],
   ['lib/fields/check.ts', "import { binding } from '../native/binding.js'"],
+  ['lib/cli/program.ts', "import Fastify from 'fastify'"],
+  ['lib/client/http.ts', "import { readFile } from 'node:fs/promises'"],
 ])('a planted import in %s is seen', (file, line) => {
   expect(scriptViolations(file, `${read(file)}\n${line}\n`).length).toBeGreaterThan(0)
 })

@@ -21,6 +21,8 @@ const CODES = [
   'hub/unavailable',
   'hub/denied',
   'hub/mismatch',
+  'server/unavailable',
+  'server/denied',
   'internal',
 ] as const
 
@@ -31,7 +33,7 @@ export type ErrorCode = (typeof CODES)[number]
 export type ErrorDetails = Readonly<Record<string, unknown>>
 
 const NAME = 'DimooError'
-const RETRYABLE: readonly ErrorCode[] = ['queue/full', 'queue/timeout', 'device/lost', 'hub/unavailable']
+const RETRYABLE: readonly ErrorCode[] = ['queue/full', 'queue/timeout', 'device/lost', 'hub/unavailable', 'server/unavailable']
 
 /** Everything this package throws, except aborts. `code` says what happened, the message what was expected and found. */
 export class DimooError extends Error {
@@ -103,7 +105,7 @@ export class BindingError extends DimooError {
   }
 }
 
-function isCode(code: unknown): code is ErrorCode {
+export function isCode(code: unknown): code is ErrorCode {
   return (CODES as readonly unknown[]).includes(code)
 }
 

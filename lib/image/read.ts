@@ -61,6 +61,13 @@ export async function readMask(input: ImageInput, reading: Reading = {}): Promis
   return { data, width, height, channels: 4 }
 }
 
+/** The sides of a picture as its header tells them, upright; nothing is decoded. Throws as `readImage` does. */
+export async function readSize(input: ImageInput, reading: Reading = {}): Promise<Pick<RawImage, 'width' | 'height'>> {
+  const raw = rawOf(input, reading)
+  if (raw) return { width: raw.width, height: raw.height }
+  return (await opened(input as FileInput, reading)).upright
+}
+
 /** A region that is at hand: cells and rectangles as they are, a mask's pixels. Throws as `readImage` does. */
 export async function readRegion(input: MaskInput, reading: Reading = {}): Promise<Region> {
   return isRects(input) || isCells(input) ? input : readMask(input, reading)
@@ -78,19 +85,19 @@ type Pipeline = ReturnType<Awaited<ReturnType<typeof sharp>>>
 async function opened(
   input: RawImage | FileInput,
   { field, signal }: Reading,
-): Promise<{ readonly pipeline: Pipeline; readonly what: string }> {
+): Promise<{ readonly pipeline: Pipeline; readonly what: string; readonly upright: Pick<RawImage, 'width' | 'height'> }> {
   const Sharp = await sharp()
   const what = nameOf(field, input)
   if (isRawImage(input)) {
     const { data, width, height, channels } = input
-    return { pipeline: Sharp(data, { raw: { width, height, channels } }), what }
+    return { pipeline: Sharp(data, { raw: { width, height, channels } }), what, upright: { width, height } }
   }
   const bytes = await fileBytes(input, what, signal)
-  const { format, width, height } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable(what))
+  const { format, width, height, autoOrient } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable(what))
   if (!FORMATS.includes(format)) throw new DimooError('image/invalid', `${what}: expected ${FORMAT_WORDS}, got ${quote(format)}`)
   if (width * height > MAX_PIXELS) throw tooLarge(what, width, height)
   signal?.throwIfAborted()
-  return { pipeline: Sharp(bytes, { limitInputPixels: MAX_PIXELS }), what }
+  return { pipeline: Sharp(bytes, { limitInputPixels: MAX_PIXELS }), what, upright: autoOrient }
 }
 
 async function pixels(pipeline: Pipeline, what: string): Promise<Pick<RawImage, 'data' | 'width' | 'height'>> {

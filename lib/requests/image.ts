@@ -3,7 +3,8 @@ import { invalid } from '../base/errors.js'
 import { array, choice, either, group, integer, number, region, text, type Default, type Field, type Fields } from '../fields/field.js'
 import type { Schedule } from '../fields/values.js'
 import { defined, EDIT_DEFAULTS, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
-import { CACHE, MAX_STEPS, resolveSampling, resolveSchedule, samplingFields, type ResolvedSampling } from './sampling.js'
+import { CACHE, MAX_STEPS, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
+import { resolveSchedule } from './schedule.js'
 import type { CacheOptions, StartOptions } from './types.js'
 
 export const MAX_IMAGES = 64

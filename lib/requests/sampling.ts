@@ -1,8 +1,6 @@
 // Fields of sampling that tasks share, and how they are completed. Pure but for the randomness of a seed that was left out.
 import { invalid } from '../base/errors.js'
-import { show } from '../base/show.js'
 import { boolean, choice, either, group, integer, number, seed, type Default, type Fields } from '../fields/field.js'
-import type { Schedule } from '../fields/values.js'
 import { CACHE_DEFAULTS, defined } from './defaults.js'
 import type { CacheOptions } from './types.js'
 
@@ -99,20 +97,6 @@ function resolveReuse(where: string, { cache = false, reuse = 'none' }: Sampling
     throw invalid(`${where}: cache must not be given with reuse 'prefix': both keep rows of the same pass`)
   if (reuse === 'prefix') return { kind: 'prefix' }
   return cache === false ? { kind: 'none' } : { kind: 'mlCache', ...CACHE_DEFAULTS, ...(cache === true ? {} : defined(cache)) }
-}
-
-/** A function is sampled once per step; the last step always leaves nothing masked. Throws `request/invalid` for shares of other steps. */
-export function resolveSchedule(where: string, schedule: Schedule = 'cosine', steps: number): 'cosine' | 'linear' | Float32Array {
-  if (typeof schedule === 'string') return schedule
-  if (typeof schedule !== 'function') {
-    if (schedule.length !== steps) throw invalid(`${where}: schedule must have one share a step, ${steps}, got ${schedule.length}`)
-    return Float32Array.from(schedule, (share, step) => (step === steps - 1 ? 0 : share))
-  }
-  return Float32Array.from({ length: steps }, (_, step) => {
-    const share: unknown = step === steps - 1 ? 0 : schedule((step + 1) / steps)
-    if (typeof share === 'number' && share >= 0 && share <= 1) return share
-    throw invalid(`${where}: schedule must return a number from 0 to 1, got ${show(share)} at ${(step + 1) / steps}`)
-  })
 }
 
 /** `count` seeds: seed + i, modulo 2^64. */

@@ -11,6 +11,7 @@ import { DecodingRun } from './decoding-run.js'
 import type { RunParts } from './parts.js'
 import type { ImageResult, TextResult } from './results.js'
 import type { ImageStep, TextStep } from './steps.js'
+import { textStream } from './text-stream.js'
 import type { ImageRun, StepData, TextRun } from './types.js'
 
 const REGION = regionField({ summary: 'What is masked again.' })
@@ -48,33 +49,6 @@ export class TextDecodingRun extends DecodingRun<TextStep, TextResult> implement
   toTextStream(): ReadableStream<string> {
     return textStream(this)
   }
-}
-
-/** The text of a run as it settles; after the last step what the result has beyond it. */
-export function textStream(run: TextRun): ReadableStream<string> {
-  const steps = run[Symbol.asyncIterator]()
-  let length = 0
-  return new ReadableStream<string>({
-    pull: async (controller) => {
-      for (;;) {
-        const { done, value } = await steps.next()
-        if (done) {
-          const { text } = await run.result()
-          if (text.length > length) controller.enqueue(text.slice(length))
-          controller.close()
-          return
-        }
-        if (value.delta === '') continue
-        length += value.delta.length
-        controller.enqueue(value.delta)
-        return
-      }
-    },
-    cancel: async (reason: unknown) => {
-      run.abort(reason)
-      await steps.return?.()
-    },
-  })
 }
 
 /** Throws `request/invalid` for what is no step of a picture. */

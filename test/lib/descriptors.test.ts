@@ -9,6 +9,7 @@ import { integer, isLocal, type Field, type Fields } from '../../lib/fields/fiel
 import { rootSchema } from '../../lib/fields/json-schema.js'
 import { LOAD_FIELDS } from '../../lib/model/options.js'
 import { OPTIONS as modelOptions } from '../../lib/model/options.js'
+import { OPTIONS as serverOptions } from '../../lib/server/options.js'
 import { DESCRIPTORS, OPTIONS as runOptions, requestSchema } from '../../lib/requests/index.js'
 import { TASKS } from '../../lib/requests/names.js'
 import { resultSchema } from '../../lib/run/descriptors.js'
@@ -20,8 +21,8 @@ type Schema = { readonly properties: Record<string, { readonly description?: str
 >
 
 test('the written types are those of the descriptors (npm run generate)', async () => {
-  const written = await allTypes({ descriptors: DESCRIPTORS, runOptions, modelOptions }, declaration)
-  expect(Object.keys(written)).toHaveLength(2)
+  const written = await allTypes({ descriptors: DESCRIPTORS, runOptions, modelOptions, serverOptions }, declaration)
+  expect(Object.keys(written)).toHaveLength(3)
   for (const [file, text] of Object.entries(written)) expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
@@ -87,7 +88,7 @@ describe('a made-up field', () => {
   })
 
   test('is a member of the request in TypeScript, with its range, unit and default', async () => {
-    const text = Object.values(await allTypes({ descriptors: changed, runOptions, modelOptions }, declaration)).join('')
+    const text = Object.values(await allTypes({ descriptors: changed, runOptions, modelOptions, serverOptions }, declaration)).join('')
     expect(text).toContain('/** How much everything glows. 2 to 9. In lumens. Default: 4. */\n  readonly deepGlow?: number')
   })
 

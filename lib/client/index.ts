@@ -1,0 +1,12 @@
+// The public door of the client: `lumina-dimoo/client`. Everything behind it runs in browsers: no import of Node's, no engine.
+export { DimooError, QueueFullError } from '../base/errors.js'
+export type { ErrorCode, ErrorData } from '../base/errors.js'
+export type { ImageInput, MadeImage, MaskInput, RawImage, Rect } from '../fields/values.js'
+export type { ModelInfo } from '../native/info.js'
+export type { ImageTask, TaskName, TextTask } from '../requests/names.js'
+export type * from '../requests/types.js'
+export type { GeneratedImage, ImageResult, TextResult } from '../run/results.js'
+export type { ImageStep, TextStep } from '../run/steps.js'
+export type { AnyRun, ImageRun, Run, RunState, TextRun } from '../run/types.js'
+export type { CloseOptions, Runner, RunOf, SchedulerStats } from '../runner/runner.js'
+export { connect, type ConnectOptions, type RemoteRunner } from './connect.js'

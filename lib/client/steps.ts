@@ -1,0 +1,108 @@
+// Steps that came from a server: out of JSON, with the comfort of local ones, and merged where their reader was slow.
+import { invalid } from '../base/errors.js'
+import { fromBase64, toJson, type Json } from '../base/json.js'
+import { show } from '../base/show.js'
+import { isMade, type MaskInput, type RawImage } from '../fields/values.js'
+import type { ImageFormat } from '../image/encode.js'
+import type { PreviewOptions } from '../requests/types.js'
+import type { ImageStep, TextStep } from '../run/steps.js'
+
+type Draw = (step: ImageStep, options: PreviewOptions) => Promise<RawImage | Uint8Array>
+
+/** What a step's comfort needs of its run. */
+export interface StepTools {
+  readonly draw: Draw
+  readonly remask: (region: MaskInput, image: number) => void
+}
+
+export type AnyStep = RemoteStep | TextStep
+
+type Sent = Record<'tokens' | 'guess' | 'changed' | 'confidence', number[]> & { preview?: string | { data: string } }
+
+/** The step in a wire message's JSON form. */
+export function stepFromJson(json: object, tools: StepTools): AnyStep {
+  if ((json as { readonly kind: string }).kind === 'text') return json as TextStep
+  const { tokens, guess, changed, confidence, preview, ...rest } = json as Sent & ImageStep
+  return Object.assign(new RemoteStep(tools), rest, {
+    tokens: Int32Array.from(tokens),
+    guess: Int32Array.from(guess),
+    changed: Uint32Array.from(changed),
+    confidence: Float32Array.from(confidence),
+    ...(preview !== undefined && { preview: previewOf(preview) }),
+  })
+}
+
+function previewOf(preview: unknown): RawImage | Uint8Array {
+  const bytes = (text: unknown): Uint8Array => fromBase64(text as string) ?? new Uint8Array(0)
+  if (typeof preview === 'string') return bytes(preview)
+  const { data, ...rest } = preview as RawImage
+  return { ...rest, data: bytes(data) }
+}
+
+/** A step of a picture. Own fields are plain data. */
+export class RemoteStep implements ImageStep {
+  declare readonly kind: 'image'
+  declare readonly image: number
+  declare readonly step: number
+  declare readonly steps: number
+  declare readonly skipped: number
+  declare readonly masked: number
+  declare readonly elapsedMs: number
+  declare readonly pass: 'full' | 'cached' | 'text'
+  declare readonly rows: number
+  declare readonly grid: { readonly width: number; readonly height: number }
+  declare readonly tokens: Int32Array
+  declare readonly guess: Int32Array
+  declare readonly changed: Uint32Array
+  declare readonly confidence: Float32Array
+  declare readonly preview?: RawImage | Uint8Array
+  readonly #tools: StepTools
+
+  constructor(tools: StepTools) {
+    this.#tools = tools
+  }
+
+  /** Another step in its place, of the same run. */
+  with(changes: Partial<ImageStep>): RemoteStep {
+    return Object.assign(new RemoteStep(this.#tools), this, changes)
+  }
+
+  decode(options?: PreviewOptions & { readonly format?: 'raw' }): Promise<RawImage>
+  decode(options: PreviewOptions & { readonly format: ImageFormat }): Promise<Uint8Array>
+  decode(options?: PreviewOptions): Promise<RawImage | Uint8Array>
+  async decode(options: PreviewOptions = {}): Promise<RawImage | Uint8Array> {
+    return this.#tools.draw(this, options)
+  }
+
+  remask(region: MaskInput): void {
+    const ready = isMade(region) ? region.image : region
+    if (typeof ready === 'string') {
+      throw invalid(
+        `remask: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${show(ready)} (run.remask reads files)`,
+      )
+    }
+    this.#tools.remask(ready, this.image)
+  }
+
+  toJSON(): Json {
+    return toJson(this)
+  }
+}
+
+/** Two steps of the same picture or answer as one, for a reader who missed the first. */
+export function merged(first: AnyStep, second: AnyStep): AnyStep {
+  const skipped = first.skipped + second.skipped + 1
+  if (second.kind === 'text') return { ...second, skipped, delta: (first as TextStep).delta + second.delta }
+  const before = first as RemoteStep
+  const sure = new Map<number, number>()
+  for (const { changed, confidence } of [before, second]) changed.forEach((cell, i) => sure.set(cell, confidence[i]!))
+  // Cells that were masked again meanwhile have not changed for whoever has not seen them.
+  const cells = [...sure.keys()].filter((cell) => second.tokens[cell] !== -1).sort((a, b) => a - b)
+  const preview = second.preview ?? before.preview
+  return second.with({
+    skipped,
+    changed: Uint32Array.from(cells),
+    confidence: Float32Array.from(cells, (cell) => sure.get(cell)!),
+    ...(preview !== undefined && { preview }),
+  })
+}

@@ -1,0 +1,74 @@
+// Answers to what went wrong: one form for all routes, the status that the error has, nothing of the server's inside.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { DimooError } from '../base/errors.js'
+import type { App } from './instance.js'
+import { routeOf } from './log.js'
+import { notFound, Problem, problemOf } from './problem.js'
+
+export function answerErrors(app: App): void {
+  app.setErrorHandler((error, request, reply) => answer(error, request, reply))
+  app.setNotFoundHandler((request, reply) =>
+    answer(notFound(`${request.method}: there is nothing at this path; /docs tells what there is`), request, reply),
+  )
+}
+
+/** What Fastify itself refuses before there is a request. */
+export function answerGarbage(error: unknown, reply: FastifyReply): void {
+  const { body } = fastifyProblem(error) ?? problemOf(error, 400)
+  void reply.code(400).type('application/json').send(JSON.stringify(body))
+}
+
+function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error, request)
+  if (problem.status >= 500)
+    request.log.error({ route: routeOf(request), status: problem.status, code: problem.code, err: problem.cause ?? problem }, 'failed')
+  else request.log.debug({ route: routeOf(request), status: problem.status, code: problem.code, param: problem.param }, 'refused')
+  if (problem.status === 413 || problem.status === 503) void reply.header('connection', 'close')
+  return reply.code(problem.status).headers(problem.headers).type('application/json; charset=utf-8').send(JSON.stringify(problem.body))
+}
+
+/** The problem that an error is on this route. */
+export function toProblem(error: unknown, request: FastifyRequest): Problem {
+  const invalid = request.routeOptions.config.openai === true ? 400 : 422
+  return validationProblem(error, invalid) ?? fastifyProblem(error) ?? problemOf(error, invalid)
+}
+
+// Paths and queries are checked by zod.
+function validationProblem(error: unknown, invalid: 400 | 422): Problem | undefined {
+  const { validation, validationContext = 'request' } = error as {
+    readonly validation?: readonly { readonly instancePath?: string; readonly message?: string }[]
+    readonly validationContext?: string
+  }
+  if (!Array.isArray(validation)) return undefined
+  const [first] = validation as readonly { readonly instancePath?: string; readonly message?: string }[]
+  const param = (first?.instancePath ?? '').replace(/^\//, '').replaceAll('/', '.')
+  return new Problem(
+    invalid,
+    'request/invalid',
+    `${validationContext}: ${param === '' ? 'it' : param} is not as it must be (${first?.message ?? 'invalid'})`,
+    {
+      ...(param !== '' && { param }),
+    },
+  )
+}
+
+const FASTIFY: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'body: it is larger than this server takes'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'content-type: expected application/json, application/cbor or multipart/form-data'],
+  FST_INVALID_MULTIPART_CONTENT_TYPE: [415, 'content-type: expected multipart/form-data'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'body: its length is not what Content-Length says'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'body: expected JSON, got nothing'],
+  FST_ERR_BAD_URL: [400, 'path: it is no well-formed one'],
+  FST_ERR_MAX_PARAM_LENGTH: [414, 'path: a part of it is too long'],
+}
+
+function fastifyProblem(error: unknown): Problem | undefined {
+  if (error instanceof Problem || DimooError.is(error)) return undefined
+  const { code, statusCode } = error as { readonly code?: unknown; readonly statusCode?: unknown }
+  if (typeof code !== 'string') return undefined
+  const known = FASTIFY[code]
+  if (known) return new Problem(known[0], 'request/invalid', known[1])
+  // Anything else that a plugin or Node refuses says itself what it is.
+  const status = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500 ? statusCode : undefined
+  return status === undefined ? undefined : new Problem(status, 'request/invalid', (error as Error).message)
+}

@@ -1,0 +1,125 @@
+// The Fastify instance: plugins, hooks and routes in one place. It serves runners and knows nothing of models, devices or files.
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { randomUUID } from 'node:crypto'
+import type { Runner } from '../runner/runner.js'
+import { guard, guardListening, limitRates } from './access.js'
+import { answerErrors, answerGarbage } from './answers.js'
+import { readBodies } from './bodies.js'
+import { drain } from './drain.js'
+import { openHouse, type House } from './house.js'
+import type { App } from './instance.js'
+import { logging, logRequests } from './log.js'
+import { eventRoutes } from './native/events.js'
+import { infoRoutes } from './native/info.js'
+import { pictureRoutes } from './native/pictures.js'
+import { runRoutes } from './native/runs.js'
+import { settingsOf, type Settings } from './options.js'
+import { Sockets } from './sockets.js'
+import type { ServerOptions } from './types.js'
+
+/**
+ * A server of one runner, or of several by name; the first is the default. Call `listen` on what it returns, `close` to end it; closing
+ * waits for running runs at most `drainMs` and leaves the runners open.
+ *
+ * @throws `request/invalid` for options and for what is no runner.
+ * @example
+ * const app = createServer(await loadModel())
+ * await app.listen({ port: 7860 })
+ */
+export function createServer(runners: Runner | Readonly<Record<string, Runner>>, options: ServerOptions = {}): App {
+  const settings = settingsOf(options)
+  const house = openHouse(runners, settings)
+  const app = Fastify(instanceOptions(settings)).withTypeProvider<ZodTypeProvider>() as App
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data)) // schemas of answers are for OpenAPI; tests hold them against it
+  app.drain = () => drain(house, 'answered')
+  guardListening(app, settings)
+  answerErrors(app)
+  app.addHook('onReady', async () => house.models.name())
+  const sockets = new Sockets(app.server)
+  app.addHook('preClose', async () => {
+    await drain(house, 'closed')
+    sockets.close()
+  })
+  app.addHook('onClose', async () => {
+    house.streams.close()
+    house.registry.close()
+  })
+  void app.register(everything(house))
+  return app
+}
+
+// In this order: what comes first also stands on refusals of what comes later.
+function everything(house: House): (app: FastifyInstance) => Promise<void> {
+  const plugin = async (instance: FastifyInstance): Promise<void> => {
+    const app = instance.withTypeProvider<ZodTypeProvider>() as App
+    const { settings } = house
+    await protect(app, settings)
+    guard(app, house)
+    logRequests(app)
+    await limitRates(app)
+    await readBodies(app, settings)
+    runRoutes(app, house)
+    eventRoutes(app, house)
+    pictureRoutes(app, house)
+    infoRoutes(app, house)
+  }
+  // Not in a scope of its own: hooks hold for unknown paths too.
+  return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
+}
+
+function instanceOptions(settings: Settings): FastifyServerOptions {
+  return {
+    ...logging(settings),
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: settings.maxBodyBytes,
+    trustProxy: settings.trustProxy,
+    requestTimeout: 300_000, // of a whole request, so that nobody sends one byte a minute
+    keepAliveTimeout: 72_000,
+    pluginTimeout: 0, // closing waits for runs
+    routerOptions: { maxParamLength: 256 },
+    requestIdHeader: false,
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id']
+      return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
+    },
+    frameworkErrors: (error, _request, reply) => answerGarbage(error, reply),
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    },
+  }
+}
+
+/** Pages that come from here may load nothing from elsewhere; pages from elsewhere may not call, unless they are named. */
+async function protect(app: App, { corsOrigins }: Settings): Promise<void> {
+  await app.register(helmet, {
+    frameguard: { action: 'deny' },
+    hsts: false, // for whoever ends TLS to say
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        connectSrc: ["'self'"],
+        fontSrc: ["'self'"],
+        workerSrc: ["'self'"],
+        manifestSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+  })
+  if (corsOrigins.length === 0) return
+  await app.register(cors, {
+    origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    exposedHeaders: ['x-request-id', 'warning', 'retry-after', 'location', 'idempotent-replayed'],
+    maxAge: 600,
+  })
+}

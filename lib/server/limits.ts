@@ -1,0 +1,137 @@
+// What a request may ask for, checked before anything is decoded: steps, pictures, cells, pixels and the length of its texts. Sizes of
+// given pictures come from their headers.
+import { invalid } from '../base/errors.js'
+import { isObject } from '../base/realm.js'
+import type { Field, Fields } from '../fields/field.js'
+import { isCells, isRects, type ImageInput } from '../fields/values.js'
+import { readSize } from '../image/read.js'
+import type { ModelInfo } from '../native/info.js'
+import { DESCRIPTORS, resolveRequest, type Resolved } from '../requests/index.js'
+import type { TaskName } from '../requests/names.js'
+import type { TaskRequests } from '../requests/types.js'
+import type { Settings } from './options.js'
+
+export type Limits = Pick<Settings, 'maxSteps' | 'maxCells' | 'maxImages' | 'maxPromptBytes' | 'maxPixels'>
+
+interface Sides {
+  readonly width: number
+  readonly height: number
+}
+
+/** A picture in a request: how messages call it, and its sides. */
+export interface Given extends Sides {
+  readonly name: string
+}
+
+/** What is known of a request before it is decoded. */
+export interface Weighed {
+  readonly given: readonly Given[]
+  /** Of all given pictures. */
+  readonly pixels: number
+}
+
+/** Throws `request/invalid` or `image/invalid` for what is beyond the limits, and for what does not go together. */
+export async function weigh<Task extends TaskName>(
+  task: Task,
+  request: TaskRequests[Task],
+  info: ModelInfo,
+  limits: Limits,
+): Promise<Weighed> {
+  const { fields } = DESCRIPTORS[task]
+  checkTexts(task, request, fields, limits)
+  const resolved = resolveRequest(task, request, info)
+  checkCounts(task, resolved, limits)
+  const inputs = picturesOf(request, fields)
+  if (inputs.length > limits.maxImages + 1) {
+    throw invalid(`${task}: images must be at most ${limits.maxImages} pictures here, got ${inputs.length}`)
+  }
+  const given: Given[] = []
+  for (const { name, value } of inputs) given.push({ name, ...(await readSize(value, { field: name })) })
+  for (const { name, width, height } of given) {
+    if (width * height > limits.maxPixels) {
+      throw invalid(`${task}: ${name} must be of at most ${limits.maxPixels} pixels here, got ${width} x ${height}`)
+    }
+  }
+  checkCells(task, resolved, given, info, limits)
+  return { given, pixels: given.reduce((sum, { width, height }) => sum + width * height, 0) }
+}
+
+function checkTexts(task: TaskName, request: object, fields: Fields, { maxPromptBytes }: Limits): void {
+  const bytes = textBytes(request, fields)
+  const name = 'prompt' in fields ? 'prompt' : 'messages'
+  if (bytes > maxPromptBytes) throw invalid(`${task}: ${name} must be of at most ${maxPromptBytes} bytes of UTF-8 here, got ${bytes}`)
+}
+
+function textBytes(value: unknown, fields: Fields): number {
+  if (!isObject(value)) return 0
+  return Object.entries(value).reduce((sum, [name, one]) => sum + (fields[name] ? bytesOf(one, fields[name]) : 0), 0)
+}
+
+function bytesOf(value: unknown, field: Field): number {
+  if (field.kind === 'text' && typeof value === 'string') return Buffer.byteLength(value)
+  if (field.kind === 'group') return textBytes(value, field.fields)
+  if (field.kind === 'list' && Array.isArray(value)) return value.reduce<number>((sum, one) => sum + bytesOf(one, field.of), 0)
+  return 0
+}
+
+function checkCounts(task: TaskName, resolved: Resolved, { maxSteps, maxImages, maxCells }: Limits): void {
+  const counts = [
+    ['steps', resolved.steps, maxSteps],
+    ['n', 'n' in resolved ? resolved.n : 1, maxImages],
+    ['bestOf', 'bestOf' in resolved ? (resolved.bestOf ?? 1) : 1, maxImages],
+    ['length', 'length' in resolved ? resolved.length : 1, maxCells],
+  ] as const
+  for (const [name, value, most] of counts) {
+    if (value > most) throw invalid(`${task}: ${name} must be at most ${most} here, got ${value}`)
+  }
+}
+
+function checkCells(task: TaskName, resolved: Resolved, given: readonly Given[], { scale }: ModelInfo, { maxCells }: Limits): void {
+  const check = (name: string, { width, height }: Sides): void => {
+    const cells = Math.max(1, Math.floor(width / scale)) * Math.max(1, Math.floor(height / scale))
+    if (cells <= maxCells) return
+    throw invalid(
+      `${task}: ${name} must be of at most ${maxCells} cells of ${scale} x ${scale} pixels here, got ${width} x ${height} pixels`,
+    )
+  }
+  if (resolved.task === 'generate') check('size', resolved)
+  const area = 'imageArea' in resolved ? (resolved.imageArea ?? 'native') : 'native'
+  if (area !== 'native') check('imageArea', { width: area, height: area })
+  else
+    for (const one of given) {
+      if (one.name !== 'mask' && one.name !== 'region') check(one.name, resolved.task === 'outpaint' ? extended(one, resolved.extend) : one)
+    }
+}
+
+function extended({ width, height }: Sides, sides: Readonly<Record<string, unknown>> | object): Sides {
+  const side = (name: string): number => Number((sides as Record<string, unknown>)[name] ?? 0)
+  return { width: width + side('left') + side('right'), height: height + side('top') + side('bottom') }
+}
+
+/** Every picture in a request, masks among them. */
+export function picturesOf(request: object, fields: Fields): { readonly name: string; readonly value: ImageInput }[] {
+  return Object.entries(request).flatMap(([name, value]) => (fields[name] ? within(name, value, fields[name]) : []))
+}
+
+function within(name: string, value: unknown, field: Field): { readonly name: string; readonly value: ImageInput }[] {
+  if (value === undefined) return []
+  switch (field.kind) {
+    case 'picture':
+      return [{ name, value: value as ImageInput }]
+    case 'region':
+      return isRects(value) || isCells(value) ? [] : [{ name, value: value as ImageInput }]
+    case 'list':
+      return (value as readonly unknown[]).flatMap((one, i) => within(`${name}[${i}]`, one, field.of))
+    case 'group':
+      return Object.entries(value as object).flatMap(([key, one]) =>
+        field.fields[key] ? within(`${name}.${key}`, one, field.fields[key]) : [],
+      )
+    case 'either': {
+      const isGroup = isObject(value) && 'ratio' in value
+      const picture = field.of.find(({ kind }) => kind === 'region' || kind === 'picture')
+      return picture && !isGroup ? within(name, value, picture) : []
+    }
+    default:
+      return []
+  }
+}

@@ -1,0 +1,121 @@
+// What `POST /v1/runs` takes, in three forms: JSON and CBOR as messages travel (docs/wire.md), and forms, whose texts are read by the
+// fields' types and whose files are pictures.
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { invalid } from '../../base/errors.js'
+import { nearest } from '../../base/nearest.js'
+import { isObject } from '../../base/realm.js'
+import { quote, show } from '../../base/show.js'
+import { checkField, checkOptions } from '../../fields/check.js'
+import { boolean, isLocal, text, type Fields } from '../../fields/field.js'
+import { checkTask, DESCRIPTORS } from '../../requests/index.js'
+import { TASKS, type TaskName } from '../../requests/names.js'
+import { RESUME_FIELDS, RUN_FIELDS } from '../../requests/run-options.js'
+import type { ResumeOptions, RunOptions, TaskRequests } from '../../requests/types.js'
+import { objectFromJson } from '../../wire/from-json.js'
+import { messageFromJson, WIRE_VERSION } from '../../wire/messages.js'
+import { readForm, type Form } from '../bodies.js'
+import type { Settings } from '../options.js'
+import { valuesOf } from '../texts.js'
+import { zodObject } from '../zod.js'
+
+const MODEL = text({ summary: 'The model, by name.', maxBytes: 256, default: { words: 'the first one' } })
+const DETACH = boolean({ summary: 'Goes on without a listener, and is found again by its id.', default: { value: false } })
+const BESIDE: Fields = { model: MODEL, detach: DETACH }
+const NAMES = ['version', 'kind', 'task', 'request', 'options', 'snapshot', ...Object.keys(BESIDE)]
+
+interface Beside {
+  readonly model?: string
+  readonly detach: boolean
+}
+
+export type RunBody = Beside &
+  (
+    | { readonly task: TaskName; readonly request: TaskRequests[TaskName]; readonly options: RunOptions }
+    | { readonly snapshot: Uint8Array; readonly options: ResumeOptions }
+  )
+
+const head = {
+  version: z.literal(WIRE_VERSION).optional(),
+  kind: z.enum(['request', 'snapshot']).optional(),
+  model: z.string().max(256).optional().describe(MODEL.summary),
+  detach: z.boolean().optional().describe(DETACH.summary),
+}
+const travelling = (fields: Fields): Fields => Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLocal(field)))
+
+/** For OpenAPI: one of the tasks, or a snapshot. */
+export const RUN_BODY = z.union([
+  ...TASKS.map((task) => {
+    const { summary, fields, required } = DESCRIPTORS[task]
+    const request = zodObject(fields, required)
+    return z.strictObject({ ...head, task: z.literal(task), request, options: zodObject(RUN_FIELDS).optional() }).describe(summary)
+  }),
+  z
+    .strictObject({
+      ...head,
+      task: z.enum(TASKS).optional(),
+      snapshot: z.string().describe('Base64.'),
+      options: zodObject(RESUME_FIELDS).optional(),
+    })
+    .describe('Goes on from a snapshot.'),
+])
+
+/** Throws `request/invalid` for anything else. */
+export async function readRunBody(request: FastifyRequest, settings: Settings): Promise<RunBody> {
+  if (!request.isMultipart()) return runBody(request.body)
+  return runBody(fromForm(await readForm(request, settings)))
+}
+
+function runBody(body: unknown): RunBody {
+  if (!isObject(body)) throw invalid(`run: expected {task, request, options}, got ${show(body)}`)
+  for (const name of Object.keys(body)) {
+    if (NAMES.includes(name)) continue
+    const meant = nearest(name, NAMES)
+    throw invalid(`run: unknown option '${quote(name, 60)}'${meant ? ` (did you mean '${meant}'?)` : ''}; known are ${NAMES.join(', ')}`)
+  }
+  const { version = WIRE_VERSION, kind, task, request, options = {}, snapshot, model, detach = false } = body
+  for (const [name, value] of Object.entries({ model, detach })) if (value !== undefined) checkField('run', name, value, BESIDE[name]!)
+  const beside = { detach: detach as boolean, ...(model !== undefined && { model: model as string }) }
+  if (snapshot !== undefined || kind === 'snapshot') {
+    if (request !== undefined) throw invalid('run: expected a request or a snapshot, got both')
+    const restored = objectFromJson({ snapshot, options }, { snapshot: { kind: 'bytes', summary: '' } }) as { snapshot: unknown }
+    if (!(restored.snapshot instanceof Uint8Array)) throw invalid(`run: snapshot must be bytes, as base64 in JSON, got ${show(snapshot)}`)
+    checkOptions('resume', options, { fields: travelling(RESUME_FIELDS) })
+    return { ...beside, snapshot: restored.snapshot, options: options as ResumeOptions }
+  }
+  checkTask(task)
+  const message = messageFromJson({ version, kind: kind ?? 'request', task, request, options })
+  if (message.kind !== 'request') throw invalid(`run: kind must be request or snapshot, got ${show(kind)}`)
+  return { ...beside, task: message.task, request: message.request, options: message.options }
+}
+
+// `-F task=edit -F prompt=... -F image=@in.png -F priority=1`: what the task knows goes into the request, the rest to the run.
+function fromForm({ texts, files }: Form): unknown {
+  const task = texts.get('task')?.[0]
+  if (files.has('snapshot')) return { snapshot: files.get('snapshot')![0], ...ofTexts(texts, RESUME_FIELDS, ['task']) }
+  checkTask(task)
+  const { fields } = DESCRIPTORS[task]
+  const request: Record<string, unknown> = {}
+  for (const [name, found] of files) {
+    const field = name.replace(/\[\]$/, '')
+    const isList = fields[field]?.kind === 'list'
+    if (!isList && found.length > 1) throw invalid(`${task}: ${field} must be one picture, got ${found.length}`)
+    request[field] = isList ? found : found[0]
+  }
+  const own = new Map([...texts].filter(([name]) => name in fields))
+  for (const [name, found] of own) request[name] = valuesOf(found, fields[name]!)
+  const rest = new Map([...texts].filter(([name]) => !own.has(name)))
+  return { task, request, ...ofTexts(rest, RUN_FIELDS, ['task']) }
+}
+
+function ofTexts(texts: ReadonlyMap<string, readonly string[]>, fields: Fields, done: readonly string[]): object {
+  const options: Record<string, unknown> = {}
+  const beside: Record<string, unknown> = {}
+  for (const [name, found] of texts) {
+    if (done.includes(name)) continue
+    const place = name in fields ? options : beside
+    const field = fields[name] ?? BESIDE[name]
+    place[name] = field ? valuesOf(found, field) : found[0]
+  }
+  return { ...beside, options }
+}

@@ -1,0 +1,39 @@
+// `/v1/runs/:id/events`: the run as server-sent events with numbers. Whoever comes back with `Last-Event-ID` gets what follows it, once
+// and in order; what was forgotten meanwhile is counted in a `gap`.
+import { z } from 'zod'
+import type { App } from '../instance.js'
+import type { House } from '../house.js'
+import { badRequest } from '../problem.js'
+import { heldRun, RUN_ID } from './runs.js'
+
+const QUERY = z.object({
+  after: z.coerce.number().int().min(0).optional().describe('The last event that is known, where the header cannot be set.'),
+  steps: z.enum(['true', 'false']).default('true').describe('false: only how it ends.'),
+})
+
+export function eventRoutes(app: App, house: House): void {
+  app.get(
+    '/v1/runs/:id/events',
+    { schema: { tags: ['runs'], summary: 'Its steps, as they come', params: RUN_ID, querystring: QUERY } },
+    async (request, reply) => {
+      const run = heldRun(house, request)
+      const { after, steps } = request.query
+      const last = lastEvent(request.headers['last-event-id']) ?? after ?? 0
+      const stream = house.streams.start(reply)
+      const { signal } = stream
+      if (steps === 'false') await run.ended(signal)
+      const from = steps === 'false' ? Math.max(last, run.log.last - 1) : last
+      for await (const { event, missed } of run.follow(from, signal)) {
+        if (missed > 0) await stream.send({ event: 'gap', data: JSON.stringify({ missed }) })
+        await stream.send({ id: event.id, event: event.name, data: event.data })
+      }
+      stream.end()
+    },
+  )
+}
+
+function lastEvent(header: string | readonly string[] | undefined): number | undefined {
+  if (header === undefined || header === '') return undefined
+  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header)
+  throw badRequest('Last-Event-ID: expected the number of an event', 'Last-Event-ID')
+}

@@ -1,0 +1,160 @@
+// `/v1/runs`: a run of any task, begun, listed, asked after, held, changed and ended.
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { invalid } from '../../base/errors.js'
+import { toJson } from '../../base/json.js'
+import { show } from '../../base/show.js'
+import { checkOptions } from '../../fields/check.js'
+import { integer, region } from '../../fields/field.js'
+import type { MaskInput } from '../../fields/values.js'
+import type { ImageRun } from '../../run/types.js'
+import { objectFromJson } from '../../wire/from-json.js'
+import { encodeMessage } from '../../wire/messages.js'
+import type { App } from '../instance.js'
+import type { House } from '../house.js'
+import { Problem } from '../problem.js'
+import { begin, beginAgain } from '../runs/begin.js'
+import type { HeldRun } from '../runs/held-run.js'
+import { idempotencyKey } from '../runs/replays.js'
+import { reportOf, summaryOf } from '../runs/summary.js'
+import { errorToData } from '../../base/errors.js'
+import { zodObject } from '../zod.js'
+import { readRunBody, RUN_BODY } from './body.js'
+
+export const RUN_ID = z.object({ id: z.string().min(1).max(128) })
+const REMASK = {
+  region: region({ summary: 'What is masked again: rectangles, a mask, or cells.' }),
+  image: integer(0, 63, { summary: 'Which of the pictures that are decoded together.', default: { value: 0 } }),
+}
+const PRIORITY = { priority: integer(-1000, 1000, { summary: 'Larger goes first.' }) }
+const LISTED = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) })
+const FORM = z.object({ pixels: z.enum(['true', 'false']).default('false').describe("Pictures' pixels and codes too.") })
+
+export const heldRun = (house: House, request: FastifyRequest): HeldRun =>
+  house.registry.get(request.client.name, (request.params as { readonly id: string }).id)
+
+export function runRoutes(app: App, house: House): void {
+  app.post(
+    '/v1/runs',
+    { config: { makesRuns: true }, schema: { tags: ['runs'], summary: 'Begins a run', body: RUN_BODY }, validatorCompiler: anything },
+    async (request, reply) => {
+      const { client } = request
+      const body = await readRunBody(request, house.settings)
+      const key = idempotencyKey(request.headers['idempotency-key'])
+      const { made: run, replayed } = await house.replays.once(client.name, key, body, () => {
+        const served = house.models.get(body.model)
+        const manner = { client, served, detached: body.detach, release: request.keepBody() }
+        return 'snapshot' in body ? beginAgain(house, body.snapshot, body.options, manner) : begin(house, { ...manner, ...body })
+      })
+      const place = `/v1/runs/${encodeURIComponent(run.id)}`
+      if (replayed) void reply.header('idempotent-replayed', 'true')
+      return reply
+        .code(202)
+        .header('location', place)
+        .send({ ...summaryOf(run), url: place, events: `${place}/events` })
+    },
+  )
+
+  app.get('/v1/runs', { schema: { tags: ['runs'], summary: "One's own runs, the newest first", querystring: LISTED } }, async (request) => {
+    const runs = house.registry.list(request.client.name).slice(0, request.query.limit)
+    return { runs: runs.map(summaryOf) }
+  })
+
+  app.get(
+    '/v1/runs/:id',
+    { schema: { tags: ['runs'], summary: 'How far it is, or how it ended', params: RUN_ID, querystring: FORM } },
+    async (request, reply) => {
+      const run = heldRun(house, request)
+      run.touch()
+      run.told ||= run.outcome !== undefined
+      if (!/\bapplication\/cbor\b/.test(request.headers.accept ?? '')) return reportOf(run, { whole: request.query.pixels === 'true' })
+      return reply.type('application/cbor').send(Buffer.from(outcomeMessage(run)))
+    },
+  )
+
+  app.patch(
+    '/v1/runs/:id',
+    {
+      schema: { tags: ['runs'], summary: 'Another priority', params: RUN_ID, body: zodObject(PRIORITY, ['priority']) },
+      validatorCompiler: anything,
+    },
+    async (request) => {
+      const run = going(heldRun(house, request), 'another priority')
+      checkOptions('run', request.body, { fields: PRIORITY, required: ['priority'] })
+      await run.reprioritise(request.body['priority'] as number)
+      return summaryOf(run)
+    },
+  )
+
+  app.delete(
+    '/v1/runs/:id',
+    { schema: { tags: ['runs'], summary: 'Ends it; drops the result of one that has ended', params: RUN_ID } },
+    async (request, reply) => {
+      const run = heldRun(house, request)
+      run.told = true
+      if (run.outcome) house.registry.drop(run)
+      else run.abort(new DOMException('the run was aborted: its client asked for it', 'AbortError'))
+      return reply.code(204).send()
+    },
+  )
+
+  for (const step of ['pause', 'continue'] as const) {
+    const summary = step === 'pause' ? 'Holds it at its next step' : 'Lets it go on'
+    app.post(`/v1/runs/:id/${step}`, { schema: { tags: ['runs'], summary, params: RUN_ID } }, async (request) => {
+      const run = going(heldRun(house, request), step)
+      await run[step]()
+      return summaryOf(run)
+    })
+  }
+
+  app.post(
+    '/v1/runs/:id/remask',
+    {
+      schema: { tags: ['runs'], summary: 'Masks a region again', params: RUN_ID, body: zodObject(REMASK, ['region']) },
+      validatorCompiler: anything,
+    },
+    async (request) => {
+      const run = going(heldRun(house, request), 'remask')
+      if (!isImageRun(run)) throw invalid('remask: expected a run of pictures, got one of text')
+      const body = objectFromJson(request.body, REMASK)
+      checkOptions('remask', body, { fields: REMASK, required: ['region'] })
+      const { region: where, image = 0 } = body as { readonly region: MaskInput; readonly image?: number }
+      if (typeof where === 'string' && !/^data:/i.test(where))
+        throw invalid(`remask: region must be rectangles, cells, or the bytes of a mask, got ${show(where)}`)
+      await run.run.remask(where, { image })
+      return summaryOf(run)
+    },
+  )
+
+  app.post(
+    '/v1/runs/:id/snapshot',
+    { schema: { tags: ['runs'], summary: 'Bytes from which it goes on elsewhere', params: RUN_ID } },
+    async (request, reply) => {
+      const run = going(heldRun(house, request), 'snapshot')
+      const bytes = await run.run.snapshot()
+      if (/\bapplication\/json\b/.test(request.headers.accept ?? '')) return toJson({ task: run.task, snapshot: bytes })
+      return reply.type('application/octet-stream').send(Buffer.from(bytes))
+    },
+  )
+}
+
+/** Bodies that are checked in our own words. */
+export const anything = (): ((value: unknown) => { value: unknown }) => (value) => ({ value })
+
+/** Throws 409 for a run that has ended. */
+export function going(run: HeldRun, what: string): HeldRun {
+  run.touch()
+  if (!run.outcome) return run
+  throw new Problem(409, 'request/invalid', `run ${run.id}: ${what} needs a run that goes on, got one that is ${run.state}`)
+}
+
+export function isImageRun(run: HeldRun): run is HeldRun & { readonly run: ImageRun } {
+  return 'remask' in run.run
+}
+
+function outcomeMessage(run: HeldRun): Uint8Array {
+  const { outcome, task } = run
+  if (!outcome) return encodeMessage({ kind: 'error', error: { code: 'request/invalid', message: `run ${run.id}: it has not ended yet` } })
+  if ('error' in outcome) return encodeMessage({ kind: 'error', error: errorToData(outcome.error) })
+  return encodeMessage({ kind: 'result', task, result: outcome.result })
+}

@@ -1,0 +1,315 @@
+// A run that the server holds for its client: its steps become numbered events that any number of listeners follow, each at its own pace,
+// and that a client who comes back goes on with. Without a listener it is aborted after a while, unless it is detached.
+import { errorToData } from '../../base/errors.js'
+import { toJson } from '../../base/json.js'
+import { onAbort } from '../../base/signals.js'
+import type { TaskName } from '../../requests/names.js'
+import type { RunOptions } from '../../requests/types.js'
+import type { ImageResult, TextResult } from '../../run/results.js'
+import type { ImageStep, TextStep } from '../../run/steps.js'
+import type { AnyRun, RunState } from '../../run/types.js'
+import type { Runner } from '../../runner/runner.js'
+import { messageToJson } from '../../wire/messages.js'
+import type { Client } from '../keys.js'
+import { EventLog, type Cursor, type RunEvent } from './event-log.js'
+import { resultJson } from './result-json.js'
+
+export type AnyStep = ImageStep | TextStep
+export type Outcome = { readonly result: ImageResult | TextResult } | { readonly error: unknown }
+
+/** What begins a run, or goes on with one, under options that may have changed. */
+export type Start = (options: RunOptions) => AnyRun
+
+export interface HeldParts {
+  readonly id: string
+  readonly owner: Client
+  /** The name under which its runner is served. */
+  readonly model: string
+  readonly runner: Runner
+  readonly task: TaskName
+  readonly options: RunOptions
+  readonly detached: boolean
+  /** How long it goes on without a listener. */
+  readonly graceMs: number
+  /** Of its events. */
+  readonly maxEventBytes: number
+  readonly start: Start
+}
+
+/** Who wants to know of all runs: metrics, and the registry itself. */
+export interface Watch {
+  stepped(run: HeldRun, step: AnyStep): void
+  ended(run: HeldRun): void
+}
+
+export class HeldRun {
+  readonly id: string
+  readonly owner: Client
+  readonly model: string
+  readonly task: TaskName
+  readonly created = Date.now()
+  readonly log: EventLog
+  readonly #parts: HeldParts
+  readonly #watch: Watch
+  readonly #cursors = new Set<Cursor>()
+  readonly #steps = new Map<number, number>() // the last step of each picture
+  #run: AnyRun
+  #options: RunOptions
+  #listeners = 0
+  #leaving: NodeJS.Timeout | undefined
+  #held: (() => void) | undefined // wakes the pump that waits for its readers
+  readonly #atEnd: (() => void)[] = []
+  #outcome: Outcome | undefined
+  #progress: AnyStep | undefined
+  #endedAt = 0
+  readonly #detached: boolean
+  /** Somebody has heard how it ended. */
+  told = false
+
+  /** Throws what the runner throws. */
+  constructor(parts: HeldParts, watch: Watch) {
+    const { id, owner, model, task, options, detached, maxEventBytes } = parts
+    this.id = id
+    this.owner = owner
+    this.model = model
+    this.task = task
+    this.#parts = parts
+    this.#watch = watch
+    this.#options = options
+    this.#detached = detached
+    this.log = new EventLog(maxEventBytes)
+    this.#run = parts.start(options)
+    this.#tell('queued')
+    this.#expectListeners()
+    void this.#pump(this.#run)
+  }
+
+  get run(): AnyRun {
+    return this.#run
+  }
+
+  get state(): RunState {
+    if (!this.#outcome) return this.#run.state
+    if ('result' in this.#outcome) return 'done'
+    return errorToData(this.#outcome.error).code === 'aborted' || this.#run.state === 'aborted' ? 'aborted' : 'failed'
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome
+  }
+
+  /** When it ended, in milliseconds since 1970. */
+  get endedAt(): number {
+    return this.#endedAt
+  }
+
+  get progress(): AnyStep | undefined {
+    return this.#progress
+  }
+
+  get priority(): number {
+    return this.#options.priority ?? 0
+  }
+
+  get detached(): boolean {
+    return this.#detached
+  }
+
+  get listeners(): number {
+    return this.#listeners
+  }
+
+  abort(reason?: unknown): void {
+    this.#run.abort(reason)
+    this.#held?.()
+  }
+
+  async pause(): Promise<void> {
+    await this.#run.pause()
+    if (!this.#outcome) this.#tell('paused')
+  }
+
+  async continue(): Promise<void> {
+    await this.#run.continue()
+    if (!this.#outcome) this.#tell(this.#progress ? 'running' : 'queued')
+  }
+
+  /** Goes on under another priority: from where it is, to the same bits. */
+  async reprioritise(priority: number): Promise<void> {
+    if (priority === this.priority) return
+    const old = this.#run
+    const options = { ...this.#options, priority }
+    const paused = old.state === 'paused'
+    const begun = this.#progress !== undefined
+    const start: Start = begun ? await this.#resuming(old) : this.#parts.start
+    if (this.#outcome ?? this.#run !== old) return
+    const run = start(options)
+    this.#run = run
+    this.#options = options
+    if (paused) await run.pause()
+    old.abort()
+    void this.#pump(run)
+  }
+
+  async #resuming(run: AnyRun): Promise<Start> {
+    const snapshot = await run.snapshot()
+    return (options) => this.#parts.runner.resume(snapshot, options)
+  }
+
+  /** Calls back once it has ended, at once where it has. */
+  onEnd(callback: () => void): void {
+    if (this.#outcome) callback()
+    else this.#atEnd.push(callback)
+  }
+
+  /** Counts as a listener until the function that it returns is called. */
+  listen(): () => void {
+    this.#listeners++
+    clearTimeout(this.#leaving)
+    let left = false
+    return () => {
+      if (left) return
+      left = true
+      this.#listeners--
+      this.#expectListeners()
+    }
+  }
+
+  /** Somebody asked after it: a client that polls is there. */
+  touch(): void {
+    this.listen()()
+  }
+
+  /** Events after `after`, as they come, to the end. Ends early, without a word, when `signal` is aborted. */
+  async *follow(after: number, signal: AbortSignal): AsyncGenerator<{ readonly event: RunEvent; readonly missed: number }> {
+    const leave = this.listen()
+    const cursor: Cursor = { at: after }
+    this.#cursors.add(cursor)
+    this.#held?.()
+    try {
+      while (!signal.aborted) {
+        const found = this.log.after(cursor)
+        if (found) {
+          yield found
+          cursor.at = found.event.id
+          this.#held?.()
+        } else if (this.log.closed) {
+          this.told = true
+          return
+        } else await this.#changed(signal)
+      }
+    } finally {
+      this.#cursors.delete(cursor)
+      this.#held?.()
+      leave()
+    }
+  }
+
+  /** Resolves at the end, or when `signal` is aborted. The run goes on meanwhile, whatever its delivery. */
+  async ended(signal: AbortSignal): Promise<Outcome | undefined> {
+    const cursor: Cursor = { at: Infinity }
+    const leave = this.listen()
+    this.#cursors.add(cursor)
+    this.#held?.()
+    try {
+      while (!this.#outcome && !signal.aborted) await this.#changed(signal)
+      this.told ||= this.#outcome !== undefined
+      return this.#outcome
+    } finally {
+      this.#cursors.delete(cursor)
+      leave()
+    }
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        stop()
+        unlisten()
+        resolve()
+      }
+      const stop = this.log.onChange(() => done())
+      const unlisten = onAbort(signal, () => queueMicrotask(done))
+    })
+  }
+
+  async #pump(run: AnyRun): Promise<void> {
+    const result = run.result()
+    result.catch(() => undefined)
+    try {
+      if (this.#options.delivery !== 'none') {
+        for await (const step of run as AsyncIterable<AnyStep>) {
+          if (run !== this.#run) return
+          this.#take(step)
+          if (this.#options.delivery === 'all') await this.#room()
+        }
+      }
+      const found = await result
+      if (run === this.#run) this.#end({ result: found })
+    } catch (error) {
+      if (run === this.#run) this.#end({ error })
+    }
+  }
+
+  #take(step: AnyStep): void {
+    const image = step.kind === 'image' ? step.image : 0
+    if (step.step <= (this.#steps.get(image) ?? -1)) return // seen before the run was begun again
+    if (!this.#progress) this.#tell('running')
+    this.#steps.set(image, step.step)
+    this.#progress = step
+    this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }))
+    this.#watch.stepped(this, step)
+  }
+
+  // Under delivery 'all' the run waits for its slowest reader, and for the first one.
+  async #room(): Promise<void> {
+    const ahead = this.#options.buffer ?? 1
+    const full = (): boolean => {
+      if (this.#cursors.size === 0) return !this.#detached
+      return [...this.#cursors].some(({ at }) => at < this.log.last - ahead)
+    }
+    while (full() && !['done', 'failed', 'aborted'].includes(this.#run.state)) {
+      await new Promise<void>((resolve) => (this.#held = resolve))
+      this.#held = undefined
+    }
+  }
+
+  #end(outcome: Outcome): void {
+    this.#outcome = outcome
+    this.#endedAt = Date.now()
+    clearTimeout(this.#leaving)
+    if ('result' in outcome) {
+      const { result } = outcome
+      this.log.append('done', 1024, () => ({ state: this.state, result: resultJson(this, result, { whole: false }) }))
+    } else {
+      this.log.append('error', 1024, () => ({ state: this.state, error: toJson(errorToData(outcome.error)) }))
+    }
+    this.log.close()
+    this.#watch.ended(this)
+    for (const callback of this.#atEnd.splice(0)) callback()
+  }
+
+  #tell(state: RunState): void {
+    this.log.append('state', 64, () => ({ state }))
+  }
+
+  #expectListeners(): void {
+    if (this.#listeners > 0 || this.#detached || this.#outcome) return
+    clearTimeout(this.#leaving)
+    const { graceMs } = this.#parts
+    const waited = graceMs === 0 ? 'its client left' : `nobody listened for ${graceMs} ms`
+    this.#leaving = setTimeout(() => {
+      this.told = true // nobody is there to hear it
+      this.abort(new DOMException(`the run was aborted: ${waited}`, 'AbortError'))
+    }, graceMs)
+    this.#leaving.unref()
+  }
+}
+
+// What an event holds, as text, about.
+function sizeOf(step: AnyStep): number {
+  if (step.kind === 'text') return 512 + 2 * (step.text.length + step.settled.length)
+  const { tokens, changed, preview } = step
+  const pixels = preview === undefined ? 0 : 'data' in preview ? preview.data.length : preview.length
+  return 512 + 10 * tokens.length + 16 * changed.length + Math.ceil(1.4 * pixels)
+}

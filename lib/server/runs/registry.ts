@@ -1,0 +1,126 @@
+// All runs of the server: the ones that go on, and the ended ones whose results are kept for a while, within a budget of bytes. What was
+// dropped is remembered by name, so that whoever asks for it hears that it is gone, not that it never was.
+import type { ImageResult } from '../../run/results.js'
+import { notFound, Problem } from '../problem.js'
+import type { AnyStep, HeldRun, Watch } from './held-run.js'
+
+export interface RegistryOptions {
+  readonly maxResultBytes: number
+  readonly resultTtlMs: number
+}
+
+/** Names of dropped runs that are remembered. */
+const MAX_GONE = 10_000
+
+export class Registry implements Watch {
+  readonly #options: RegistryOptions
+  readonly #watches: Watch[] = []
+  readonly #active = new Map<string, HeldRun>()
+  readonly #ended = new Map<string, { readonly run: HeldRun; readonly bytes: number }>() // the first to end first
+  readonly #gone = new Set<string>()
+  readonly #timer: NodeJS.Timeout
+  #keptBytes = 0
+  #idle: (() => void)[] = []
+
+  constructor(options: RegistryOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#expire(), 1000).unref()
+  }
+
+  /** Is told of every step and end of every run. */
+  watch(watch: Watch): void {
+    this.#watches.push(watch)
+  }
+
+  /** Runs that go on. */
+  get active(): ReadonlyMap<string, HeldRun> {
+    return this.#active
+  }
+
+  /** Ended runs of which nobody has heard how. */
+  get untold(): HeldRun[] {
+    return [...this.#ended.values()].map(({ run }) => run).filter((run) => !run.detached && !run.told)
+  }
+
+  has(owner: string, id: string): boolean {
+    const key = keyOf(owner, id)
+    return this.#active.has(key) || this.#ended.has(key)
+  }
+
+  add(run: HeldRun): void {
+    if (!run.outcome) this.#active.set(keyOf(run.owner.name, run.id), run)
+  }
+
+  /** Throws 404 for what was never there or is another's, 410 for what was dropped. */
+  get(owner: string, id: string): HeldRun {
+    const key = keyOf(owner, id)
+    const found = this.#active.get(key) ?? this.#ended.get(key)?.run
+    if (found) return found
+    if (this.#gone.has(key)) {
+      throw new Problem(410, 'gone', `run ${id}: its result was kept for ${this.#options.resultTtlMs / 1000} s at most, and is gone`)
+    }
+    throw notFound(`run ${id}: there is none of this name`)
+  }
+
+  /** One's own runs, the newest first. */
+  list(owner: string): HeldRun[] {
+    const all = [...this.#ended.values()].map(({ run }) => run).concat([...this.#active.values()])
+    return all.filter((run) => run.owner.name === owner).sort((a, b) => b.created - a.created)
+  }
+
+  /** Drops an ended run at once. */
+  drop(run: HeldRun): void {
+    const key = keyOf(run.owner.name, run.id)
+    const kept = this.#ended.get(key)
+    if (!kept) return
+    this.#ended.delete(key)
+    this.#keptBytes -= kept.bytes
+    this.#gone.add(key)
+    for (const oldest of this.#gone) {
+      if (this.#gone.size <= MAX_GONE) break
+      this.#gone.delete(oldest)
+    }
+  }
+
+  stepped(run: HeldRun, step: AnyStep): void {
+    for (const watch of this.#watches) watch.stepped(run, step)
+  }
+
+  ended(run: HeldRun): void {
+    const key = keyOf(run.owner.name, run.id)
+    this.#active.delete(key)
+    const bytes = run.log.bytes + sizeOf(run)
+    this.#ended.set(key, { run, bytes })
+    this.#keptBytes += bytes
+    this.#expire()
+    for (const watch of this.#watches) watch.ended(run)
+    if (this.#active.size > 0) return
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Resolves once no run goes on. */
+  async idle(): Promise<void> {
+    if (this.#active.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #expire(): void {
+    const before = Date.now() - this.#options.resultTtlMs
+    for (const { run } of this.#ended.values()) {
+      if (run.endedAt >= before && this.#keptBytes <= this.#options.maxResultBytes) break
+      // Somebody is still reading it.
+      if (run.listeners === 0 || run.endedAt < before) this.drop(run)
+    }
+  }
+}
+
+const keyOf = (owner: string, id: string): string => `${owner}\n${id}`
+
+function sizeOf({ outcome }: HeldRun): number {
+  if (!outcome || !('result' in outcome)) return 1024
+  const { images } = outcome.result as Partial<ImageResult>
+  return 4096 + (images ?? []).reduce((sum, { image, tokens }) => sum + image.data.length + 4 * tokens.length, 0)
+}

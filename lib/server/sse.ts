@@ -1,0 +1,109 @@
+// Server-sent events, written thinly: one event, one write; a slow client is waited for, a silent one is cut off; idle streams get a sign
+// of life from one timer for all of them. What is written is JSON on one line, so that no text in it can end an event.
+import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
+
+export interface StreamLimits {
+  readonly heartbeatMs: number
+  /** How long a client may take nothing. */
+  readonly stallMs: number
+}
+
+export interface SentEvent {
+  readonly id?: number
+  readonly event?: string
+  /** JSON text, without line breaks. */
+  readonly data: string
+}
+
+export class Streams {
+  readonly #limits: StreamLimits
+  readonly #open = new Set<EventStream>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(limits: StreamLimits) {
+    this.#limits = limits
+    this.#timer = setInterval(() => this.#beat(), limits.heartbeatMs).unref()
+  }
+
+  get open(): number {
+    return this.#open.size
+  }
+
+  /** Takes over the reply. Headers that hooks have set go along. */
+  start(reply: FastifyReply): EventStream {
+    reply.hijack()
+    const { raw } = reply
+    raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    })
+    raw.flushHeaders()
+    const stream = new EventStream(raw, this.#limits.stallMs)
+    this.#open.add(stream)
+    stream.signal.addEventListener('abort', () => this.#open.delete(stream), { once: true })
+    return stream
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #beat(): void {
+    for (const stream of this.#open) stream.beat()
+  }
+}
+
+export class EventStream {
+  readonly #raw: ServerResponse
+  readonly #stallMs: number
+  readonly #gone = new AbortController()
+  #written = false
+
+  constructor(raw: ServerResponse, stallMs: number) {
+    this.#raw = raw
+    this.#stallMs = stallMs
+    // Without a listener of its own a write to a socket that is gone would end the process.
+    raw.on('error', () => this.#gone.abort())
+    raw.on('close', () => this.#gone.abort())
+  }
+
+  /** Aborted once the client has gone, or the stream has ended. */
+  get signal(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  /** Resolves when there is room for the next one; rejects never: a stream whose client has gone takes everything and sends nothing. */
+  async send({ id, event, data }: SentEvent): Promise<void> {
+    if (this.signal.aborted) return
+    this.#written = true
+    const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`
+    if (!this.#raw.write(`${head}data: ${data}\n\n`)) await this.#drained()
+  }
+
+  end(): void {
+    if (!this.signal.aborted) this.#raw.end()
+  }
+
+  /** A comment, where nothing was sent since the last one. */
+  beat(): void {
+    if (!this.#written && !this.#raw.writableNeedDrain) this.#raw.write(': \n\n')
+    this.#written = false
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        this.#raw.off('drain', done)
+        this.signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(() => this.#raw.destroy(), this.#stallMs).unref()
+      this.#raw.once('drain', done)
+      this.signal.addEventListener('abort', done, { once: true })
+    })
+  }
+}

@@ -8,7 +8,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { outputError } from '../base/output-error.js'
 
 export const PIECE_BYTES = 32 * 1024 * 1024
-const FLUSH_BYTES = 256 * 1024
+const FLUSH_BYTES = 512 * 1024
 const MAGIC = 'dimoo-1\n'
 const HEADER = 24
 
@@ -65,14 +65,14 @@ export class PartFile {
     return this.#done.reduce((sum, bytes) => sum + bytes, 0)
   }
 
-  /** What a piece's transfer writes to: it keeps a quarter of a megabyte at most. */
+  /** What a piece's transfer writes to: it keeps half a megabyte at most. */
   writer(piece: number): PieceWriter {
-    return new PieceWriter(async (chunks, bytes) => {
+    return new PieceWriter(async (bytes) => {
       const at = this.span(piece)[0] + this.done(piece)
       try {
-        const { bytesWritten } = await this.#data.writev(chunks, at)
-        if (bytesWritten !== bytes) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
-        this.#done[piece] = this.done(piece) + bytes
+        const { bytesWritten } = await this.#data.write(bytes, 0, bytes.length, at)
+        if (bytesWritten !== bytes.length) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+        this.#done[piece] = this.done(piece) + bytes.length
         await this.#mark(piece)
       } catch (error) {
         throw outputError(error, this.#path)
@@ -157,31 +157,35 @@ export class PartFile {
   }
 }
 
-/** Gathers what arrives, so that neither the file nor the table is written for every packet. */
+/** Gathers what arrives, so that neither the file nor the table is written for every packet. Packets are copied: they die young then. */
 export class PieceWriter {
-  readonly #write: (chunks: Buffer[], bytes: number) => Promise<void>
-  #chunks: Buffer[] = []
-  #bytes = 0
+  readonly #write: (bytes: Buffer) => Promise<void>
+  readonly #buffer = Buffer.allocUnsafeSlow(FLUSH_BYTES)
+  #length = 0
 
-  constructor(write: (chunks: Buffer[], bytes: number) => Promise<void>) {
+  constructor(write: (bytes: Buffer) => Promise<void>) {
     this.#write = write
   }
 
   /** Whether it was time to write. */
   async add(chunk: Buffer): Promise<boolean> {
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.length
-    if (this.#bytes < FLUSH_BYTES) return false
-    await this.flush()
-    return true
+    let written = false
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.copy(this.#buffer, this.#length, at)
+      at += part
+      this.#length += part
+      if (this.#length < FLUSH_BYTES) continue
+      await this.flush()
+      written = true
+    }
+    return written
   }
 
   async flush(): Promise<void> {
-    if (this.#bytes === 0) return
-    const [chunks, bytes] = [this.#chunks, this.#bytes]
-    this.#chunks = []
-    this.#bytes = 0
-    await this.#write(chunks, bytes)
+    if (this.#length === 0) return
+    const bytes = this.#buffer.subarray(0, this.#length)
+    this.#length = 0
+    await this.#write(bytes)
   }
 }
 

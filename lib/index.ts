@@ -27,7 +27,7 @@ export type {
 } from './hub/index.js'
 export { verifyModel } from './model/verify.js'
 export type { VerifyReport } from './model/verify.js'
-export type { Check, Finding } from './model/findings.js'
+export type { VerifyCheck, VerifyFinding } from './model/findings.js'
 export type { SpeedEstimate, TypeFit } from './model/verify-cost.js'
 export { inspectModel } from './model/inspect.js'
 export type { InspectReport } from './model/inspect.js'

@@ -3,9 +3,9 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "base/entropy.h"
 #include "engine/plan.h"
 
 namespace dimoo {
@@ -53,10 +53,9 @@ std::string Engine::unique_id() {
   std::lock_guard lock(all.mutex);
   if (all.process.empty()) {
     static constexpr char kHex[] = "0123456789abcdef";
-    std::random_device random;
     std::string name;
-    for (int word = 0; word < 4; word++)
-      for (uint32_t bits = random(), digit = 0; digit < 8; digit++, bits >>= 4) name += kHex[bits & 15];
+    for (int word = 0; word < 2; word++)
+      for (uint64_t bits = entropy(), digit = 0; digit < 16; digit++, bits >>= 4) name += kHex[bits & 15];
     all.process = std::move(name);
   }
   return text("run-", all.process, "-", ++all.runs);

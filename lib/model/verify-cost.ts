@@ -4,6 +4,7 @@ import { runJob } from '../native/job.js'
 import type { InspectReport } from './inspect.js'
 import { mainType, weightBytes } from './sizes.js'
 
+/** What the weights take in one type (bytes), and whether that fits into this machine's free memory beside a run. */
 export interface TypeFit {
   readonly type: WeightType
   readonly weightBytes: number
@@ -11,6 +12,7 @@ export interface TypeFit {
   readonly fits: boolean
 }
 
+/** Expected seconds a step of the checkpoint's default size on this CPU, from a measurement of five seconds; give or take a third. */
 export interface SpeedEstimate {
   /** Of the size that was counted with: pictures, or an answer where there are none. */
   readonly width?: number

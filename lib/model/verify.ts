@@ -11,7 +11,7 @@ import type { InspectReport } from './inspect.js'
 import { loadModel } from './load.js'
 import type { DimooModel } from './model.js'
 import { VERIFY_FIELDS } from './options.js'
-import type { Finding, Note } from './findings.js'
+import type { VerifyFinding, Note } from './findings.js'
 import { RELEASED, RELEASED_VQ } from './released.js'
 import { findSource, type ModelSource } from './source.js'
 import type { VerifyOptions } from './types.js'
@@ -19,6 +19,7 @@ import { bestType, estimateSpeed, type SpeedEstimate, type TypeFit } from './ver
 import { compareHashes, lookAtFiles } from './verify-files.js'
 import { encodeKnown, lookAtTokens } from './verify-tokens.js'
 
+/** What `verifyModel` found: faults and notes, memory by type of the weights, expected speed. Byte counts are of this machine and this file. */
 export interface VerifyReport {
   /** The file or folder. */
   readonly path: string
@@ -26,7 +27,7 @@ export interface VerifyReport {
   readonly ok: boolean
   /** Its numbers are those of Alpha-VLLM/Lumina-DiMOO. */
   readonly released: boolean
-  readonly findings: readonly Finding[]
+  readonly findings: readonly VerifyFinding[]
   /** Hashes were compared: the files are those of the hub. */
   readonly hashed: boolean
   readonly architecture?: string
@@ -52,7 +53,7 @@ export async function verifyModel(source?: ModelSource, options: VerifyOptions =
   checkOptions('verifyModel', options, { fields: VERIFY_FIELDS })
   const { hashes = true, weights = true, speed = true, signal } = options
   const found = await findSource(source, options)
-  const findings: Finding[] = []
+  const findings: VerifyFinding[] = []
   const note: Note = (level, check, message) => void findings.push({ level, check, message })
   await lookAtFiles(found, note)
   const hashed = hashes && (await compareHashes(found, note, options))
@@ -84,7 +85,7 @@ export async function verifyModel(source?: ModelSource, options: VerifyOptions =
   }
 }
 
-const isFault = ({ level }: Finding): boolean => level === 'fault'
+const isFault = ({ level }: VerifyFinding): boolean => level === 'fault'
 
 /** Headers, names and shapes; every weight unless something is wrong already. */
 async function inspect(

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { convert, synth, verifyModel, type Check, type Progress, type VerifyReport } from '../../lib/index.js'
+import { convert, synth, verifyModel, type VerifyCheck, type Progress, type VerifyReport } from '../../lib/index.js'
 import { encodeKnown, lookAtTokens } from '../../lib/model/verify-tokens.js'
 import { KNOWN_IDS, KNOWN_TEXT, RELEASED_ROLES } from '../../lib/model/released.js'
-import type { Finding, Note } from '../../lib/model/findings.js'
+import type { VerifyFinding, Note } from '../../lib/model/findings.js'
 import { readSafetensors, writeLlada, writeSafetensors, type TestTensor } from '../lib/checkpoints.js'
 import { golden } from './native.js'
 
@@ -55,7 +55,7 @@ const filled =
     return tensor
   }
 
-const FAULTS: readonly [name: string, change: Change, check: Check, message: RegExp][] = [
+const FAULTS: readonly [name: string, change: Change, check: VerifyCheck, message: RegExp][] = [
   ['a shard is missing', (copy) => unlinkSync(path.join(copy, SHARD)), 'files', /model-00002-of-00002\.safetensors is missing, of 2/],
   [
     'a shard is cut',
@@ -274,7 +274,7 @@ describe('sound', () => {
 })
 
 describe("the released tokenizer's ids", () => {
-  const notes: Finding[] = []
+  const notes: VerifyFinding[] = []
   const note: Note = (level, check, message) => void notes.push({ level, check, message })
   const known = vi.fn((text: string) => Promise.resolve(Int32Array.from(text === KNOWN_TEXT ? KNOWN_IDS : [1])))
 

@@ -108,7 +108,7 @@ async function followAnswer(model, info, name, trace) {
 }
 
 function common(prefixes, steps, temperature) {
-  return { prefixes, seeds: BigUint64Array.of(0n), steps, temperature, priority: 0, tenant: '', delivery: 'all', buffer: 4096 }
+  return { prefixes, seeds: BigUint64Array.of(0n), steps, temperature, priority: 0, tag: '', delivery: 'all', buffer: 4096 }
 }
 
 function decode(model, request) {

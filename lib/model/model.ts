@@ -16,10 +16,12 @@ import type { TextCoder } from '../prompt/text.js'
 import { capturePicture } from '../requests/capture.js'
 import { checkTask } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
-import type { ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
-import type { AnyRun } from '../run/types.js'
-import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats } from '../runner/runner.js'
+import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import { LiveRuns } from '../run/live-runs.js'
+import type { AnyRun, StepData } from '../run/types.js'
+import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats, type StepDrawer } from '../runner/runner.js'
 import type { TaskModel } from '../tasks/engine-request.js'
+import { drawStep } from './draw.js'
 import { CLOSE_FIELDS } from './options.js'
 import { resumeTask, startTask, type LocalRun } from './start.js'
 
@@ -38,12 +40,12 @@ export interface Codes {
 }
 
 /** A loaded model: a `Runner` on a device of this process. Made by `loadModel`. */
-export class DimooModel extends RunnerBase {
+export class DimooModel extends RunnerBase implements StepDrawer {
   readonly #native: NativeModel
   readonly #info: ModelInfo
   readonly #text: TextCoder | undefined
   readonly #tasks: TaskModel
-  readonly #runs = new Set<WeakRef<LocalRun>>()
+  readonly #runs = new LiveRuns<LocalRun>()
   #previewTable: Promise<Uint8Array> | undefined
   #closing: Promise<void> | undefined
 
@@ -78,12 +80,12 @@ export class DimooModel extends RunnerBase {
   ): RunOf<Task, Options> {
     this.#open()
     checkTask(task)
-    return this.#remember(startTask(task, request, options ?? {}, this.#tasks)) as AnyRun as RunOf<Task, Options>
+    return this.#runs.add(startTask(task, request, options ?? {}, this.#tasks)) as AnyRun as RunOf<Task, Options>
   }
 
   override resume(snapshot: Uint8Array, options: ResumeOptions = {}): AnyRun {
     this.#open()
-    return this.#remember(resumeTask(snapshot, options, this.#tasks))
+    return this.#runs.add(resumeTask(snapshot, options, this.#tasks))
   }
 
   /** Token ids of a text as it is: added tokens such as `<IMAGE>` are recognised, nothing is put before or after. */
@@ -135,6 +137,11 @@ export class DimooModel extends RunnerBase {
     return { data, width: width * this.#info.scale, height: height * this.#info.scale, channels: 3 }
   }
 
+  async decodeStep(step: StepData, options: PreviewOptions = {}): Promise<RawImage | Uint8Array> {
+    this.#open()
+    return drawStep(this.#tasks)(step, options)
+  }
+
   override async info(): Promise<ModelInfo> {
     this.#open()
     return this.#info
@@ -150,9 +157,7 @@ export class DimooModel extends RunnerBase {
   }
 
   async #close({ timeoutMs = 0, reason = new DimooError('disposed', 'the model was closed') }: CloseOptions): Promise<void> {
-    const runs = [...this.#runs].flatMap((run) => run.deref() ?? [])
-    if (timeoutMs > 0) await Promise.race([Promise.all(runs.map((run) => run.ended())), timeout(timeoutMs)])
-    for (const run of runs) run.abort(reason)
+    await this.#runs.end(timeoutMs, reason)
     await settle(() => this.#native.close())
     await this.#text?.close()
   }
@@ -175,16 +180,6 @@ export class DimooModel extends RunnerBase {
     return this.#previewTable
   }
 
-  // Weakly: a run that nobody holds must be collected, which stops it.
-  #remember(run: LocalRun): LocalRun {
-    for (const known of this.#runs) {
-      const state = known.deref()?.state
-      if (state === undefined || ['done', 'failed', 'aborted'].includes(state)) this.#runs.delete(known)
-    }
-    this.#runs.add(new WeakRef(run))
-    return run
-  }
-
   #checkCodes(tokens: Int32Array, { width, height }: Grid): void {
     const isCodes = typedArrayName(tokens) === 'Int32Array'
     if (!isCodes || tokens.length !== width * height) {
@@ -196,8 +191,4 @@ export class DimooModel extends RunnerBase {
     const bad = tokens.findIndex((code) => code < 0 || code >= codebookSize)
     if (bad >= 0) throw invalid(`decodeVq: tokens must be from 0 to ${codebookSize - 1}, got ${tokens[bad]} at ${bad}`)
   }
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

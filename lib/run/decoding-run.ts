@@ -6,11 +6,11 @@ import { breathe } from '../base/breathe.js'
 import { DimooError, fromNative, invalid } from '../base/errors.js'
 import { iterate, toStream } from '../base/iterate.js'
 import { onAbort } from '../base/signals.js'
-import type { NativeError, NativeOutcome, NativeRun, NativeStep } from '../native/binding.js'
+import type { NativeError, NativeOutcome, NativeStep } from '../native/binding.js'
 import type { TaskName } from '../requests/names.js'
 import { RunClock } from './clock.js'
 import { emit } from './diagnostics.js'
-import { endedEarly, type Prepared, type Remask, type RunParts } from './parts.js'
+import { endedEarly, type Decoder, type Prepared, type Remask, type RunParts } from './parts.js'
 import type { Run, RunState } from './types.js'
 
 /** Why we ended the run ourselves; `make` gives every caller an error of its own where it is one of ours. */
@@ -31,7 +31,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   readonly #clock: RunClock
   #prefillMs = 0
   #prepared: Prepared<Step, Result> | undefined
-  #native: NativeRun | undefined
+  #native: Decoder | undefined
   #outcome: NativeOutcome | undefined // of the native run; the result may still be in the making
   #result: { readonly value: Result } | undefined
   #final: 'done' | 'failed' | 'aborted' | undefined

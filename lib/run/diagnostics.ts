@@ -17,6 +17,8 @@ export interface DiagnosticsEvents {
     readonly rows: number
     readonly pass: 'full' | 'cached' | 'text'
   }
+  /** Whoever decoded it has gone; somebody else goes on after `step` steps. */
+  'dimoo:run:resumed': { readonly id: string; readonly task: TaskName; readonly step: number }
   'dimoo:run:end': {
     readonly id: string
     readonly task: TaskName

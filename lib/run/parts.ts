@@ -4,7 +4,10 @@ import type { NativeOutcome, NativeRun, NativeSnapshot, NativeStep } from '../na
 import type { TaskName } from '../requests/names.js'
 import type { RunOptions } from '../requests/types.js'
 
-export type Starter = (wake: () => void) => NativeRun
+/** What a run asks of whatever decodes it: the addon's run, or one in another process (lib/remote). */
+export type Decoder = Omit<NativeRun, 'id'>
+
+export type Starter = (wake: () => void) => Decoder
 
 /** Masks cells of a picture of this run again. Throws `request/invalid` once that is too late. */
 export type Remask = (image: number, cells: Uint32Array) => void

@@ -2,7 +2,7 @@
 // drawn here, so that whoever decodes it twice draws the same.
 import { hasMethods } from '../base/realm.js'
 import type { Field, Fields } from '../fields/field.js'
-import { isCells, isMade, isRawImage, isRects } from '../fields/values.js'
+import { isCells, isMade, isRawImage, isRects, type MaskInput } from '../fields/values.js'
 import { fileBytes, nameOf, type FileInput } from '../image/bytes.js'
 import { checkGivenImage } from '../image/raw.js'
 import type { ModelInfo } from '../native/info.js'
@@ -33,6 +33,11 @@ export function materialise<Task extends TaskName>(
       ? { schedule: Array.from(resolved.schedule as Float32Array) }
       : {}
   return read({ ...own, seed: String(resolved.seed), ...schedule }, fields, signal) as Promise<TaskRequests[Task]>
+}
+
+/** A region that can travel: a file becomes its bytes. */
+export async function travellingRegion(region: MaskInput): Promise<MaskInput> {
+  return (await picture(region, 'region')) as MaskInput
 }
 
 async function read(values: object, fields: Fields, signal?: AbortSignal): Promise<object> {

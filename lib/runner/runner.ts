@@ -4,8 +4,9 @@ import { show } from '../base/show.js'
 import type { ModelInfo } from '../native/info.js'
 import type { ImageTask, TaskName, TextTask } from '../requests/names.js'
 import type * as requests from '../requests/types.js'
-import type { ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
-import type { AnyRun, ImageRun, PreviewOf, TextRun } from '../run/types.js'
+import type { RawImage } from '../fields/values.js'
+import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import type { AnyRun, ImageRun, PreviewOf, StepData, TextRun } from '../run/types.js'
 
 /** The run of a task. */
 export type RunOf<Task extends TaskName, Options extends RunOptions = RunOptions> = Task extends TextTask
@@ -26,6 +27,8 @@ export interface CloseOptions {
 export interface SchedulerStats {
   readonly running: number
   readonly queued: number
+  /** Held by their owners. */
+  readonly paused: number
   readonly completed: number
   readonly aborted: number
   readonly failed: number
@@ -90,6 +93,12 @@ export interface Runner extends AsyncDisposable {
   stats(): Promise<SchedulerStats>
   /** Refuses new runs, waits for running ones at most `timeoutMs`, aborts the rest, frees what it holds. Idempotent. */
   close(options?: CloseOptions): Promise<void>
+}
+
+/** A runner that also draws a step whose run has ended, or was never its own. */
+export interface StepDrawer {
+  /** The same as `run.decode(step)`: quality 'full' unless said. */
+  decodeStep(step: StepData, options?: PreviewOptions): Promise<RawImage | Uint8Array>
 }
 
 /** The twelve methods, from `run`. */

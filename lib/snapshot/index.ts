@@ -5,7 +5,7 @@ import type { ModelInfo } from '../native/info.js'
 import type { EngineRequest } from '../tasks/engine-request.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import { checkBody, factsOf, type SnapshotBody } from './body.js'
-import { bodyBound, readBody, readHeader, writeEnvelope, type Header } from './envelope.js'
+import { bodyBound, readBody, readHeader, writeEnvelope, type Header, type SnapshotHeader } from './envelope.js'
 
 export { snapshotHeader, type SnapshotHeader } from './envelope.js'
 
@@ -54,6 +54,13 @@ export function openSnapshot(snapshot: Uint8Array, info: ModelInfo, exact: boole
     differences.push(`resumed at step ${header.step} of ${header.steps} with ${name} '${identity[name]}', begun with '${header[name]}'`)
   }
   return { header, differences }
+}
+
+/** How a model can go on from a snapshot: to the same bits, to others, or not at all. */
+export function fit(header: SnapshotHeader, info: ModelInfo): 'exactly' | 'inexactly' | 'not' {
+  const { model, precision, variant } = identityOf(info)
+  if (header.model.sha256 !== model.sha256) return 'not'
+  return agree('precision', header.precision, precision) && agree('variant', header.variant, variant) ? 'exactly' : 'inexactly'
 }
 
 // An operation that one of them does not know decides nothing for the other.

@@ -275,6 +275,7 @@ export class FakeRun implements NativeRun {
     if (engine.state !== 'running' && engine.state !== 'queued') throw nativeError('request/invalid', 'snapshot: the run has ended')
     if (!this.#asked) {
       this.#asked = engine.armed = true
+      if (!engine.timer) setTimeout(() => engine.ring()) // a run that is held is between two steps
       return undefined
     }
     this.#asked = false

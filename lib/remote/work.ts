@@ -1,0 +1,48 @@
+// How much a request is, roughly, before anything of it is read: rows of a pass and how many passes. For sharing work out, never for results.
+import { isRawImage } from '../fields/values.js'
+import type { ModelInfo } from '../native/info.js'
+import { resolveRequest, type Resolved } from '../requests/index.js'
+import type { TaskName } from '../requests/names.js'
+import type { TaskRequests } from '../requests/types.js'
+
+export interface Work {
+  /** Rows of one full pass. */
+  readonly rows: number
+  readonly steps: number
+}
+
+/** Tokens of a template and a common prompt. */
+const WORDS = 64
+/** What a request is taken for that tells nothing of its size. */
+const UNKNOWN: Work = { rows: 512, steps: 32 }
+
+/** Never throws: what is wrong with a request is said where it is run. */
+export function workOf<Task extends TaskName>(task: Task, request: TaskRequests[Task], info: ModelInfo | undefined): Work {
+  if (!info) return UNKNOWN
+  try {
+    return estimate(resolveRequest(task, request, info), info)
+  } catch {
+    return UNKNOWN
+  }
+}
+
+function estimate(resolved: Resolved, { scale }: ModelInfo): Work {
+  const { steps } = resolved
+  const share = resolved.reuse.kind === 'mlCache' ? 1 - resolved.reuse.ratio * (1 - resolved.reuse.warmup) : 1
+  if ('length' in resolved) {
+    const { length, block, guidance } = resolved
+    const pictures = 'images' in resolved ? resolved.images.length * cellsOf(resolved.images[0], resolved.imageArea, scale) : 0
+    const rows = (resolved.reuse.kind === 'prefix' ? block : WORDS + pictures + length) * (guidance > 0 ? 2 : 1)
+    return { rows: rows * share, steps }
+  }
+  const { guidance, n, bestOf = 1 } = resolved
+  const branches = 1 + (guidance.text > 0 ? 1 : 0) + ('image' in guidance && guidance.image > 0 ? 1 : 0)
+  const given = 'pictures' in resolved ? resolved.pictures : 'image' in resolved ? [resolved.image] : []
+  const cells = 'width' in resolved ? (resolved.width * resolved.height) / scale ** 2 : cellsOf(given.at(-1), resolved.imageArea, scale)
+  return { rows: (WORDS + cells * (1 + given.length)) * branches * Math.max(n, bestOf) * share, steps }
+}
+
+function cellsOf(picture: unknown, area: number | 'native' | undefined, scale: number): number {
+  const pixels = typeof area === 'number' ? area * area : isRawImage(picture) ? picture.width * picture.height : 512 * 512
+  return pixels / scale ** 2
+}

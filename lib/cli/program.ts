@@ -27,6 +27,8 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   view: { summary: 'draw another view of what a front view shows', load: task('view') },
   ask: { summary: 'answer a question about pictures', load: () => import('./ask.js') },
   chat: { summary: 'converse in text', load: () => import('./chat.js') },
+  serve: { summary: 'serve a model over HTTP', load: async () => ({ command: (await import('./serve.js')).serveCommand }) },
+  studio: { summary: 'draw in the browser', load: async () => ({ command: (await import('./serve.js')).studioCommand }) },
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
   export: { summary: 'write a checkpoint as a Hugging Face folder', load: () => import('./export.js') },
   pull: { summary: 'fetch a model from the Hugging Face Hub', load: async () => ({ command: (await import('./pull.js')).pullCommand }) },
@@ -48,6 +50,7 @@ Examples:
   dimoo generate "a harbour in the early light" --model lumina.gguf --size 1024x768
   dimoo edit "Make the background black." --image star.png -o night.png
   dimoo ask "What color is the star?" --image star.png
+  dimoo serve
   dimoo doctor
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.`

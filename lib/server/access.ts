@@ -108,21 +108,22 @@ export async function limitRates(app: App): Promise<void> {
   })
 }
 
-/** Loopback, keys, or said to be insecure: throws `request/invalid` before anybody could come in. */
-export function guardListening(app: App, { apiKeys, insecure }: Settings): void {
+/** Whoever listens by the instance's own method is checked too, before anybody could come in. */
+export function guardListening(app: App, settings: Settings): void {
   const listen = app.listen.bind(app) as (...args: unknown[]) => unknown
   app.listen = ((...args: unknown[]) => {
-    const { host = 'localhost', path } = (typeof args[0] === 'object' && args[0] !== null ? args[0] : {}) as {
-      host?: string
-      path?: string
-    }
-    if (path === undefined && !isLoopback(host) && apiKeys.length === 0 && !insecure) {
-      throw invalid(
-        `listen: host must be loopback (127.0.0.1, ::1, localhost) without API keys, got '${host}'; --api-key-file gives keys, --insecure goes without`,
-      )
-    }
+    const { host, path } = (typeof args[0] === 'object' && args[0] !== null ? args[0] : {}) as { host?: string; path?: string }
+    if (path === undefined) checkListening(host ?? 'localhost', settings)
     return listen(...args)
   }) as typeof app.listen
+}
+
+/** Loopback, keys, or said to be insecure: throws `request/invalid` for anything else. */
+export function checkListening(host: string, { apiKeys, insecure }: Pick<Settings, 'apiKeys' | 'insecure'>): void {
+  if (isLoopback(host) || apiKeys.length > 0 || insecure) return
+  throw invalid(
+    `listen: host must be loopback (127.0.0.1, ::1, localhost) without API keys, got '${host}'; --api-key-file gives keys, --insecure goes without`,
+  )
 }
 
 /** Whether only this machine reaches an address. */

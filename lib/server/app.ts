@@ -6,6 +6,8 @@ import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-z
 import { randomUUID } from 'node:crypto'
 import type { Runner } from '../runner/runner.js'
 import { guard, guardListening, limitRates } from './access.js'
+
+export { checkListening } from './access.js'
 import { answerErrors, answerGarbage } from './answers.js'
 import { readBodies } from './bodies.js'
 import { drain } from './drain.js'
@@ -16,7 +18,13 @@ import { eventRoutes } from './native/events.js'
 import { infoRoutes } from './native/info.js'
 import { pictureRoutes } from './native/pictures.js'
 import { runRoutes } from './native/runs.js'
+import { healthRoutes } from './ops/health.js'
+import { metricRoutes } from './ops/metrics.js'
+import { watchPressure } from './ops/pressure.js'
 import { settingsOf, type Settings } from './options.js'
+import { docRoutes } from './pages/docs.js'
+import { describe } from './pages/openapi.js'
+import { STUDIO, studioRoutes } from './pages/studio.js'
 import { Sockets } from './sockets.js'
 import type { ServerOptions } from './types.js'
 
@@ -61,11 +69,17 @@ function everything(house: House): (app: FastifyInstance) => Promise<void> {
     guard(app, house)
     logRequests(app)
     await limitRates(app)
+    await watchPressure(app)
     await readBodies(app, settings)
+    const description = describe(app)
     runRoutes(app, house)
     eventRoutes(app, house)
     pictureRoutes(app, house)
     infoRoutes(app, house)
+    metricRoutes(app, house)
+    healthRoutes(app, house)
+    docRoutes(app, description)
+    if (settings.studio) studioRoutes(app, STUDIO)
   }
   // Not in a scope of its own: hooks hold for unknown paths too.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true })

@@ -1,5 +1,7 @@
 // What can be said about a server, as data: checks, flags, environment variables and the table of docs/serving.md come from here.
-import { checkOptions } from '../fields/check.js'
+import { invalid } from '../base/errors.js'
+import { isObject } from '../base/realm.js'
+import { accepts, checkOptions } from '../fields/check.js'
 import { boolean, choice, group, integer, list, local, number, text, type Fields } from '../fields/field.js'
 import { LONGEST_TIMER_MS } from '../requests/run-options.js'
 import type { ServerOptions } from './types.js'
@@ -10,10 +12,11 @@ const bytes = (summary: string, value: number, help: string): Fields[string] =>
 const milliseconds = (summary: string, value: number): Fields[string] =>
   number(0, LONGEST_TIMER_MS, { summary, unit: 'milliseconds', default: { value } })
 
+const SECRET = text({ summary: 'The secret.', pattern: '[\\x21-\\x7e]{16,512}', rule: '16 to 512 printable characters without spaces' })
 const API_KEY = group(
   {
     name: text({ summary: 'In logs and metrics.', pattern: '[A-Za-z0-9_.-]{1,64}', rule: "1 to 64 letters, digits, '-', '_' and '.'" }),
-    key: text({ summary: 'The secret.', pattern: '[\\x21-\\x7e]{16,512}', rule: '16 to 512 printable characters without spaces' }),
+    key: SECRET,
     rate: integer(1, 1_000_000, { summary: 'Requests a minute that make runs.', default: { words: 'no limit' } }),
     concurrency: integer(1, 1_000_000, { summary: 'Runs at once, waiting ones included.', default: { words: 'no limit' } }),
   },
@@ -106,6 +109,7 @@ export type Settings = Required<Omit<ServerOptions, 'logger'>> & Pick<ServerOpti
 
 /** Throws `request/invalid`. */
 export function settingsOf(options: ServerOptions): Settings {
+  checkSecrets(options)
   checkOptions('createServer', options, { fields: SERVER_FIELDS })
   const known = Object.entries(SERVER_FIELDS).flatMap(([name, field]) =>
     field.default && 'value' in field.default ? [[name, field.default.value] as const] : [],
@@ -119,4 +123,11 @@ export function settingsOf(options: ServerOptions): Settings {
     logLevel: 'silent',
     ...Object.fromEntries(given),
   } as unknown as Settings
+}
+
+// Before the check of all options, whose messages show what they found.
+function checkSecrets({ apiKeys }: ServerOptions): void {
+  if (!Array.isArray(apiKeys)) return
+  const wrong = apiKeys.findIndex((one: unknown) => !isObject(one) || !accepts(one['key'], SECRET))
+  if (wrong >= 0) throw invalid(`createServer: apiKeys[${wrong}].key must be ${SECRET.rule!}, got something else`)
 }

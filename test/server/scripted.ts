@@ -80,7 +80,16 @@ export class ScriptedRun {
     this.state = 'done'
     const image = { data: new Uint8Array(6).fill(7), width: 2, height: 1, channels: 3 as const }
     const one = Object.assign(new Encoded(), { seed: '1', image, tokens: Int32Array.of(1, 2), parameters: { version: 1 } })
-    this.#end = { value: { ...toPlain(one), images: [one], timings: {}, usage: {}, warnings: [], remasked: [] } as unknown as ImageResult }
+    this.#end = {
+      value: {
+        ...toPlain(one),
+        images: [one],
+        timings: {},
+        usage: { inputTokens: 5, outputTokens: 2, steps: 8, forwardPasses: 8, forwardTokens: 80 },
+        warnings: [],
+        remasked: [],
+      } as unknown as ImageResult,
+    }
     this.#call()
   }
 

@@ -5,9 +5,9 @@ export default ts.config(
   { ignores: ['build', 'dist', 'prebuilds', 'test/golden', 'bench/results'] },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [...ts.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { project: './tsconfig.test.json' } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.test.json', './studio/tsconfig.json'] } },
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off', // noUncheckedIndexedAccess makes them frequent where bounds are known
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],

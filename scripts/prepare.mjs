@@ -5,6 +5,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const studio = path.join(root, 'dist/studio')
 
 const changed = (file) => statSync(file).mtimeMs
 const inside = (folder) => readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name))
@@ -28,7 +29,12 @@ if (!existsSync(built) || changed(built) < Math.max(newest(path.join(root, 'lib'
   run(compiler, ['-p', 'tsconfig.json'])
   run('scripts/cjs.mjs', [])
   // What the compiler did not write again belongs to a source that is gone; the tarball must not carry it.
-  for (const file of inside(path.join(root, 'dist'))) if (statSync(file).isFile() && changed(file) < started - 50) rmSync(file)
+  for (const file of inside(path.join(root, 'dist')))
+    if (!file.startsWith(studio) && statSync(file).isFile() && changed(file) < started - 50) rmSync(file)
 }
+// The page holds the client, which stands in lib.
+const page = path.join(studio, 'index.html')
+if (!existsSync(page) || changed(page) < Math.max(newest(path.join(root, 'lib')), newest(path.join(root, 'studio'))))
+  run('node_modules/vite/bin/vite.js', ['build', 'studio'])
 // npx runs the command from here, and tsc writes plain files.
 chmodSync(path.join(root, 'dist/cli/main.js'), 0o755)

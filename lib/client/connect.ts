@@ -1,15 +1,17 @@
 // A server, or several, as a `Runner`: the same calls as a local model's, with the same results. Runs in browsers too.
 import { DimooError, invalid } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
+import type { JsonSchema } from '../fields/json-schema.js'
 import { quote, show } from '../base/show.js'
 import type { ModelInfo } from '../native/info.js'
 import { isTask, isTextTask, TASKS, type TaskName } from '../requests/names.js'
 import type { ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
-import type { AnyRun } from '../run/types.js'
+import type { ImageStep } from '../run/steps.js'
+import type { AnyRun, RunState } from '../run/types.js'
 import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats } from '../runner/runner.js'
 import { Server } from './http.js'
 import { captureRequest, prepareRequest } from './prepare.js'
-import { RemoteImageRun, RemoteTextRun } from './run.js'
+import { RemoteImageRun, RemoteTextRun, type RemoteParts } from './run.js'
 import { addressesOf, Servers } from './servers.js'
 import { taskOfSnapshot } from './snapshot.js'
 
@@ -40,6 +42,30 @@ export function connect(url: string | URL | readonly (string | URL)[], options: 
 }
 
 type Remote = RemoteImageRun | RemoteTextRun
+
+/** A run as its server lists it. */
+export interface RunSummary {
+  readonly id: string
+  readonly task: TaskName
+  readonly state: RunState
+  /** The name of its model. */
+  readonly model: string
+  /** Whether it goes on without a listener. */
+  readonly detached: boolean
+  readonly priority: number
+  /** Seconds since 1970. */
+  readonly created: number
+  /** Its last step; absent before the first. */
+  readonly progress?: Pick<ImageStep, 'step' | 'steps' | 'masked' | 'elapsedMs'> & { readonly image?: number }
+}
+
+/** JSON Schema of what a server takes and gives. */
+export interface ServerSchemas {
+  /** Of the package there. */
+  readonly version: string
+  readonly tasks: Readonly<Record<TaskName, { readonly request: JsonSchema; readonly result: JsonSchema }>>
+  readonly options: JsonSchema
+}
 
 /** Made by `connect`. */
 export class RemoteRunner extends RunnerBase {
@@ -90,6 +116,30 @@ export class RemoteRunner extends RunnerBase {
     return this.#ask<SchedulerStats>('/v1/stats')
   }
 
+  /** One's own runs there, the newest first: those that go on, and ended ones whose results are kept. With several servers: of the first that answers. */
+  async runs(): Promise<readonly RunSummary[]> {
+    return (await this.#ask<{ readonly runs: readonly RunSummary[] }>('/v1/runs?limit=1000')).runs
+  }
+
+  /**
+   * A run that was begun before, by this client or another with the same key: followed from its first step, to its end.
+   *
+   * @throws `request/invalid` for one that is not there, or no longer.
+   */
+  async attach(id: string): Promise<RemoteImageRun | RemoteTextRun> {
+    this.#open()
+    if (typeof id !== 'string' || id === '') throw invalid(`attach: id must be the name of a run, got ${show(id)}`)
+    const { signal } = this.#closed
+    const place = `/v1/runs/${encodeURIComponent(id)}`
+    const { answer } = await this.#servers.first((server) => server.json<RunSummary>(place, { signal }), signal)
+    return this.#follow({ task: answer.task, id, options: {}, servers: this.#servers })
+  }
+
+  /** JSON Schema of every task's request and result, and of what can be said about a run. */
+  async schemas(): Promise<ServerSchemas> {
+    return this.#ask<ServerSchemas>('/v1/schemas')
+  }
+
   /** Aborts this client's runs after `timeoutMs`; the server goes on. */
   override close(options: CloseOptions = {}): Promise<void> {
     return (this.#closing ??= this.#close(options))
@@ -107,7 +157,11 @@ export class RemoteRunner extends RunnerBase {
       servers: this.#servers,
       prepare: async (signal: AbortSignal): Promise<object> => ({ ...(await prepare(signal)), ...around }),
     }
-    const run = isTextTask(task) ? new RemoteTextRun(parts) : new RemoteImageRun(parts)
+    return this.#follow(parts)
+  }
+
+  #follow(parts: RemoteParts): Remote {
+    const run = isTextTask(parts.task) ? new RemoteTextRun(parts) : new RemoteImageRun(parts)
     this.#runs.add(run)
     void run.ended().then(() => this.#runs.delete(run))
     return run
@@ -122,7 +176,7 @@ export class RemoteRunner extends RunnerBase {
     this.#open()
     const { model } = this.#options
     const { signal } = this.#closed
-    const place = model === undefined ? path : `${path}?model=${encodeURIComponent(model)}`
+    const place = model === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}model=${encodeURIComponent(model)}`
     return (await this.#servers.first((server) => server.json<T>(place, { signal }), signal)).answer
   }
 

@@ -14,8 +14,8 @@ const MAX_LOST = 5
 export interface LinkParts {
   readonly id: string
   readonly servers: Servers
-  /** The body of `POST /v1/runs`, once it is ready. */
-  readonly body: Promise<object>
+  /** The body of `POST /v1/runs`, once it is ready; undefined for a run that goes on there already, which is only followed. */
+  readonly body: Promise<object> | undefined
   readonly sink: Sink
 }
 
@@ -99,9 +99,11 @@ export class Link {
     const { signal } = this.#stop
     const ready = await body
     for (let lost = 0; ; lost++) {
-      const post = (server: Server): Promise<Response> =>
-        server.ask('/v1/runs', { method: 'POST', body: ready, headers: { 'idempotency-key': `${id}.${lost}` }, signal })
-      const { server } = await servers.first(post, signal)
+      const begin = (server: Server): Promise<Response> =>
+        ready
+          ? server.ask('/v1/runs', { method: 'POST', body: ready, headers: { 'idempotency-key': `${id}.${lost}` }, signal })
+          : server.ask(this.#place, { signal })
+      const { server } = await servers.first(begin, signal)
       this.#server = server
       this.#begin(server)
       this.#last = 0
@@ -110,6 +112,7 @@ export class Link {
         end(sink)
         return
       }
+      if (!ready) throw new DimooError('request/invalid', `run ${id}: the server no longer knows it`)
       if (!this.#faithful)
         throw new DimooError('device/lost', `run ${id}: its server is gone, and cells were masked again that another one would not know`)
       if (lost >= MAX_LOST) throw new DimooError('server/unavailable', `run ${id}: begun ${lost + 1} times, and lost each time`)

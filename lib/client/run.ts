@@ -23,8 +23,8 @@ export interface RemoteParts {
   readonly id: string
   readonly options: RunOptions
   readonly servers: Servers
-  /** Makes the body of `POST /v1/runs`. */
-  readonly prepare: (signal: AbortSignal) => Promise<object>
+  /** Makes the body of `POST /v1/runs`; left out for a run that is there already. */
+  readonly prepare?: (signal: AbortSignal) => Promise<object>
 }
 
 type End = { readonly result: ImageResult | TextResult } | { readonly make: () => unknown; readonly aborted: boolean }
@@ -56,7 +56,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
     this.link = new Link({
       id,
       servers,
-      body: parts.prepare(this.#work.signal),
+      body: parts.prepare?.(this.#work.signal),
       sink: {
         step: (json, missed) => this.#take(json, missed),
         state: (state) => this.#hear(state),
@@ -129,6 +129,16 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
   async snapshot(): Promise<Uint8Array> {
     if (this.#end) throw invalid(`${this.id}: snapshot needs a run that goes on, got one that is ${this.state}`)
     return this.link.ask((server, place) => server.bytes(`${place}/snapshot`, { method: 'POST' }))
+  }
+
+  /**
+   * Another priority: larger goes first. A run that has begun goes on from where it is, to the same bits.
+   *
+   * @param priority -1000 to 1000.
+   * @throws `request/invalid` for a run that has ended.
+   */
+  async reprioritise(priority: number): Promise<void> {
+    await this.link.ask((server, place) => server.ask(place, { method: 'PATCH', body: { priority } }))
   }
 
   toWebStream(): ReadableStream<Step> {

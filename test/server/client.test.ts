@@ -284,3 +284,23 @@ test('the client knows which fields are pictures', () => {
   for (const { fields } of Object.values(DESCRIPTORS)) visit(fields)
   expect([...found].sort()).toEqual([...PICTURE_FIELDS].sort())
 })
+
+test('runs that were begun before are listed, followed and given another priority', async () => {
+  const { url } = await serve(model)
+  const first = connect(url, { detach: true, model: 'miniature' })
+  const run = first.generate({ prompt: 'a red circle', steps: 40, seed: 5 }, { id: 'again', delivery: 'all', buffer: 4096 })
+  await eventually(async () => (await first.runs()).some(({ progress }) => progress), 'its first step')
+  const second = connect(url)
+  onTestFinished(() => second.close())
+  const found = await second.attach('again')
+  await found.reprioritise(3)
+  expect(await second.runs()).toMatchObject([{ id: 'again', task: 'generate', detached: true, priority: 3, model: 'miniature' }])
+  const steps: number[] = []
+  for await (const step of found) steps.push(step.step)
+  expect([steps.length, steps[0]]).toEqual([40, 0])
+  expect(untimed(await found.result())).toEqual(untimed(await run.result()))
+  await expect(second.attach('nobody')).rejects.toMatchObject({ message: expect.stringContaining('nobody') as string })
+  await expect(found.reprioritise(4)).rejects.toMatchObject({ code: 'request/invalid' })
+  const { tasks } = await second.schemas()
+  expect(Object.keys(tasks)).toEqual([...TASKS])
+})

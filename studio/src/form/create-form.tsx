@@ -1,0 +1,140 @@
+// What is to be drawn. Made from the task's schema: some fields have widgets of their own, the others stand under Advanced.
+import { useState } from 'preact/hooks'
+import type { TaskName } from 'lumina-dimoo/client'
+import { chosen, start } from '../runs/runs.js'
+import { wordsOf } from '../runs/words.js'
+import { drawsPictures, info, schemas, serverState } from '../server/connection.js'
+import { defaultsOf, isPicture, isRegion, kindOf, type Schema } from '../schema/schema.js'
+import { cellsNow, fields, optionFields, options, put, putOption, requestNow, task, text, turnSeed, values } from './draft.js'
+import { SchemaField } from './schema-field.js'
+import { SeedField } from './seed-field.js'
+import { SizeField } from './size-field.js'
+
+const TASKS: readonly { readonly task: TaskName; readonly words: string }[] = [
+  { task: 'generate', words: 'From a text' },
+  { task: 'edit', words: 'Edit' },
+  { task: 'inpaint', words: 'Inpaint' },
+  { task: 'outpaint', words: 'Outpaint' },
+  { task: 'retouch', words: 'Retouch' },
+  { task: 'control', words: 'From a map' },
+  { task: 'predict', words: 'Read a map' },
+  { task: 'subject', words: 'Subject' },
+  { task: 'style', words: 'Style' },
+  { task: 'view', words: 'Another view' },
+]
+/** Shown at once where a task has them. */
+const BASIC: readonly string[] = ['steps', 'guidance', 'temperature', 'n', 'bestOf', 'cache']
+/** With widgets of their own. */
+const OWN: readonly string[] = ['prompt', 'width', 'height', 'aspectRatio', 'seed', 'start']
+/** What the page itself says about a run. */
+const OWN_OPTIONS: readonly string[] = ['id', 'tag', 'previews', 'delivery', 'buffer']
+
+export function CreateForm() {
+  const [problem, complain] = useState('')
+  const known = fields.value
+  const has = (name: string): boolean => known.some((field) => field.name === name)
+  const fallbacks = defaultsOf(task.value, info.value)
+  const plain = known.filter(({ name, schema }) => !OWN.includes(name) && !isPicture(schema) && !isRegion(schema))
+  const needed = plain.filter(({ required }) => required)
+  const basic = plain.filter(({ name, required }) => BASIC.includes(name) && !required)
+  const advanced = plain.filter(({ required }) => !required)
+  const submit = (event: Event): void => {
+    event.preventDefault()
+    try {
+      const run = start({ task: task.value, request: requestNow(), options: options.value }, cellsNow.value)
+      chosen.value = run.id
+      complain('')
+      void run.ended.then(() => turnSeed(run.pictures.value[0]?.image.seed))
+    } catch (error) {
+      complain(wordsOf(error))
+    }
+  }
+  return (
+    <form class="form" aria-label="What is drawn" onSubmit={submit}>
+      <div class="field">
+        <label for="prompt">{task.value === 'edit' ? 'Instruction' : 'Prompt'}</label>
+        <textarea
+          id="prompt"
+          rows={3}
+          value={text('prompt')}
+          placeholder={task.value === 'edit' ? 'What is to change' : 'What the picture is to show'}
+          disabled={!has('prompt') && schemas.value !== undefined}
+          onInput={(event) => put('prompt', event.currentTarget.value)}
+        />
+      </div>
+      <div class="field">
+        <label for="task">Task</label>
+        <select id="task" value={task.value} onChange={(event) => (task.value = event.currentTarget.value as TaskName)}>
+          {TASKS.map((one) => (
+            <option key={one.task} value={one.task}>
+              {one.words}
+            </option>
+          ))}
+        </select>
+        <p class="hint">{(schemas.value?.tasks[task.value].request as Schema | undefined)?.description}</p>
+      </div>
+      {needed.map((field) => (
+        <SchemaField key={field.name} {...field} value={values.value[field.name]} onChange={(value) => put(field.name, value)} />
+      ))}
+      {has('width') && <SizeField />}
+      {has('seed') && <SeedField />}
+      <div class="pairs">
+        {basic.map((field) => (
+          <SchemaField
+            key={field.name}
+            {...field}
+            schema={short(field.schema)}
+            fallback={fallbacks[field.name]}
+            value={values.value[field.name]}
+            onChange={(value) => put(field.name, value)}
+          />
+        ))}
+      </div>
+      <details>
+        <summary>Advanced</summary>
+        {advanced.map((field) => (
+          <SchemaField
+            key={field.name}
+            {...field}
+            fallback={fallbacks[field.name]}
+            value={values.value[field.name]}
+            onChange={(value) => put(field.name, value)}
+          />
+        ))}
+        {has('aspectRatio') && (
+          <SchemaField
+            {...known.find(({ name }) => name === 'aspectRatio')!}
+            value={values.value['aspectRatio']}
+            onChange={(value) => put('aspectRatio', value)}
+          />
+        )}
+        {optionFields.value
+          .filter(({ name }) => !OWN_OPTIONS.includes(name))
+          .map((field) => (
+            <SchemaField key={field.name} {...field} value={options.value[field.name]} onChange={(value) => putOption(field.name, value)} />
+          ))}
+      </details>
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {!drawsPictures.value && (
+        <p class="problem" role="alert">
+          This model answers in text only: it draws no pictures. Load one with an image codebook, or use Ask and chat.
+        </p>
+      )}
+      <button type="submit" data-submit class="main-action" disabled={serverState.value !== 'ready' || !drawsPictures.value}>
+        Generate
+      </button>
+    </form>
+  )
+}
+
+// Without its sentence, which stands under Advanced; a number alone where several forms are taken.
+function short({ description: _, ...schema }: Schema): Schema {
+  const number = schema.anyOf?.find((one) => kindOf(one) === 'number')
+  if (!number) return schema
+  const { description: __, ...rest } = number
+  return rest
+}

@@ -1,0 +1,81 @@
+// What stands in the form: one value a field, shared by all tasks, so that changing the task keeps the prompt, the picture and its mask.
+// Kept over reloads where it is text and numbers.
+import { computed, effect, signal } from '@preact/signals'
+import type { TaskName } from 'lumina-dimoo/client'
+import { recall, remember } from '../kept/settings.js'
+import { info, schemas } from '../server/connection.js'
+import { fieldsOf } from '../schema/schema.js'
+
+export type Values = Readonly<Record<string, unknown>>
+export type SeedWay = 'random' | 'locked' | 'next'
+
+export const task = signal<TaskName>((recall('task') as TaskName | undefined) ?? 'generate')
+export const values = signal<Values>(restored())
+/** Options of the run: priority, deadline. */
+export const options = signal<Values>({})
+export const seedWay = signal<SeedWay>('random')
+
+export const fields = computed(() => fieldsOf(schemas.value?.tasks[task.value].request))
+export const optionFields = computed(() => fieldsOf(schemas.value?.options))
+
+export function put(name: string, value: unknown): void {
+  const { [name]: _, ...rest } = values.value
+  values.value = value === undefined ? rest : { ...rest, [name]: value }
+}
+
+export function putOption(name: string, value: unknown): void {
+  const { [name]: _, ...rest } = options.value
+  options.value = value === undefined ? rest : { ...rest, [name]: value }
+}
+
+export const text = (name: string): string => {
+  const value = values.value[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** The request that stands in the form now: only fields that the task has, a start only where one was forked. */
+export function requestNow(): Record<string, unknown> {
+  const names = fields.value.map(({ name }) => name)
+  const found = Object.fromEntries(names.filter((name) => values.value[name] !== undefined).map((name) => [name, values.value[name]]))
+  if (names.includes('prompt') && found['prompt'] === undefined) found['prompt'] = ''
+  return found
+}
+
+/** Cells of the picture that would be drawn, about. */
+export const cellsNow = computed(() => {
+  const scale = info.value?.scale ?? 16
+  const { width, height } = sizeNow.value
+  return Math.ceil(width / scale) * Math.ceil(height / scale)
+})
+
+export const sizeNow = computed(() => {
+  const { width = 1024, height = 1024 } = info.value?.defaults.image ?? {}
+  const own = values.value
+  return {
+    width: typeof own['width'] === 'number' ? own['width'] : width,
+    height: typeof own['height'] === 'number' ? own['height'] : height,
+  }
+})
+
+/** For the run after this one. */
+export function turnSeed(used: string | undefined): void {
+  if (seedWay.value === 'random') put('seed', undefined)
+  else if (seedWay.value === 'next' && used !== undefined) put('seed', String(BigInt.asUintN(64, BigInt(used) + 1n)))
+}
+
+const light = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
+
+function restored(): Values {
+  try {
+    const found = JSON.parse(recall('draft') ?? '{}') as unknown
+    return typeof found === 'object' && found !== null && !Array.isArray(found) ? (found as Values) : {}
+  } catch {
+    return {}
+  }
+}
+
+effect(() => {
+  const kept = Object.entries(values.value).filter(([, value]) => light(value) && !String(value).startsWith('data:'))
+  remember('draft', JSON.stringify(Object.fromEntries(kept)))
+})
+effect(() => remember('task', task.value))

@@ -1,0 +1,81 @@
+// The server that this page came from, as a runner; what it says of its model, and whether it is there. Everything else asks here.
+import { computed, signal } from '@preact/signals'
+import { connect, DimooError, type ModelInfo, type RemoteRunner, type ServerSchemas } from 'lumina-dimoo/client'
+import { recall, remember } from '../kept/settings.js'
+
+/** 'key': it wants one, or another one. 'away': it does not answer. */
+export type ServerState = 'asking' | 'ready' | 'key' | 'away'
+
+export const serverState = signal<ServerState>('asking')
+export const info = signal<ModelInfo | undefined>(undefined)
+export const schemas = signal<ServerSchemas | undefined>(undefined)
+/** Why it is not ready, in words. */
+export const trouble = signal('')
+
+/** A model that answers in text only has no codes. */
+export const drawsPictures = computed(() => (info.value?.codebookSize ?? 1) > 0)
+
+const RETRY_MS = 2000
+let runner: RemoteRunner | undefined
+let retry: ReturnType<typeof setTimeout> | undefined
+
+/** Runs of the studio outlive their page. */
+export function client(): RemoteRunner {
+  return (runner ??= open(recall('apiKey')))
+}
+
+function open(apiKey: string | undefined): RemoteRunner {
+  return connect(location.origin, { detach: true, patienceMs: 60_000, ...(apiKey !== undefined && { apiKey }) })
+}
+
+/** Asks who is there, again and again until somebody is. */
+export async function greet(): Promise<void> {
+  clearTimeout(retry)
+  try {
+    // Short of patience: the page says at once that nobody answers.
+    const asked = connect(location.origin, { patienceMs: 0, ...keyOption() })
+    const [found, forms] = await Promise.all([asked.info(), schemas.value ?? asked.schemas()])
+    info.value = found
+    schemas.value = forms
+    serverState.value = 'ready'
+  } catch (error) {
+    hear(error)
+  }
+}
+
+function keyOption(): { apiKey?: string } {
+  const apiKey = recall('apiKey')
+  return apiKey === undefined ? {} : { apiKey }
+}
+
+/** What any failed call says about the server. */
+export function hear(error: unknown): void {
+  if (DimooError.is(error, 'server/denied')) {
+    serverState.value = 'key'
+    trouble.value = recall('apiKey') === undefined ? '' : 'This key is not known to the server.'
+  } else if (isAway(error)) {
+    serverState.value = 'away'
+    trouble.value = 'The server does not answer. It is asked again every two seconds; nothing here is lost.'
+    clearTimeout(retry)
+    retry = setTimeout(() => void greet(), RETRY_MS)
+  }
+}
+
+export function isAway(error: unknown): boolean {
+  return DimooError.is(error, 'server/unavailable') || error instanceof TypeError
+}
+
+/** Takes a key, or forgets it. Runs of the old key are left to the server. */
+export async function useKey(key: string | undefined): Promise<void> {
+  try {
+    const next = open(key)
+    void runner?.close({ reason: new DOMException('another key is used now', 'AbortError') })
+    runner = next
+  } catch {
+    trouble.value = 'A key is 16 or more printable characters without spaces.'
+    return
+  }
+  remember('apiKey', key)
+  serverState.value = 'asking'
+  await greet()
+}

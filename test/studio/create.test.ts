@@ -1,0 +1,54 @@
+// The studio draws a picture before one's eyes: the page as it is served, its form, the live picture, the timeline, and one's part in it.
+import { gzipSync } from 'node:zlib'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { generate, listen, open, pixelsOf, studio, world } from './world.js'
+
+studio('the studio', () => {
+  const made = world()
+
+  test('is one page of under 120 kB gzipped, served with its types and a strict policy, unless it is left out', async () => {
+    const folder = path.resolve(import.meta.dirname, '../../dist/studio')
+    const files = (readdirSync(folder, { recursive: true }) as string[]).map((name) => path.join(folder, name))
+    const bytes = files.filter((file) => statSync(file).isFile()).map((file) => gzipSync(readFileSync(file)).length)
+    expect(bytes.reduce((sum, one) => sum + one)).toBeLessThan(120_000)
+    const { url } = await listen(made.model)
+    const page = await fetch(url)
+    const html = await page.text()
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
+    const again = await fetch(url, { headers: { 'if-none-match': page.headers.get('etag')! } })
+    expect(again.status).toBe(304)
+    const assets = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, place]) => place!)
+    expect(assets.length).toBeGreaterThan(1)
+    for (const place of assets) {
+      const asset = await fetch(`${url}${place}`)
+      expect([asset.status, asset.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable'])
+    }
+    // Nothing comes from elsewhere.
+    expect(html.replaceAll("xmlns='http://www.w3.org/2000/svg'", '')).not.toMatch(/https?:/)
+    const without = await listen(made.model, { studio: false })
+    expect((await fetch(without.url)).status).toBe(404)
+  })
+
+  test('a picture comes into being: cells decided step by step, a timeline, an image with its prompt', async () => {
+    const { url } = await listen(made.model)
+    const page = await open(made.browser, url)
+    const prompt = 'a large yellow star on a black background'
+    await generate(page, prompt, { Steps: '12', Seed: '7' })
+    await page.getByRole('application').waitFor()
+    const picture = page.getByRole('img', { name: prompt })
+    await picture.waitFor()
+    expect(await page.getByRole('button', { name: /generate/i }).count()).toBe(1)
+    const own = await made.model.generate({ prompt, steps: 12, seed: 7 }).result()
+    const drawn = await pixelsOf(picture)
+    expect(Uint8Array.from(drawn)).toEqual(own.image.data)
+    // Every step can be looked at again.
+    await page.getByRole('slider', { name: 'Step' }).fill('3')
+    await page.getByText('4 / 12').waitFor()
+    expect(await picture.count()).toBe(0)
+    await page.getByRole('button', { name: 'Newest' }).click()
+    await picture.waitFor()
+  })
+})

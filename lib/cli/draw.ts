@@ -2,7 +2,8 @@
 import path from 'node:path'
 import type { Command } from 'commander'
 import { invalid } from '../base/errors.js'
-import { encodeAnimation } from '../image/encode.js'
+import { encodeAnimation, MOST_SCALE } from '../image/encode.js'
+import { enlarge } from '../image/enlarge.js'
 import type { RawImage } from '../fields/values.js'
 import type { DimooModel } from '../model/model.js'
 import type { RunOptions } from '../requests/types.js'
@@ -22,6 +23,7 @@ export interface DrawFlags {
   readonly output?: string
   readonly show?: boolean
   readonly animate?: string
+  readonly scale?: number
 }
 
 export function addDrawFlags(command: Command): Command {
@@ -29,6 +31,13 @@ export function addDrawFlags(command: Command): Command {
     .option('-o, --output <file>', 'picture file: .png, .jpg, .jpeg or .webp (default: dimoo-<seed>.png)')
     .option('--show', 'draw the picture in the terminal as it fills in')
     .option('--animate <file>', 'write the decoding of the first picture as an animated .webp')
+    .option('--scale <n>', 'write every pixel as a square of so many a side, for small pictures (default: 1)', scaleOf)
+}
+
+function scaleOf(text: string): number {
+  const scale = /^\d+$/.test(text) ? Number(text) : 0
+  if (scale < 1 || scale > MOST_SCALE) throw invalid(`--scale must be a whole number from 1 to ${MOST_SCALE}, got '${text}'`)
+  return scale
 }
 
 /** Says before the work starts what could not be written. */
@@ -56,11 +65,12 @@ export async function draw(start: Start, model: DimooModel, flags: DrawFlags, co
   if (flags.animate !== undefined) {
     frames.push(result.image)
     const delays = frames.map((_, i) => (i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS))
-    await writeOutput(flags.animate, await encodeAnimation(frames, delays))
+    const shown = frames.map((frame) => enlarge(frame, flags.scale ?? 1))
+    await writeOutput(flags.animate, await encodeAnimation(shown, delays))
     files.push(flags.animate)
   }
   if (flags.show && !context.stderr.isTTY) context.stderr.write(`${(await halfBlocks(result.image, 80, 40)).join('\n')}\n`)
-  reporter.done(event(result, files, model), summary(result, files))
+  reporter.done(event(result, files, model), summary(result, files, flags.scale ?? 1))
 }
 
 function picture(step: ImageStep, { stderr }: Context): Promise<string[]> | undefined {
@@ -73,13 +83,13 @@ async function write(result: ImageResult, flags: DrawFlags, signal: AbortSignal)
   const names = outputNames(output, result.images.length)
   for (const [i, image] of result.images.entries()) {
     signal.throwIfAborted()
-    await writeOutput(names[i]!, await image.encode(formatOf(output)))
+    await writeOutput(names[i]!, await image.encode(formatOf(output), { scale: flags.scale ?? 1 }))
   }
   return names
 }
 
-function summary(result: ImageResult, files: readonly string[]): string[] {
-  const { width, height } = result.image
+function summary(result: ImageResult, files: readonly string[], scale: number): string[] {
+  const [width, height] = [result.image.width, result.image.height].map((side) => side * scale)
   const seconds = (result.timings.totalMs / 1000).toFixed(2)
   return files.map((file, i) => {
     const image = result.images[i]

@@ -5,6 +5,7 @@ import { quote, show } from '../base/show.js'
 import { checkField, checkOptions } from '../fields/check.js'
 import { choice, integer, local, type Fields } from '../fields/field.js'
 import type { RawImage } from '../fields/values.js'
+import { enlarge } from './enlarge.js'
 import { addPngText } from './png-text.js'
 import { checkRawImage } from './raw.js'
 import { sharp } from './sharp.js'
@@ -19,11 +20,17 @@ export interface EncodeOptions {
   readonly quality?: number
   /** Text by name (1 to 79 Latin letters, digits, '-', '_', '.'): iTXt chunks in PNG, XMP in JPEG and WebP. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Every pixel as a square of so many a side, 1 to 64, default 1: small pictures for people to look at. */
+  readonly scale?: number
 }
+
+/** Of the command line too. */
+export const MOST_SCALE = 64
 
 const FIELDS: Fields = {
   quality: integer(1, 100, { summary: 'Of JPEG and WebP.', default: { value: 90 } }),
   metadata: local('any', 'Text by name.'),
+  scale: integer(1, MOST_SCALE, { summary: 'Every pixel as a square of so many a side.', default: { value: 1 } }),
 }
 const FORMAT = choice(['png', 'jpeg', 'webp'], { summary: 'The kind of file.' })
 
@@ -44,11 +51,11 @@ function checkMetadata(value: object): void {
 export async function encodeImage(image: RawImage, format: ImageFormat, options: EncodeOptions = {}): Promise<Uint8Array> {
   checkField('encodeImage', 'format', format, FORMAT)
   checkOptions('encodeImage', options, { fields: FIELDS })
-  const { quality = 90, metadata } = options
+  const { quality = 90, metadata, scale = 1 } = options
   if (metadata !== undefined) checkMetadata(metadata)
   checkRawImage(image)
-  const { width, height, channels } = image
-  const data = image.data.slice()
+  const { width, height, channels, data: pixels } = enlarge(image, scale)
+  const data = scale === 1 ? pixels.slice() : pixels
   const raw = (await sharp())(data, { raw: { width, height, channels } })
   if (format === 'png') {
     const png = await raw.png().toBuffer().catch(unwritable)

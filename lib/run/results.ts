@@ -22,7 +22,7 @@ export interface GeneratedImage {
   /** What was asked, every default filled in; where no picture was given, enough to repeat this one. */
   readonly parameters: ImageParameters
   /** The picture as a file, with its parameters in it (PNG: an iTXt chunk; WebP and JPEG: XMP). For a copy without its class: `encodeImage`. */
-  encode(format: ImageFormat, options?: Pick<EncodeOptions, 'quality'>): Promise<Uint8Array>
+  encode(format: ImageFormat, options?: Pick<EncodeOptions, 'quality' | 'scale'>): Promise<Uint8Array>
 }
 
 /** Milliseconds. */
@@ -111,7 +111,7 @@ export class Picture implements GeneratedImage {
     this.parameters = parameters
   }
 
-  encode(format: ImageFormat, options?: Pick<EncodeOptions, 'quality'>): Promise<Uint8Array> {
+  encode(format: ImageFormat, options?: Pick<EncodeOptions, 'quality' | 'scale'>): Promise<Uint8Array> {
     return encodeImage(this.image, format, { ...options, metadata: { [PARAMETERS_KEY]: JSON.stringify(this.parameters) } })
   }
 

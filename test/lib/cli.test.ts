@@ -82,6 +82,7 @@ describe('exit codes and errors', () => {
     [['generate', 'x', '--steps', 'many'], 2, /got 'many'/],
     [['generate', 'x', '--size', '64'], 2, /--size must be WxH/],
     [['generate', 'x', '-o', 'a.gif'], 2, /output must end in \.png/],
+    [['generate', 'x', '--scale', '1.5'], 2, /--scale must be a whole number from 1 to 64, got '1.5'/],
     [['generate', 'x', '--animate', 'a.gif'], 2, /--animate must end in \.webp/],
     [['generate', 'x', '-o', '/nowhere/a.png'], 1, /cannot write \/nowhere\/a\.png.*\(output\/failed\)/],
     [['generate', 'x', '--model', 'org/name'], 2, /'hf:org\/name' for the model of that name on the Hub/],
@@ -139,6 +140,28 @@ describe('generate', () => {
       temperature: 1,
       schedule: 'cosine',
     })
+  })
+
+  test('--scale writes every pixel as a square, of the animation too', async () => {
+    const { code, out } = await generate('-o', at('a.png'), '--seed', '7', '--scale', '4', '--animate', at('a.webp'))
+    expect([code, out]).toEqual([0, expect.stringContaining('a.png: 128x64, seed 7')])
+    await generate('-o', at('small.png'), '--seed', '7')
+    const pixels = async (name: string): Promise<Buffer> => sharp(at(name)).raw().toBuffer()
+    const [large, small] = await Promise.all([pixels('a.png'), pixels('small.png')])
+    expect(large).toHaveLength(16 * small.length)
+    const at4 = (x: number, y: number): number[] => [...large.subarray((y * 128 + x) * 3, (y * 128 + x) * 3 + 3)]
+    for (const [x, y] of [
+      [0, 0],
+      [3, 3],
+      [4, 0],
+      [127, 63],
+      [66, 21],
+    ] as const) {
+      const from = (Math.floor(y / 4) * 32 + Math.floor(x / 4)) * 3
+      expect(at4(x, y)).toEqual([...small.subarray(from, from + 3)])
+    }
+    expect(await sharp(at('a.webp')).metadata()).toMatchObject({ width: 128, height: 64 })
+    expect(await readParameters(at('a.png'))).toMatchObject({ width: 32, height: 16 })
   })
 
   test('--like repeats a picture; flags and prompt go before', async () => {

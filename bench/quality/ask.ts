@@ -65,12 +65,19 @@ async function painted(model: DimooModel, one: Case, run: Run<unknown, ImageResu
 
 export function ask(model: DimooModel, one: Case, settings: Settings, seed: number): Promise<Answered> {
   const { task, prompt, scene, map, view, region, extend } = one
-  const { guidance, guidanceImage, reuse, threshold, ...common } = settings
+  const { guidance, guidanceImage, guidanceFloor, reuse, threshold, ...common } = settings
   const base = { ...common, seed }
-  const text = { ...base, ...(guidance !== undefined && { guidance }) }
-  const both = { ...(guidance !== undefined && { text: guidance }), ...(guidanceImage !== undefined && { image: guidanceImage }) }
-  const image = { ...base, image: given(one)[0]!, imageArea: 'native', ...(Object.keys(both).length > 0 && { guidance: both }) } as const
-  const answer = { ...text, ...(reuse && { reuse }), ...(threshold !== undefined && { threshold }) }
+  const weights = (of: object): object => (Object.keys(of).length > 0 ? { guidance: of } : {})
+  const alone = { ...(guidance !== undefined && { text: guidance }), ...(guidanceFloor !== undefined && { floor: guidanceFloor }) }
+  const text = { ...base, ...weights(alone) }
+  const both = { ...alone, ...(guidanceImage !== undefined && { image: guidanceImage }) }
+  const image = { ...base, image: given(one)[0]!, imageArea: 'native', ...weights(both) } as const
+  const answer = {
+    ...base,
+    ...(guidance !== undefined && { guidance }),
+    ...(reuse && { reuse }),
+    ...(threshold !== undefined && { threshold }),
+  }
   switch (task) {
     case 'generate':
       return drawn(model.generate({ ...text, prompt, width: scene.width, height: scene.height }, silent))

@@ -5,6 +5,7 @@ import type { Plot, PlotPoint, Series } from './plot.js'
 import { findRow } from './results.js'
 import type { Results, Row } from './results.js'
 import { axes, plain } from './sweep-points.js'
+import type { Settings } from './settings.js'
 import type { Axis, Point } from './sweep-points.js'
 import { mean } from './statistics.js'
 
@@ -104,6 +105,14 @@ function cost({ rows }: Measured, all: readonly Measured[]): number {
 
 const cacheLabel = ({ settings: { cache } }: Point): string => (cache ? `${cache.ratio}/${cache.warmup}/${cache.refresh}` : 'exact')
 
+/** 0, then a step for every tenfold from 0.0001 on. */
+const floorAt = ({ guidanceFloor = 0 }: Settings): number => (guidanceFloor === 0 ? 0 : 4 + Math.log10(guidanceFloor))
+const floorAxis = {
+  label: 'floor (share of the likeliest code)',
+  ticks: [0, 1, 2, 3, 4],
+  format: (at: number): string => (at === 0 ? 'off' : String(10 ** (at - 4))),
+}
+
 export function curves(results: Results, base: string, device: string): Curve[] {
   const of = (axis: Axis, toX: ToX, plot: Omit<Plot, 'series' | 'y'>): Curve | undefined => curve(results, base, device, axis, toX, plot)
   const megabytes = new Map(results.files.map(({ weights, bytes }) => [weights, bytes / 2 ** 20]))
@@ -120,10 +129,20 @@ export function curves(results: Results, base: string, device: string): Curve[] 
       note: `${note}, 32 steps`,
       x: { label: 'guidance (0: one branch less to compute)', ticks: [0, 1, 2, 3, 4] },
     }),
-    of('guidanceImage', ({ point }) => ({ x: point.settings.guidanceImage ?? 0 }), {
-      title: 'Guidance of given pictures',
+    of('floor', ({ point: { settings } }) => ({ x: floorAt(settings) }), {
+      title: 'Floor, text and pictures guiding',
+      note: `${note}, 32 steps, guidance 1.5 and 1.5`,
+      x: floorAxis,
+    }),
+    of('floorText', ({ point: { settings } }) => ({ x: floorAt(settings) }), {
+      title: 'Floor, the text guiding',
+      note: `${note}, 32 steps, guidance 1.5`,
+      x: floorAxis,
+    }),
+    of('guidanceBoth', ({ point }) => ({ x: point.settings.guidanceImage ?? 0 }), {
+      title: 'Guidance of text and given pictures',
       note: `${note}, 32 steps`,
-      x: { label: 'guidance of pictures', ticks: [0, 1, 2, 3, 4] },
+      x: { label: 'guidance of either (0: two branches less to compute)', ticks: [0, 1, 2, 3, 4] },
     }),
     of('cache', (one, all) => ({ x: cost(one, all), label: cacheLabel(one.point) }), {
       title: 'ML-Cache',

@@ -5,6 +5,7 @@ import type { Answered } from './ask.js'
 import type { Case, CaseFile } from './cases.js'
 import { marksOf, truth } from './judge.js'
 import type { Marks } from './judge.js'
+import type { RuleScore } from './rules.js'
 import type { Settings } from './settings.js'
 import { mean, standardError } from './statistics.js'
 
@@ -20,6 +21,8 @@ export interface Score {
   readonly chance: number
   /** Share that is right when the right picture went through the image tokenizer and back: what no model on it can exceed. Where asked for. */
   readonly ceiling?: number
+  /** The best that looking at little or nothing gets right (rules.ts). Where asked for. */
+  readonly rule?: RuleScore
   /** Per case: steps taken, rows that went through the model, and seconds on the clock with all cases started together. */
   readonly steps: number
   readonly rows: number

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { measure } from './measure.js'
 import type { Judged, Score } from './measure.js'
 import { commit, json, machine, open, today } from './open.js'
+import { ruleOf } from './rules.js'
 import { help, parseOptions } from './settings.js'
 import { drawSheet, sheetRows } from './sheet.js'
 import { mean } from './statistics.js'
@@ -20,9 +21,12 @@ export async function run(args: readonly string[]): Promise<void> {
   for (const file of files) {
     if ((tasks && !tasks.includes(file.task)) || (kinds && !kinds.includes(file.kind))) continue
     const { score, judged } = await measure(model, file, settings, cases, seed)
-    rows.push(score)
+    const rule = ruleOf(file.cases.slice(0, cases))
+    rows.push({ ...score, rule })
     shown.push(...judged.slice(0, 8))
-    console.error(`${score.task} ${score.kind}: ${score.marks.right.toFixed(2)} +- ${score.error.toFixed(2)} of ${score.cases}`)
+    console.error(
+      `${score.task} ${score.kind}: ${score.marks.right.toFixed(2)} +- ${score.error.toFixed(2)} of ${score.cases}; by a rule ${rule.right.toFixed(2)} ${rule.rule}`,
+    )
   }
   await close()
   if (rows.length === 0) throw new Error('expected case files of the tasks and kinds asked for, found none')
@@ -35,5 +39,5 @@ export async function run(args: readonly string[]): Promise<void> {
   const results = json({ machine: machine(), commit: commit(), date: today(), about, settings, seed, right, rows })
   if (output) writeFileSync(output, results)
   else console.log(results)
-  if (sheet) writeFileSync(sheet, await drawSheet(sheetRows(shown)))
+  if (sheet) writeFileSync(sheet, await drawSheet(sheetRows(shown), options.scale))
 }

@@ -10,6 +10,8 @@ export interface Settings {
   readonly guidance?: number
   /** Of given pictures. */
   readonly guidanceImage?: number
+  /** Of pictures. */
+  readonly guidanceFloor?: number
   readonly cache?: CacheOptions
   /** Answers only. */
   readonly reuse?: 'prefix'
@@ -32,6 +34,8 @@ export interface Options {
   readonly folder?: string
   readonly output?: string
   readonly sheet?: string
+  /** Of the sheet. */
+  readonly scale?: number
   readonly settings: Settings
 }
 
@@ -43,7 +47,7 @@ export const help = `Judges what a model draws and answers, on held-out cases of
   --precision P      fast or f32 (default: fast)
   --threads N        CPU threads
   --steps N          decoding steps (default: 32)
-  --temperature T    --guidance G    --guidance-image G
+  --temperature T    --guidance G    --guidance-image G    --guidance-floor F
   --cache [C]        ML-Cache; C such as ratio=0.9,warmup=0.3,refresh=5
   --reuse prefix     answers: keep what is outside the block
   --threshold T      answers: fix every token surer than T
@@ -52,7 +56,8 @@ export const help = `Judges what a model draws and answers, on held-out cases of
   --seed N           case i uses seed N + i (default: 100)
   --folder DIR       case files (default: those of the model's world)
   --output FILE      write the JSON there (default: print it)
-  --sheet FILE       write a PNG to look at, eight cases a kind`
+  --sheet FILE       write a PNG to look at, eight cases a kind
+  --scale N          its pixels for one of a picture of 64 (default: 2)`
 
 export const cacheDefaults = { ratio: 0.9, warmup: 0.3, refresh: 5 } as const
 
@@ -87,6 +92,7 @@ const flags = [
   'temperature',
   'guidance',
   'guidance-image',
+  'guidance-floor',
   'cache',
   'reuse',
   'threshold',
@@ -97,6 +103,7 @@ const flags = [
   'folder',
   'output',
   'sheet',
+  'scale',
 ] as const
 type Flag = (typeof flags)[number]
 
@@ -125,11 +132,13 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     folder: text('folder'),
     output: text('output'),
     sheet: text('sheet'),
+    scale: number('scale'),
     settings: given({
       steps: number('steps') ?? 32,
       temperature: number('temperature'),
       guidance: number('guidance'),
       guidanceImage: number('guidance-image'),
+      guidanceFloor: number('guidance-floor'),
       cache: cache === undefined ? undefined : toCache(cache),
       reuse: text('reuse') as 'prefix' | undefined,
       threshold: number('threshold'),

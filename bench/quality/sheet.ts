@@ -1,16 +1,15 @@
 // A sheet to look at: a row a kind; each case shows what was given, what came back (framed green where it is right, red where not), and the
-// words. Text is set by sharp's SVG renderer, so a sans-serif font must be installed.
+// words. Pixels of the embedded model's pictures become squares of `scale` a side. Text is set by sharp's SVG renderer, so a sans-serif font
+// must be installed.
 import sharp from 'sharp'
 import type { OverlayOptions } from 'sharp'
 import { given } from './ask.js'
 import type { Judged } from './measure.js'
 import type { Picture } from './world/draw.js'
 
-const side = 112 // of a picture on the sheet
 const gap = 8
 const lineHeight = 13
 const textLines = 4
-const rowHeight = side + textLines * lineHeight + 2 * gap
 const titleWidth = 84
 const [ink, right, wrong] = ['#222', '#1a9850', '#d73027']
 
@@ -39,12 +38,12 @@ function wrap(words: string, letters: number, most: number): string[] {
 }
 
 const picturesOf = ({ one, answer }: Judged): Picture[] => [...given(one), ...(answer.picture ? [answer.picture] : [])]
-const widthOf = (judged: Judged): number => Math.max(1, picturesOf(judged).length) * (side + gap) + gap
+const widthOf = (judged: Judged, side: number): number => Math.max(1, picturesOf(judged).length) * (side + gap) + gap
 
 /** What a case says in black: its words, its view or its map; and what was answered in its verdict's colour. */
-function linesOf(judged: Judged): (readonly [string, string])[] {
+function linesOf(judged: Judged, side: number): (readonly [string, string])[] {
   const { one, answer, marks } = judged
-  const letters = Math.floor((widthOf(judged) - gap) / 5.6)
+  const letters = Math.floor((widthOf(judged, side) - gap) / 5.6)
   const asked = one.task === 'view' ? `view from: ${one.view}` : one.task === 'predict' ? `map: ${one.map}` : one.prompt
   const lines = (words: string, color: string, most: number): (readonly [string, string])[] =>
     wrap(words, letters, most).map((line) => [line, color])
@@ -55,17 +54,17 @@ function linesOf(judged: Judged): (readonly [string, string])[] {
 
 const colorOf = ({ marks }: Judged): string => (marks.right === 1 ? right : wrong)
 
-function tile(judged: Judged, left: number, top: number): { pictures: Placed[]; svg: string } {
+function tile(judged: Judged, left: number, top: number, side: number): { pictures: Placed[]; svg: string } {
   const pictures = picturesOf(judged).map((picture, i): Placed => {
     const made = picture === judged.answer.picture
     return { picture, left: left + gap / 2 + i * (side + gap), top, ...(made && { frame: colorOf(judged) }) }
   })
-  const svg = linesOf(judged).map(([line, color], i) => text(left + gap / 2, top + side + (i + 1) * lineHeight, line, color))
+  const svg = linesOf(judged, side).map(([line, color], i) => text(left + gap / 2, top + side + (i + 1) * lineHeight, line, color))
   return { pictures, svg: svg.join('') }
 }
 
 /** The picture at its place, its longer side `side` pixels, pixels staying squares. */
-async function toLayer({ picture, left, top }: Placed): Promise<OverlayOptions> {
+async function toLayer({ picture, left, top }: Placed, side: number): Promise<OverlayOptions> {
   const { data, width, height, channels } = picture
   const scale = side / Math.max(width, height)
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)]
@@ -74,7 +73,7 @@ async function toLayer({ picture, left, top }: Placed): Promise<OverlayOptions> 
   return { input, left: Math.round(left), top: Math.round(top) }
 }
 
-function frameOf({ left, top, frame, picture: { width, height } }: Placed): string {
+function frameOf({ left, top, frame, picture: { width, height } }: Placed, side: number): string {
   if (frame === undefined) return ''
   const scale = side / Math.max(width, height)
   const [w, h] = [Math.round(width * scale) + 4, Math.round(height * scale) + 4]
@@ -86,7 +85,10 @@ export interface SheetRow {
   readonly tiles: readonly Judged[]
 }
 
-export async function drawSheet(rows: readonly SheetRow[]): Promise<Buffer> {
+/** `scale`: pixels of the sheet for one of a picture of 64; larger pictures take no more room. */
+export async function drawSheet(rows: readonly SheetRow[], scale = 2): Promise<Buffer> {
+  const side = 64 * scale
+  const rowHeight = side + textLines * lineHeight + 2 * gap
   const placed: Placed[] = []
   let svg = ''
   let width = 0
@@ -98,18 +100,18 @@ export async function drawSheet(rows: readonly SheetRow[]): Promise<Buffer> {
       .join('')
     let left = titleWidth
     for (const judged of tiles) {
-      const { pictures, svg: words } = tile(judged, left, top)
+      const { pictures, svg: words } = tile(judged, left, top, side)
       placed.push(...pictures)
       svg += words
-      left += widthOf(judged)
+      left += widthOf(judged, side)
     }
     width = Math.max(width, left)
   }
-  svg += placed.map(frameOf).join('')
+  svg += placed.map((one) => frameOf(one, side)).join('')
   const height = gap + rows.length * rowHeight
   const overlay = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${svg}</svg>`)
   const canvas = sharp({ create: { width, height, channels: 3, background: 'white' } })
-  const layers = [...(await Promise.all(placed.map(toLayer))), { input: overlay, left: 0, top: 0 }]
+  const layers = [...(await Promise.all(placed.map((one) => toLayer(one, side)))), { input: overlay, left: 0, top: 0 }]
   return canvas.composite(layers).png({ palette: true, colours: 128 }).toBuffer()
 }
 

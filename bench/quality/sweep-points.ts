@@ -26,7 +26,11 @@ export const axes = {
   columns: vary([{}, { cache: cacheDefaults }, { reuse: 'prefix' }, { threshold: 0.9 }]),
   steps: vary([4, 8, 16, 24, 32, 48, 64].map((steps) => ({ steps }))),
   guidance: vary([0, 0.5, 1, 1.5, 2, 3, 4].map((guidance) => ({ guidance }))),
-  guidanceImage: vary([0, 0.5, 1, 1.5, 2, 3, 4].map((guidanceImage) => ({ guidanceImage }))),
+  /** Of text and given pictures alike. */
+  guidanceBoth: vary([0, 0.3, 0.7, 1.5, 3].map((guidance) => ({ guidance, guidanceImage: guidance }))),
+  /** At the guidance that it is there for. */
+  floor: vary([0, 0.001, 0.01, 0.05, 0.1, 0.3].map((guidanceFloor) => ({ guidance: 1.5, guidanceImage: 1.5, guidanceFloor }))),
+  floorText: vary([0, 0.001, 0.01, 0.05, 0.1, 0.3].map((guidanceFloor) => ({ guidance: 1.5, guidanceFloor }))),
   cache: vary([
     {},
     ...[{ ratio: 0.5 }, { ratio: 0.7 }, {}, { ratio: 0.97 }, { warmup: 0.1 }, { warmup: 0.5 }, { refresh: 2 }, { refresh: 10 }].map(
@@ -44,7 +48,8 @@ export type Axis = keyof typeof axes
 const given: readonly Task[] = ['edit', 'control', 'predict', 'subject', 'style', 'view']
 
 /** Whether a task knows what a setting says. */
-export function concerns({ reuse, threshold, guidanceImage }: Settings, task: Task): boolean {
+export function concerns({ reuse, threshold, guidanceImage, guidanceFloor }: Settings, task: Task): boolean {
   if (reuse !== undefined || threshold !== undefined) return isAnswer(task)
+  if (guidanceFloor !== undefined && guidanceImage === undefined) return !isAnswer(task) && !given.includes(task)
   return guidanceImage === undefined || given.includes(task)
 }

@@ -7,6 +7,7 @@ import { commit, machine, open, today } from './open.js'
 import type { About } from './open.js'
 import { findRow, readResults, resultsFile, sameSettings, writeResults } from './results.js'
 import type { Results, Row } from './results.js'
+import { ruleOf } from './rules.js'
 import { axes, concerns, plain } from './sweep-points.js'
 import type { Axis, Point } from './sweep-points.js'
 
@@ -86,11 +87,12 @@ async function sweepFile(
       })
       if (known && known.cases >= cases) continue
       const { score } = await measure(model, file, point.settings, cases, seed)
-      const ceiling = sameSettings(point.settings, plain) && !type ? { ceiling: await ceilingOf(model, file.cases.slice(0, cases)) } : {}
+      const asked = file.cases.slice(0, cases)
+      const bounds = sameSettings(point.settings, plain) && !type ? { ceiling: await ceilingOf(model, asked), rule: ruleOf(asked) } : {}
       const { weights, precision, variant } = about
       const row: Row = {
         ...score,
-        ...ceiling,
+        ...bounds,
         settings: point.settings,
         seed,
         weights,

@@ -16,6 +16,8 @@ type Find = (row: Row, settings: Settings) => Row | undefined
 
 const cached: Settings = { ...plain, cache: cacheDefaults }
 
+const byRule = ({ rule }: Row): string => (rule === undefined ? '' : rule.right === 0 ? '0.00' : `${two(rule.right)} ${rule.rule}`)
+
 function pictureLine(row: Row, find: Find): string[] {
   const cache = find(row, cached)
   const { marks, error, chance, ceiling, cases, task, kind } = row
@@ -27,6 +29,7 @@ function pictureLine(row: Row, find: Find): string[] {
     cache ? `${two(cache.marks.right)} (${cache.cases})` : '',
     percent(cache && cache.rows / row.rows),
     two(chance),
+    byRule(row),
     two(ceiling),
   ]
 }
@@ -46,6 +49,7 @@ function answerLine(row: Row, find: Find): string[] {
     two(threshold?.marks.right),
     percent(threshold && 1 - threshold.steps / row.steps),
     two(chance),
+    byRule(row),
   ]
 }
 
@@ -67,7 +71,17 @@ function together(rows: readonly Row[]): Row[] {
   ]
 }
 
-const pictureHead = ['pictures', 'right', 'cases', 'overlap', 'with ML-Cache (cases)', 'rows it computes', 'by chance', 'tokenizer alone']
+const pictureHead = [
+  'pictures',
+  'right',
+  'cases',
+  'overlap',
+  'with ML-Cache (cases)',
+  'rows it computes',
+  'by chance',
+  'by a rule',
+  'tokenizer alone',
+]
 const answerHead = [
   'answers',
   'right',
@@ -78,6 +92,7 @@ const answerHead = [
   'with `threshold: 0.9`',
   'steps it saves',
   'by chance',
+  'by a rule',
 ]
 const choiceHead = [
   'best of 8',
@@ -141,7 +156,7 @@ export function tables(results: Results, base: string): string {
   const listed = [...pictures.slice(0, edits), ...together(pictures), ...pictures.slice(edits)]
   const answers = rows.filter(({ task }) => isAnswer(task as 'chat'))
   const parts = [
-    "32 steps, exact unless said, on the CPU; ± the standard error; right: everything that was asked for and nothing else changed; by chance: another case's answer; tokenizer alone: the right picture, encoded and decoded.",
+    "32 steps, exact unless said, on the CPU; ± the standard error; right: everything that was asked for and nothing else changed; by chance: another case's answer; by a rule: the best of those that look at little or nothing; tokenizer alone: the right picture, encoded and decoded.",
     table(
       pictureHead,
       (edits < 0 ? pictures : listed).map((row) => pictureLine(row, find)),

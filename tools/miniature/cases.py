@@ -141,6 +141,8 @@ class Maker:
     def ask(self, kind: str):
         rng, world = self.rng, self.world
         scene = {"word": sample.word, "pose": sample.figure}.get(kind, lambda rng: self.things())(rng)
+        if kind == "relation" and len(scene.objects) < 3:
+            return None  # of two things the answer would always be the other one
         found = question_of(rng, scene, world, kind)
         if not found:
             return None

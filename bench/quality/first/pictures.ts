@@ -62,8 +62,12 @@ export const prompts: Readonly<Record<string, Sampler>> = {
     const [scene, a, b] = pairOf(random, () => true)
     return { judge: 'asked', prompt: `${article(noun(a))} and ${article(noun(b))}`, scene, ask: asks(scene) }
   },
-  counting: (random) => {
-    const count = 2 + Math.floor(random() * 3)
+  three: (random) => {
+    const scene = sampleScene(random, { ...white, count: 3 })
+    return { judge: 'asked', prompt: caption(scene), scene, ask: asks(scene) }
+  },
+  counting: (random, index) => {
+    const count = 2 + (index % 3)
     const scene = sampleScene(random, { background: 'white', count, same: true })
     const [thing] = scene.objects as [Thing]
     return { judge: 'asked', prompt: `${numbers[count]!} ${thing.color} ${plural(thing.shape)}`, scene, ask: asks(scene) }
@@ -78,9 +82,9 @@ export const prompts: Readonly<Record<string, Sampler>> = {
     const related = relation(a, b)!
     return { judge: 'asked', prompt: `${article(noun(a))} ${related} ${article(noun(b))}`, scene, ask: asks(scene, { relation: related }) }
   },
-  binding: (random) => {
+  binding: (random, index) => {
     const differ = (a: Thing, b: Thing): boolean => a.color !== b.color && a.shape !== b.shape
-    const [scene, a, b] = pairOf(random, differ, { sizes: random() < 0.5 ? ['small', 'large'] : ['large', 'small'] })
+    const [scene, a, b] = pairOf(random, differ, { sizes: index % 2 === 0 ? ['small', 'large'] : ['large', 'small'] })
     return {
       judge: 'asked',
       prompt: `${article(sized(a))} and ${article(sized(b))}`,

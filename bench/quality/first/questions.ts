@@ -8,10 +8,12 @@ import type { Sample, Sampler } from './pictures.js'
 import { article, captions, noun, relation, sampleScene, world } from './scenes.js'
 import type { SceneOptions } from './scenes.js'
 
+const numberOfThings = 4
 const kinds = ['background', 'count', 'color', 'shape', 'relation', 'exists', 'describe'] as const
 type Kind = (typeof kinds)[number]
 
-function ask(random: Random, kind: Kind, scene: Scene): [string, readonly string[]] | undefined {
+/** `yes`: whether what is asked for by `exists` is there. */
+function ask(random: Random, kind: Kind, scene: Scene, yes: boolean): [string, readonly string[]] | undefined {
   const { objects, background } = scene
   const thing = pick(random, objects)
   const one = (fits: (seen: Thing) => boolean): boolean => objects.filter(fits).every((seen) => alike(seen, thing))
@@ -25,39 +27,53 @@ function ask(random: Random, kind: Kind, scene: Scene): [string, readonly string
     case 'shape':
       return one((seen) => seen.color === thing.color) ? [`What shape is ${thing.color}?`, [thing.shape]] : undefined
     case 'relation': {
-      const [a, b] = objects
-      const related = a && b && objects.length === 2 && !alike(a, b) ? relation(a, b) : undefined
-      return related ? [`What is ${related} the ${noun(b!)}?`, [article(noun(a!))]] : undefined
+      // Exactly one thing lies so to the one that is named.
+      const [b, ...others] = [thing, ...objects.filter((seen) => seen !== thing)]
+      const a = pick(random, others)
+      const related = relation(a, b)
+      const alone = related && others.filter((seen) => relation(seen, b) === related).length === 1
+      return alone ? [`What is ${related} the ${noun(b)}?`, [article(noun(a))]] : undefined
     }
     case 'exists': {
-      const named =
-        random() < 0.5 ? thing : { color: pick(random, world.colors), shape: pick(random, world.shapes), fill: 'solid' as const }
-      return [`Is there ${article(noun(named))}?`, [objects.some((seen) => alike(seen, named)) ? 'yes' : 'no']]
+      const named = yes ? thing : { color: pick(random, world.colors), shape: pick(random, world.shapes), fill: 'solid' as const }
+      const there = objects.some((seen) => alike(seen, named))
+      return there === yes ? [`Is there ${article(noun(named))}?`, [yes ? 'yes' : 'no']] : undefined
     }
     case 'describe':
       return ['Please describe this image.', captions(scene)]
   }
 }
 
-function question(random: Random, kind: Kind, options: SceneOptions): Sample {
+/** Answers take turns where there are few, so that none of them is right more often than the others. */
+function question(random: Random, kind: Kind, index: number, options: SceneOptions): Sample {
+  const turns: Partial<Record<Kind, SceneOptions>> = {
+    background: { background: world.backgrounds[index % world.backgrounds.length]! },
+    count: { count: 1 + (index % numberOfThings) },
+    // Of two things the answer would always be the other one.
+    relation: { count: 3, same: false },
+  }
   for (;;) {
-    const scene = sampleScene(random, kind === 'relation' ? { count: 2, same: false } : options)
-    const asked = ask(random, kind, scene)
+    const scene = sampleScene(random, { ...turns[kind], ...options })
+    const asked = ask(random, kind, scene, index % 2 === 0)
     if (asked) return { judge: 'answer', prompt: asked[0], scene, image: scene, answers: asked[1] }
   }
 }
 
 /** `mixed`: the makers' mixture, any question about one object; what is beside, above, ... cannot be asked then, `exists` comes twice. */
 export const questions: Readonly<Record<string, Sampler>> = {
-  mixed: (random) => question(random, pick(random, [...kinds.filter((kind) => kind !== 'relation'), 'exists'] as const), { count: 1 }),
-  ...Object.fromEntries(kinds.map((kind): [string, Sampler] => [kind, (random) => question(random, kind, {})])),
+  mixed: (random, index) => {
+    const kind = pick(random, [...kinds.filter((one) => one !== 'relation'), 'exists'] as const)
+    return question(random, kind, index, { count: 1 })
+  },
+  ...Object.fromEntries(kinds.map((kind): [string, Sampler] => [kind, (random, index) => question(random, kind, index, {})])),
 }
 
-/** Not trained: a question about a scene that is told, not shown. */
+/** A question about a scene that is told, not shown: about the thing that is named first as often as about the other. */
 export const told: Sampler = (random, index) => {
   const scene = sampleScene(random, { count: 2, same: false })
   const [a, b] = scene.objects as [Thing, Thing]
-  if (a.shape === b.shape) return told(random, index)
-  const prompt = `There is ${article(noun(a))} and ${article(noun(b))}. What color is the ${a.shape}?`
-  return { judge: 'answer', prompt, scene, answers: [a.color] }
+  if (a.shape === b.shape || a.color === b.color) return told(random, index)
+  const asked = index % 2 === 0 ? a : b
+  const prompt = `There is ${article(noun(a))} and ${article(noun(b))}. What color is the ${asked.shape}?`
+  return { judge: 'answer', prompt, scene, answers: [asked.color] }
 }

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -47,6 +48,15 @@ def run(trainer, steps: int, path: Path, seconds: float = float("inf"), say=prin
     return True
 
 
+@cache
+def narrow(device: str) -> bool:
+    """Whether products in bf16 are worth it: on GPUs, and on processors with an instruction for them."""
+    if device.startswith("cuda"):
+        return True
+    cpus = Path("/proc/cpuinfo")
+    return cpus.exists() and "avx512_bf16" in cpus.read_text()
+
+
 def fast(device: str):
-    """bf16 where a GPU computes, f32 on a CPU."""
-    return torch.autocast("cuda", torch.bfloat16) if device.startswith("cuda") else nullcontext()
+    """Products in bf16 where that is worth it."""
+    return torch.autocast("cuda" if device.startswith("cuda") else "cpu", torch.bfloat16) if narrow(device) else nullcontext()

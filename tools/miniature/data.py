@@ -1,8 +1,8 @@
-"""Examples as token sequences, tokenised once and kept in shards; masks and dropped conditions are drawn anew every time they are used.
+"""Examples as token sequences. What an example is depends on the seed and its number alone.
 
-A shard depends on the seed and its number alone, so any number of processes may make them, in any order.
+Where a world's pictures are quickly drawn they are made when they are wanted, no two alike; else once, kept in shards, in any order by any
+number of processes.
 """
-import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,11 @@ from .checkpoint import write
 from .layout import UNCONDITION, Layout, Sequence
 from .sizes import Size
 from .vq.codebook import Encoder
+from .world.captions import Said
+from .world.scene import Scene
 from .world.tasks import TASKS
 
 SHARD = 512  # examples
-DROP = 0.06  # of each condition, for guidance: the text, the pictures
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Tokens:
     full: Sequence
     textless: Sequence | None
     pictureless: Sequence | None
+    told: tuple[Scene, Said] | None = None  # what posterior.py asks of text to image
 
 
 def tokenise(example, layout: Layout, encode: Encoder) -> Tokens:
@@ -39,14 +41,18 @@ def tokenise(example, layout: Layout, encode: Encoder) -> Tokens:
     if example.task == "understand":
         return Tokens(example.task, sequence(example.user, pictures), None, None)
     return Tokens(example.task, sequence(example.user, pictures), sequence(UNCONDITION, pictures),
-                  sequence(example.user, []) if pictures else None)
+                  sequence(example.user, []) if pictures else None, example.told)
+
+
+def draw(rng, size: Size, layout: Layout, encode: Encoder, tasks: dict) -> Tokens:
+    """tasks: how often each."""
+    shares = np.array(list(tasks.values()))
+    return tokenise(TASKS[rng.choice(list(tasks), p=shares / shares.sum())](rng, size.world), layout, encode)
 
 
 def make_shard(number: int, size: Size, layout: Layout, encode: Encoder, seed: int) -> list[Tokens]:
     rng = np.random.default_rng([seed, 1, number])
-    names, shares = list(size.mixture), list(size.mixture.values())
-    return [tokenise(TASKS[name](rng, size.world), layout, encode)
-            for name in rng.choice(names, size=min(SHARD, size.examples), p=np.array(shares) / sum(shares))]
+    return [draw(rng, size, layout, encode, size.mixture) for _ in range(min(SHARD, size.examples))]
 
 
 _shared: tuple = ()
@@ -79,74 +85,22 @@ def prepare(folder: Path, size: Size, layout: Layout, encode: Encoder, seed: int
     return paths
 
 
-def mask_share(rng) -> float:
-    """The original's: the cosine of a uniform angle."""
-    return math.cos(rng.random() * math.pi / 2)
-
-
 @dataclass(frozen=True)
-class Batch:
-    ids: np.ndarray  # (b, t), masks and padding written in
-    length: np.ndarray  # (b,)
-    where: np.ndarray  # flat positions to predict
-    truth: np.ndarray  # what stands there
-    task: np.ndarray  # (predictions,) number of the example
+class Source:
+    """Examples of some tasks by number: made when wanted, or those of the shards in a random order, again and again."""
 
+    size: Size
+    layout: Layout
+    encode: Encoder
+    seed: int
+    tasks: dict  # how often each
+    stored: tuple[Tokens, ...] = ()
 
-def halves(made: Batch) -> list[Batch]:
-    """The first and the second half of the examples, where there are at least two."""
-    rows, length = made.ids.shape
-    if rows < 2:
-        return [made]
-    cut = rows // 2
-    first = made.task < cut
-    return [Batch(made.ids[:cut], made.length[:cut], made.where[first], made.truth[first], made.task[first]),
-            Batch(made.ids[cut:], made.length[cut:], made.where[~first] - cut * length, made.truth[~first], made.task[~first] - cut)]
-
-
-def drop(rng, tokens: Tokens) -> Sequence:
-    share = rng.random()
-    if share < DROP and tokens.textless is not None:
-        return tokens.textless
-    if DROP <= share < 2 * DROP and tokens.pictureless is not None:
-        return tokens.pictureless
-    return tokens.full
-
-
-def batch(rng, examples: list[Tokens], layout: Layout, length: int) -> Batch:
-    """Masks at least one open position of every example; pads to `length`."""
-    ids = np.full((len(examples), length), layout.padding)
-    lengths, where, truth, task = [], [], [], []
-    for row, tokens in enumerate(examples):
-        sequence = drop(rng, tokens)
-        hidden = rng.permutation(sequence.open)[:max(1, int(len(sequence.open) * mask_share(rng)))]
-        ids[row, :len(sequence.ids)] = sequence.ids
-        ids[row, hidden] = layout.mask
-        lengths.append(len(sequence.ids))
-        where.append(row * length + hidden)
-        truth.append(sequence.ids[hidden])
-        task.append(np.full(len(hidden), row))
-    return Batch(ids, np.array(lengths), np.concatenate(where), np.concatenate(truth), np.concatenate(task))
-
-
-class Sampler:
-    """Batches of examples of about the same length, the same for the same seed and step."""
-
-    BUCKET = 32  # lengths are padded to multiples
-
-    def __init__(self, examples: list[Tokens], layout: Layout, tokens: int, seed: int):
-        self.layout, self.tokens, self.seed = layout, tokens, seed
-        self.buckets: dict[int, list[Tokens]] = {}
-        for one in examples:
-            longest = max(len(s.ids) for s in (one.full, one.textless) if s is not None)
-            self.buckets.setdefault(-(-longest // self.BUCKET) * self.BUCKET, []).append(one)
-        self.lengths = sorted(self.buckets)
-        weight = np.array([length * len(self.buckets[length]) for length in self.lengths], float)
-        self.share = weight / max(1.0, weight.sum())
-
-    def __call__(self, step: int) -> Batch:
-        rng = np.random.default_rng([self.seed, 2, step])
-        length = self.lengths[rng.choice(len(self.lengths), p=self.share)]
-        pool = self.buckets[length]
-        chosen = rng.integers(len(pool), size=max(1, self.tokens // length))
-        return batch(rng, [pool[i] for i in chosen], self.layout, length)
+    def __call__(self, number: int) -> Tokens:
+        rng = np.random.default_rng([self.seed, 8, number])
+        if not self.stored:
+            return draw(rng, self.size, self.layout, self.encode, self.tasks)
+        while True:
+            found = self.stored[rng.integers(len(self.stored))]
+            if found.task in self.tasks:
+                return found

@@ -107,11 +107,13 @@ class LM(nn.Module):
             x = block(x, (self.sin[:t], self.cos[:t]), seen[:, None, None])
         return self.ln_f(x)
 
-    def loss(self, ids, length, where, truth):
-        """Sum of the cross-entropies; where: flat positions."""
+    def loss(self, ids, length, where, row, token, share):
+        """(sum of the cross-entropies, log probability of the likeliest token each). where: flat positions; row, token, share: what stands
+        there, by prediction, with which probability."""
         x = self.body(ids, length)
-        logits = x.reshape(-1, x.shape[-1])[where] @ self.head().t().to(x.dtype)
-        return F.cross_entropy(logits.float(), truth, reduction="sum")
+        logits = (x.reshape(-1, x.shape[-1])[where] @ self.head().t()).float()
+        total = logits.logsumexp(-1)
+        return total.sum() - (share * logits[row, token]).sum(), (logits.detach().amax(-1) - total.detach())
 
 
 def released_names(mean, parts) -> dict:

@@ -2,14 +2,17 @@
 exponential mean of the weights, which is what gets exported."""
 import torch
 
+from .checkpoint import narrow
+
 
 def orthogonal(x, rounds: int = 5):
     """(n, rows <= columns, columns): towards the nearest matrices with orthonormal rows."""
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
+    x = x.bfloat16() if narrow(str(x.device)) else x
     for _ in range(rounds):
         a = x @ x.transpose(1, 2)
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x
+    return x.float()
 
 
 class Muon:

@@ -25,13 +25,13 @@ class Size:
     heads: int
     mlp: int
     merges: int
-    examples: int  # tokenised once, masked anew every time they are used
+    examples: int  # kept in shards; 0: made when wanted
     lm_steps: int
     tokens: int  # of a step, padding included
     rate: float
     decay: float = 0.25  # share of the steps at the end in which the rate falls to 0
-    mixture: dict = field(default_factory=lambda: dict(generate=0.5, understand=0.15, edit=0.15, predict=0.04, control=0.08, subject=0.03,
-                                                       style=0.03, view=0.02))
+    mixture: dict = field(default_factory=lambda: dict(generate=0.5, understand=0.25, edit=0.14, predict=0.02, control=0.06, subject=0.01,
+                                                       style=0.01, view=0.01))
     defaults: dict = field(default_factory=lambda: dict(image=IMAGE, edit=EDIT, text=TEXT, judge=dict(by="redraw")))
 
 
@@ -39,7 +39,7 @@ SIZES = {
     # Everything once, on a CPU, in about a minute: a test.
     "smoke": Size(FIRST, (16, 32, 32, 32), 4, 16, 1792, 0, 40, 3, 64, 2, 2, 128, 200, 256, 40, 1024, 3e-3),
     # The world of 64x64 pixels: hours on two CPU cores, minutes on a GPU.
-    "first": Size(FIRST, (16, 32, 64, 64), 8, 32, 1792, 0, 6000, 16, 192, 6, 6, 512, 240, 120_000, 8000, 8192, 1.2e-3),
+    "first": Size(FIRST, (16, 32, 64, 64), 8, 32, 1792, 0, 6000, 16, 192, 6, 6, 512, 240, 0, 20_000, 4096, 1.2e-3),
     # Every task, up to 256x256 pixels: for one data-centre GPU (README.md: time).
     "full": Size(FULL, (16, 32, 64, 96, 96), 8, 40, 4096, 1500, 4000, 64, 256, 7, 8, 704, 512, 400_000, 14_000, 65_536, 2e-3,
                  defaults=dict(image=dict(width=192, height=192, steps=32, guidance=1.0, temperature=0.5),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoint, export, factors, train_lm, train_vq
+from . import checkpoint, data, export, factors, train_lm, train_vq
 from .layout import Layout
 from .sizes import SIZES
 
@@ -43,12 +43,12 @@ def main() -> int:
     encode = train_vq.encoder_of(size, folder, seed)
     print(f"codebook: {len(encode.cells)} cells, {encode.table.shape[1]} signals", flush=True)
     layout = Layout(train_lm.tokenizer_of(size, folder, seed))
-    paths = train_lm.shards(folder, size, layout, encode, seed, asked.processes)
+    paths = data.prepare(folder / "shards", size, layout, encode, seed, asked.processes) if size.examples else []
 
     vq = train_vq.Trainer(size, encode, seed, asked.device)
     if not checkpoint.run(vq, size.vq_steps, folder / "vq.pt", asked.seconds):
         return 75
-    model = train_lm.Trainer(size, layout, encode, train_lm.load_examples(paths), seed, asked.device)
+    model = train_lm.Trainer(size, layout, encode, seed, asked.device, train_lm.load_examples(paths))
     if not checkpoint.run(model, size.lm_steps, folder / "lm.pt", asked.seconds):
         return 75
     export.export(folder / "model", size, layout.tokenizer, encode, export.trained(folder / "lm.pt"), export.trained(folder / "vq.pt"),

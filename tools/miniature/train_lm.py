@@ -8,12 +8,18 @@ import torch
 from . import checkpoint, data, factors, lm, tokenizer
 from .layout import Layout
 from .optimizer import Optimizer
+from .posterior import Posterior
+from .sampler import Batch, Sampler, batch
 from .sizes import Size
+from .states import State, by_lot, mask_share
 from .world import sample
 from .world.captions import caption
 from .world.edits import edit
 from .world.questions import ask
 from .world.tasks import MAP_NAMES, SYSTEM
+
+HELD_OUT, HELD = 90_001, 32  # seed and number of the held-out examples of a task
+EMPTY = 0.28  # of the schedule: the first part of it, in which nine tenths are hidden
 
 
 def tokenizer_of(size: Size, folder: Path, seed: int) -> tokenizer.Tokenizer:
@@ -31,71 +37,81 @@ def tokenizer_of(size: Size, folder: Path, seed: int) -> tokenizer.Tokenizer:
 
 
 class Trainer:
-    def __init__(self, size: Size, layout: Layout, encode, examples: list, seed: int, device: str, every: int | None = None):
+    """Half of every step is text to image, which is hardest to learn, the other half the whole mixture."""
+
+    def __init__(self, size: Size, layout: Layout, encode, seed: int, device: str, stored=(), every: int | None = None):
+        """stored: examples of shards; without them all are made when wanted."""
         torch.manual_seed(seed)
         self.size, self.layout, self.device = size, layout, device
-        self.every = every or max(5, size.lm_steps // 40)
+        self.every = every or max(5, size.lm_steps // 80)
         first = layout.tokenizer.first_code
         self.config = lm.config(size, first, layout.tokenizer.special)
-        self.parts = factors.parts(encode.cells, size.world)
-        self.model = lm.LM(self.config, first, self.parts).to(device)
+        self.model = lm.LM(self.config, first, factors.parts(encode.cells, size.world)).to(device)
         self.optimizer = Optimizer(self.model, size.rate, size.lm_steps, size.decay, min(100, 1 + size.lm_steps // 10))
-        held = max(len(size.mixture), min(256, len(examples) // 20))
-        self.held, self.sampler = examples[:held], data.Sampler(examples[held:], layout, size.tokens, seed)
+        posterior = None if size.world.all_tasks else Posterior(size.world, encode)
+        self.samplers = [Sampler(data.Source(size, layout, encode, seed + number, tasks, stored), layout, size.tokens // 2, seed + number,
+                                 posterior) for number, tasks in enumerate(({"generate": 1.0}, size.mixture))]
+        self.held = held_out(size, layout, encode, posterior)
         self.loss = self.model.loss
         self.pool = ThreadPoolExecutor(2)
         if device.startswith("cuda") and hasattr(torch, "compile"):
             self.model.body = torch.compile(self.model.body, dynamic=False)
 
-    def tensors(self, batch: data.Batch):
-        return [torch.from_numpy(a).to(self.device) for a in (batch.ids, batch.length, batch.where, batch.truth)]
-
-    def run(self, batch: data.Batch):
-        """Sum of the losses of what is hidden."""
+    def run(self, made: Batch):
+        """(sum of the losses, log probability of the likeliest token) of what is hidden."""
         with checkpoint.fast(self.device):
-            return self.loss(*self.tensors(batch))
+            return self.loss(*(torch.from_numpy(a).to(self.device) for a in (made.ids, made.length, made.where, made.row, made.token, made.share)))
 
-    def gradients(self, batch: data.Batch):
-        loss = self.run(batch)
-        return loss.item(), torch.autograd.grad(loss, list(self.model.parameters()))
+    def gradients(self, made: Batch):
+        loss, sure = self.run(made)
+        return loss.item(), sure.cpu().numpy(), torch.autograd.grad(loss, list(self.model.parameters()))
 
     def step(self, i: int):
-        """On a CPU as two halves side by side, which waits less than two threads in every kernel; always added in the same order."""
-        batch = self.sampler(i)
-        parts = [self.gradients(batch)] if self.device.startswith("cuda") else list(self.pool.map(self.gradients, data.halves(batch)))
-        for p, *gradients in zip(self.model.parameters(), *(g for _, g in parts)):
-            p.grad = sum(gradients[1:], gradients[0]) / len(batch.truth)
+        """On a CPU both halves side by side, which waits less than two threads in every kernel; always added in the same order."""
+        made = [sampler(i) for sampler in self.samplers]
+        found = list((map if self.device.startswith("cuda") else self.pool.map)(self.gradients, made))
+        total = sum(len(half.where) for half in made)
+        for p, *gradients in zip(self.model.parameters(), *(g for _, _, g in found)):
+            p.grad = sum(gradients[1:], gradients[0]) / total
         self.optimizer.step(i)
-        return dict(loss=sum(loss for loss, _ in parts) / len(batch.truth))
+        for sampler, half, (_, sure, _) in zip(self.samplers, made, found):
+            sampler.learn(i, sure, half.sizes)
+        return dict(loss=sum(loss - half.entropy for half, (loss, _, _) in zip(made, found)) / total)
 
     @torch.no_grad()
     def evaluate(self, done: int):
-        """Mean loss of every task on held-out examples under the mean weights; always the same masks."""
+        """Mean loss of every task on held-out examples under the mean weights, always with the same cells hidden; of `generate` also with
+        nearly all hidden and, beyond what nobody can know, with either."""
         if done % self.every and done != self.size.lm_steps:
             return None
         now = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.optimizer.mean)
-        found = {}
-        for task in self.size.mixture:
-            members = [one for one in self.held if one.task == task]
-            if members:
-                longest = max(len(one.full.ids) for one in members)
-                made = data.batch(np.random.default_rng(0), members, self.layout, longest)
-                found[task] = self.run(made).item() / len(made.truth)
+        found = {name: (self.run(made)[0].item() - made.entropy) / len(made.where) for name, made in self.held.items()}
         self.model.load_state_dict(now)
         return found
 
     def state(self):
-        return self.optimizer.state()
+        return dict(self.optimizer.state(), samplers=[sampler.state() for sampler in self.samplers])
 
     def load(self, state) -> None:
         self.optimizer.load(state)
+        for sampler, known in zip(self.samplers, state.get("samplers", ())):
+            sampler.load(known)
 
 
-def load_examples(paths) -> list:
-    return [one for path in paths for one in torch.load(path)]
+def held_out(size: Size, layout: Layout, encode, posterior: Posterior | None) -> dict[str, Batch]:
+    """A batch of every task, hidden by lot; of `generate` more: at least nine tenths hidden, and against what may stand there."""
+    found = {}
+    for task in size.mixture:
+        source, rng = data.Source(size, layout, encode, HELD_OUT, {task: 1.0}), np.random.default_rng(HELD_OUT)
+        examples = [source(number) for number in range(HELD)]
+        for name, most in ((task, 1.0), *(((f"{task}, empty", EMPTY),) if task == "generate" else ())):
+            states = [State(task, one.full, by_lot(rng, one.full.open, mask_share(rng.random() * most)), told=one.told) for one in examples]
+            found[name] = batch(rng, states, layout)
+            if posterior and task == "generate":
+                found[f"{name}, beyond"] = batch(rng, states, layout, posterior)
+    return found
 
 
-def shards(folder: Path, size: Size, layout: Layout, encode, seed: int, processes: int, say=print):
-    return data.prepare(folder / "shards", size, layout, encode, seed, processes, say)
-
+def load_examples(paths) -> tuple:
+    return tuple(one for path in paths for one in torch.load(path))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import checkpoint, data, train_lm, train_vq
+from .. import checkpoint, train_lm, train_vq
 from ..layout import Layout
 from ..sizes import SIZES
 from ..vq import tables
@@ -22,22 +22,19 @@ from ..vq.model import VQ
 from ..world import sample
 from ..world.render import render
 
-LENGTH = 320  # above the longest example
 SIZE = replace(SIZES["smoke"], examples=64, vq_steps=6, lm_steps=8, tokens=1024)
 
 
 def make(folder: Path):
     """Everything before the first step, once for all tests."""
-    encode = train_vq.encoder_of(SIZE, folder, 1)
-    layout = Layout(train_lm.tokenizer_of(SIZE, folder, 1))
-    return encode, layout, data.make_shard(0, SIZE, layout, encode, 1)
+    return train_vq.encoder_of(SIZE, folder, 1), Layout(train_lm.tokenizer_of(SIZE, folder, 1))
 
 
 class Parts(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.encode, cls.layout, cls.examples = make(Path(cls.folder.name))
+        cls.encode, cls.layout = make(Path(cls.folder.name))
 
     @classmethod
     def tearDownClass(cls):
@@ -65,22 +62,10 @@ class Parts(unittest.TestCase):
                 found = vq.encode(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)[0]
             np.testing.assert_array_equal(found.numpy(), self.encode(picture))
 
-    def test_masks_hide_open_positions_only_and_at_least_one(self):
-        for tokens in self.examples[:20]:
-            made = data.batch(np.random.default_rng(3), [tokens] * 8, self.layout, LENGTH)
-            for row in range(8):
-                hidden = made.where[made.task == row] - row * LENGTH
-                self.assertGreaterEqual(len(hidden), 1)
-                self.assertTrue((made.ids[row, hidden] == self.layout.mask).all())
-                known = [s for s in (tokens.full, tokens.textless, tokens.pictureless) if s and len(s.ids) == made.length[row]]
-                self.assertTrue(any(set(hidden) <= set(s.open) for s in known))
-        shares = [data.mask_share(np.random.default_rng(i)) for i in range(2000)]
-        self.assertAlmostEqual(np.mean(shares), 2 / np.pi, delta=0.02)
-
     def test_a_run_that_is_cut_off_ends_as_one_that_is_not(self):
         def trainers():
             yield train_vq.Trainer(SIZE, self.encode, 1, "cpu", every=3), SIZE.vq_steps
-            yield train_lm.Trainer(SIZE, self.layout, self.encode, self.examples, 1, "cpu", every=4), SIZE.lm_steps
+            yield train_lm.Trainer(SIZE, self.layout, self.encode, 1, "cpu", every=4), SIZE.lm_steps
 
         with tempfile.TemporaryDirectory() as folder:
             for number, (whole, steps) in enumerate(trainers()):

@@ -1,4 +1,6 @@
 """Captions: the words of this world. Everything a caption says is true of its scene; what it does not name is plain."""
+from dataclasses import dataclass, replace
+
 from .scene import Figure, Scene, Thing
 
 NUMBERS = ("none", "one", "two", "three", "four", "five")
@@ -87,36 +89,56 @@ def plain_caption(scene: Scene) -> str:
     return words if scene.background == "white" else on_background(words, scene.background)
 
 
+@dataclass(frozen=True)
+class Said:
+    """A caption and what it tells beside looks and counts."""
+
+    words: str
+    sized: bool = False
+    placed: str | None = None  # where the one thing is
+    relation: str | None = None  # of the first group of the scene to the second
+    background: bool = False
+
+
+RELATED, LISTED, SIZED = 3, 2, 1.5  # how often two groups are captioned so, in either order
+BACKGROUND_SAID = {True: 0.3, False: 0.9}  # how often the background is, where it is white and where it is not
+
+
 def object_captions(scene: Scene, least: float):
-    """Every wording for the things of a scene, without the background: (words, how often to say it)."""
+    """Every wording for the things of a scene, without the background: (what is said, how often to say it)."""
     sets = groups(scene)
     if len(sets) == 1:
         (group,) = sets
-        yield phrase(group), 4
+        yield Said(phrase(group)), 4
         if len(group) == 1:
             for size in (False, True):
-                yield phrase(group, size), 1
-                yield f"{phrase(group, size)} {where(scene, group[0])}", 1
+                at = where(scene, group[0])
+                yield Said(phrase(group, size), size), 1
+                yield Said(f"{phrase(group, size)} {at}", size, at), 1
         return
     if len(sets) == 2:
+        known = relation(*sets, least)
         for a, b in (sets, sets[::-1]):
-            known = relation(a, b, least)
             if known:
-                yield f"{phrase(a)} {known} {phrase(b)}", 3
-            yield f"{phrase(a)} and {phrase(b)}", 2
-            sized = [phrase(g, len(g) == 1) for g in (a, b)]
-            yield listed(sized), 0.5
+                yield Said(f"{phrase(a)} {relation(a, b, least)} {phrase(b)}", relation=known), RELATED
+            yield Said(f"{phrase(a)} and {phrase(b)}"), LISTED
+            yield Said(listed([phrase(g, len(g) == 1) for g in (a, b)]), sized=True), SIZED
         return
     for turn in range(len(sets)):
-        yield listed([phrase(g) for g in sets[turn:] + sets[:turn]]), 1
+        yield Said(listed([phrase(g) for g in sets[turn:] + sets[:turn]])), 1
+
+
+def say(rng, scene: Scene, least: float) -> Said:
+    """One of the true captions, drawn at random; `least`: pixels between centres that make a relation."""
+    if not scene.objects or scene.word:
+        return Said(plain_caption(scene))
+    options = list(object_captions(scene, least))
+    weights = [weight for _, weight in options]
+    said = options[rng.choice(len(options), p=[w / sum(weights) for w in weights])][0]
+    if rng.random() < BACKGROUND_SAID[scene.background == "white"]:
+        return replace(said, words=on_background(said.words, scene.background), background=True)
+    return said
 
 
 def caption(rng, scene: Scene, least: float) -> str:
-    """One of the true captions, drawn at random; `least`: pixels between centres that make a relation."""
-    if not scene.objects or scene.word:
-        return plain_caption(scene)
-    options = list(object_captions(scene, least))
-    weights = [weight for _, weight in options]
-    words = options[rng.choice(len(options), p=[w / sum(weights) for w in weights])][0]
-    said = 0.9 if scene.background != "white" else 0.3
-    return on_background(words, scene.background) if rng.random() < said else words
+    return say(rng, scene, least).words

@@ -1,5 +1,7 @@
 """Questions about a scene with their one true answer. A question is only asked where one answer is true."""
-from .captions import NUMBERS, article, caption, groups, plural, relation
+import numpy as np
+
+from .captions import NUMBERS, article, caption, plural, relation
 from .sample import pick
 from .scene import Scene
 from .worlds import FILLS, World
@@ -52,12 +54,17 @@ def _shape(rng, scene, world):
 
 
 def _relation(rng, scene, world):
-    sets = groups(scene)
-    if len(sets) != 2 or any(len(g) > 1 for g in sets) or named(sets[0][0]) == named(sets[1][0]):
+    """Of several things exactly one lies so to another one that is named."""
+    names = [named(thing) for thing in scene.objects]
+    found = []
+    for b in (thing for thing, name in zip(scene.objects, names) if names.count(name) == 1):
+        known = [(relation([a], [b], world.cell), a) for a in scene.objects if a is not b]
+        said = [words for words, _ in known]
+        found += [(words, a, b) for words, a in known if words and said.count(words) == 1]
+    if not found:
         return None
-    a, b = sets if rng.random() < 0.5 else sets[::-1]
-    known = relation(a, b, world.cell)
-    return (f"What is {known} the {named(b[0])}?", article(named(a[0]))) if known else None
+    known, a, b = pick(rng, found)
+    return f"What is {known} the {named(b)}?", article(named(a))
 
 
 def _exists(rng, scene, world):
@@ -95,6 +102,7 @@ def _pose(rng, scene, world):
     return (f"Is the {side} arm up, out or down?", getattr(scene.figure, side)) if scene.figure else None
 
 
+OFTEN = {"relation": 4, "describe": 3, "exists": 2}  # others once: what is hard to learn, or hardly ever fits
 KINDS = {"describe": _describe, "background": _background, "count": _count, "color": _color, "shape": _shape, "relation": _relation,
          "exists": _exists}
 MORE_KINDS = {"countof": _count_of, "fill": _fill, "size": _size, "word": _word, "pose": _pose}
@@ -109,7 +117,8 @@ def ask(rng, scene: Scene, world: World, kind: str | None = None):
     known = kinds(world)
     if kind:
         return known[kind](rng, scene, world)
+    often = [OFTEN.get(name, 1) for name in known]
     while True:
-        found = known[pick(rng, tuple(known))](rng, scene, world)
+        found = known[rng.choice(list(known), p=np.array(often) / sum(often))](rng, scene, world)
         if found:
             return found

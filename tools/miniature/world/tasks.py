@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from . import block as blocks
 from . import maps, sample
-from .captions import article, caption, noun, plain_caption, relation, where
+from .captions import Said, article, caption, noun, plain_caption, relation, say, where
 from .edits import edit
 from .questions import ask
 from .render import render
@@ -35,11 +35,13 @@ class Example:
     pictures: tuple = ()
     target: object = None  # a picture, or None where the answer is text
     answer: str | None = None
+    told: tuple[Scene, Said] | None = None  # of text to image: what the target shows, and what is said of it
 
 
 def generate(rng, world: World) -> Example:
     scene = sample.scene(rng, world)
-    return Example("generate", caption(rng, scene, world.cell), target=render(scene, world))
+    said = say(rng, scene, world.cell)
+    return Example("generate", said.words, target=render(scene, world), told=(scene, said))
 
 
 def understand(rng, world: World) -> Example:
@@ -47,8 +49,9 @@ def understand(rng, world: World) -> Example:
     if rng.random() < 0.08:
         a, b = sample.things(rng, world, counts=[1, 1]).objects
         if a.shape != b.shape:
-            told = f"There is {article(noun(a))} and {article(noun(b))}. What color is the {a.shape}?"
-            return Example("understand", told, answer=a.color)
+            asked = sample.pick(rng, (a, b))
+            told = f"There is {article(noun(a))} and {article(noun(b))}. What color is the {asked.shape}?"
+            return Example("understand", told, answer=asked.color)
     scene = sample.scene(rng, world)
     question, answer = ask(rng, scene, world)
     return Example("understand", question, (render(scene, world),), answer=answer)

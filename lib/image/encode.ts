@@ -71,8 +71,12 @@ function unwritable(error: unknown): never {
   throw new DimooError('image/invalid', `picture: cannot be encoded (${quote((error as Error).message.split('\n', 1)[0]!)})`)
 }
 
-/** RGB frames of one size, each shown for its delay in milliseconds, as a WebP that loops for ever. */
-export async function encodeAnimation(frames: readonly RawImage[], delays: readonly number[]): Promise<Uint8Array> {
+/** RGB frames of one size, each shown for its delay in milliseconds, as a WebP or GIF that loops for ever. */
+export async function encodeAnimation(
+  frames: readonly RawImage[],
+  delays: readonly number[],
+  format: 'webp' | 'gif' = 'webp',
+): Promise<Uint8Array> {
   const [first] = frames
   if (!first) throw new DimooError('image/invalid', 'animation: expected at least one frame, got none')
   const { width, height } = first
@@ -85,7 +89,7 @@ export async function encodeAnimation(frames: readonly RawImage[], delays: reado
   }
   const data = Buffer.concat(frames.map((frame) => frame.data))
   const raw = { width, height: height * frames.length, channels: 3, pageHeight: height } as const
-  return (await sharp())(data, { raw, animated: true })
-    .webp({ loop: 0, delay: [...delays], quality: 90 })
-    .toBuffer()
+  const film = (await sharp())(data, { raw, animated: true })
+  const shown = { loop: 0, delay: [...delays] }
+  return (format === 'gif' ? film.gif(shown) : film.webp({ ...shown, quality: 90 })).toBuffer()
 }

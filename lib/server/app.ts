@@ -5,6 +5,7 @@ import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { randomUUID } from 'node:crypto'
 import type { Runner } from '../runner/runner.js'
+import { a1111Routes } from './a1111/routes.js'
 import { guard, guardListening, limitRates } from './access.js'
 
 export { checkListening } from './access.js'
@@ -21,6 +22,10 @@ import { runRoutes } from './native/runs.js'
 import { healthRoutes } from './ops/health.js'
 import { metricRoutes } from './ops/metrics.js'
 import { watchPressure } from './ops/pressure.js'
+import { chatRoutes } from './openai/chat.js'
+import { imageRoutes } from './openai/images.js'
+import { modelRoutes } from './openai/models.js'
+import { responseRoutes } from './openai/responses.js'
 import { settingsOf, type Settings } from './options.js'
 import { docRoutes } from './pages/docs.js'
 import { describe } from './pages/openapi.js'
@@ -76,6 +81,11 @@ function everything(house: House): (app: FastifyInstance) => Promise<void> {
     eventRoutes(app, house)
     pictureRoutes(app, house)
     infoRoutes(app, house)
+    imageRoutes(app, house)
+    chatRoutes(app, house)
+    responseRoutes(app, house)
+    modelRoutes(app, house)
+    if (settings.a1111) a1111Routes(app, house)
     metricRoutes(app, house)
     healthRoutes(app, house)
     docRoutes(app, description)

@@ -13,6 +13,7 @@ export const INFO = {
   scale: 8,
   defaults: { image: { width: 64, height: 64, steps: 8 } },
   compat: 'none',
+  hyper: { contextLength: 1024 },
   device: { id: 'cpu' },
 } as unknown as ModelInfo
 

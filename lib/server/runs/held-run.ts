@@ -52,6 +52,7 @@ export class HeldRun {
   readonly #parts: HeldParts
   readonly #watch: Watch
   readonly #cursors = new Set<Cursor>()
+  readonly #onStep = new Set<(step: AnyStep) => void>()
   readonly #steps = new Map<number, number>() // the last step of each picture
   #run: AnyRun
   #options: RunOptions
@@ -162,6 +163,12 @@ export class HeldRun {
     else this.#atEnd.push(callback)
   }
 
+  /** Calls back with every step as it comes, until the function that it returns is called. No listener: it holds nothing up. */
+  onStep(callback: (step: AnyStep) => void): () => void {
+    this.#onStep.add(callback)
+    return () => this.#onStep.delete(callback)
+  }
+
   /** Counts as a listener until the function that it returns is called. */
   listen(): () => void {
     this.#listeners++
@@ -259,6 +266,7 @@ export class HeldRun {
     this.#progress = step
     this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }))
     this.#watch.stepped(this, step)
+    for (const callback of this.#onStep) callback(step)
   }
 
   // Under delivery 'all' the run waits for its slowest reader, and for the first one.

@@ -1,0 +1,125 @@
+// `/v1/images/generations` and `/v1/images/edits`, as OpenAI's clients know them.
+import { z } from 'zod'
+import type { ModelInfo } from '../../native/info.js'
+import type { RawImage } from '../../fields/values.js'
+import type { GeneratedImage, ImageResult } from '../../run/results.js'
+import type { App } from '../instance.js'
+import type { House } from '../house.js'
+import { anything } from '../native/runs.js'
+import { toProblem } from '../answers.js'
+import { badRequest } from '../problem.js'
+import { zodObject } from '../zod.js'
+import { ask, ASKED, resultOf, seconds, warn, type Asked } from './asked.js'
+import { drawSteps } from './draw-steps.js'
+import { bodyFields, IGNORED, OPENAI_IMAGE_FIELDS } from './fields.js'
+import { readImagesBody } from './images-body.js'
+import { imagesRequest, type ImagesRequest } from './images-request.js'
+import { encoded, encodedPartial } from './output.js'
+import { imageUsage } from './usage.js'
+
+const EVENTS = { generations: 'image_generation', edits: 'image_edit' } as const
+const SUMMARY = { generations: 'Pictures from a text, as at OpenAI', edits: 'Pictures from pictures and a text, as at OpenAI' } as const
+
+export function imageRoutes(app: App, house: House): void {
+  for (const route of ['generations', 'edits'] as const) {
+    app.post(
+      `/v1/images/${route}`,
+      { config: ASKED, schema: { tags: ['openai'], summary: SUMMARY[route], body: bodySchema(route) }, validatorCompiler: anything },
+      async (request, reply) => {
+        const body = await readImagesBody(request, house.settings, route)
+        const served = house.models.get(body.fields.get('model') as string | undefined)
+        const info = await served.info()
+        const wish = imagesRequest(body, info, house.settings)
+        checkFilm(wish, info, house.settings.maxPixels)
+        const asked = await ask(house, request, reply, { served, ...wish })
+        warn(reply, wish.warnings)
+        if (!wish.stream) return answer(asked, wish)
+        const stream = house.streams.start(reply)
+        const send = (data: { readonly type: string }): Promise<void> => stream.send({ event: data.type, data: JSON.stringify(data) })
+        try {
+          await streamed(asked, wish, EVENTS[route], send)
+        } catch (error) {
+          await send({ type: 'error', ...toProblem(error, request).body })
+        }
+        asked.done()
+        stream.end()
+        return reply
+      },
+    )
+  }
+}
+
+function bodySchema(route: 'generations' | 'edits'): z.ZodType {
+  const required = route === 'generations' ? ['prompt'] : ['image']
+  const fields = bodyFields(route === 'generations' ? 'generate' : 'inpaint')
+  const others = IGNORED.map((name) => [name, z.any().optional().describe(OPENAI_IMAGE_FIELDS[name]!.summary)] as const)
+  return zodObject(fields, required).extend(Object.fromEntries(others))
+}
+
+async function answer(asked: Asked, wish: ImagesRequest): Promise<object> {
+  try {
+    const frames = filmed(asked, wish)
+    const result = await resultOf<ImageResult>(asked)
+    const films = await frames()
+    const data = await Promise.all(
+      result.images.map(async (image, i) => ({ b64_json: await encoded(image, wish.output, films[i] ?? []), seed: image.seed })),
+    )
+    return { created: seconds(), ...about(result, wish), data, usage: imageUsage(result, asked.run.task) }
+  } finally {
+    asked.done()
+  }
+}
+
+/** Frames by picture, once the run has ended. */
+function filmed({ run }: Asked, { output }: ImagesRequest): () => Promise<RawImage[][]> {
+  const films: RawImage[][] = []
+  const drawn = drawSteps(run, output.film ? output.film.frames - 1 : 0, ({ image, picture }) => {
+    ;(films[image] ??= []).push(picture)
+  })
+  return async () => {
+    await drawn()
+    return films
+  }
+}
+
+async function streamed(
+  asked: Asked,
+  wish: ImagesRequest,
+  name: string,
+  send: (data: { readonly type: string }) => Promise<void>,
+): Promise<void> {
+  const { run } = asked
+  const frames = filmed(asked, wish)
+  const drawn = drawSteps(run, wish.partials, async ({ index, picture }) => {
+    const b64_json = await encodedPartial(picture, wish.output)
+    await send({
+      type: `${name}.partial_image`,
+      ...{ b64_json, partial_image_index: index, created_at: seconds(), ...about({ image: picture }, wish) },
+    })
+  })
+  const result = await resultOf<ImageResult>(asked)
+  await drawn()
+  const films = await frames()
+  for (const [i, image] of result.images.entries()) {
+    const b64_json = await encoded(image, wish.output, films[i] ?? [])
+    const usage = imageUsage(result, run.task)
+    await send({ type: `${name}.completed`, ...{ b64_json, created_at: seconds(), seed: image.seed, ...about(image, wish), usage } })
+  }
+}
+
+function about({ image: { width, height } }: Pick<GeneratedImage, 'image'>, { output }: ImagesRequest): object {
+  return { background: 'opaque', output_format: output.format, quality: output.effort, size: `${width}x${height}` }
+}
+
+// Frames are kept as pixels until the end.
+function checkFilm({ output, request, task }: ImagesRequest, info: ModelInfo, maxPixels: number): void {
+  if (!output.film) return
+  const {
+    n = 1,
+    width = info.defaults.image?.width ?? 1024,
+    height = info.defaults.image?.height ?? 1024,
+  } = request as Partial<Record<'n' | 'width' | 'height', number>>
+  const pixels = output.film.frames * n * width * height
+  if (pixels > maxPixels)
+    throw badRequest(`images: frame_count of ${task} must keep a film within ${maxPixels} pixels here, got ${pixels}`, 'frame_count')
+}

@@ -1,0 +1,77 @@
+// The two kinds of output of `/v1/responses`: a message whose text is told as it settles, and a picture of the tool `image_generation`.
+import { randomUUID } from 'node:crypto'
+import type { ImageResult, TextResult } from '../../run/results.js'
+import { resultOf, type Asked } from './asked.js'
+import { drawSteps } from './draw-steps.js'
+import type { ImagesRequest } from './images-request.js'
+import { encoded, encodedPartial } from './output.js'
+import type { ResponseWriter } from './response-writer.js'
+import { cut, sendSettled, Settled } from './settled.js'
+
+const idOf = (kind: string): string => `${kind}_${randomUUID().replaceAll('-', '')}`
+
+export async function writeText(asked: Asked, stops: readonly string[], writer: ResponseWriter): Promise<object> {
+  const id = idOf('msg')
+  const place = { item_id: id, output_index: 0, content_index: 0 }
+  const part = (text: string): object => ({ type: 'output_text', text, annotations: [], logprobs: [] })
+  const message = (status: string, content: readonly object[]): Record<string, unknown> => ({
+    id,
+    type: 'message',
+    role: 'assistant',
+    status,
+    content,
+  })
+  const tell = (delta: string): Promise<void> => writer.emit('response.output_text.delta', { ...place, delta, logprobs: [] })
+  const settled = new Settled(stops)
+  const begun = Promise.resolve()
+    .then(() => writer.begin())
+    .then(() => writer.add(message('in_progress', [])))
+    .then(() => writer.emit('response.content_part.added', { ...place, part: part('') }))
+  const sent = sendSettled(asked.run, settled, (piece) => begun.then(() => tell(piece)))
+  await begun
+  const result = await resultOf<TextResult>(asked)
+  await sent()
+  const rest = settled.next(result.text, true)
+  if (rest !== '') await tell(rest)
+  const { text, stopped } = cut(result.text, stops)
+  await writer.emit('response.output_text.done', { ...place, text, logprobs: [] })
+  await writer.emit('response.content_part.done', { ...place, part: part(text) })
+  await writer.done(message('completed', [part(text)]))
+  return writer.end(usageOf(result), stopped || result.finishReason === 'stop')
+}
+
+export async function writePicture(asked: Asked, wish: ImagesRequest, writer: ResponseWriter): Promise<object> {
+  const id = idOf('ig')
+  const place = { item_id: id, output_index: 0 }
+  const item = (status: string, result: string | null): Record<string, unknown> => ({ id, type: 'image_generation_call', status, result })
+  const about = { background: 'opaque', output_format: wish.output.format, quality: wish.output.effort }
+  const begun = Promise.resolve()
+    .then(() => writer.begin())
+    .then(() => writer.add(item('in_progress', null)))
+    .then(() => writer.emit('response.image_generation_call.in_progress', place))
+    .then(() => writer.emit('response.image_generation_call.generating', place))
+  const drawn = drawSteps(asked.run, wish.partials, async ({ image, index, picture }) => {
+    if (image > 0) return
+    const partial = { partial_image_index: index, partial_image_b64: await encodedPartial(picture, wish.output) }
+    await begun
+    await writer.emit('response.image_generation_call.partial_image', { ...place, ...partial, ...about })
+  })
+  await begun
+  const result = await resultOf<ImageResult>(asked)
+  await drawn()
+  const made = await encoded(result.images[0]!, wish.output, [])
+  await writer.emit('response.image_generation_call.completed', place)
+  const { width, height } = result.image
+  await writer.done({ ...item('completed', made), ...about, size: `${width}x${height}`, seed: result.images[0]!.seed })
+  return writer.end(usageOf(result), true)
+}
+
+function usageOf({ usage: { inputTokens, outputTokens } }: ImageResult | TextResult): object {
+  return {
+    input_tokens: inputTokens,
+    input_tokens_details: { cached_tokens: 0 },
+    output_tokens: outputTokens,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: inputTokens + outputTokens,
+  }
+}

@@ -16,6 +16,7 @@ void check_picture(const PictureRequest& request, const Layout& layout, const Hy
   for (const float share : request.schedule.table)
     if (!(share >= 0 && share <= 1)) fail(Code::request_invalid, "values of the schedule must lie in 0..1, got ", share);
   within("first step", request.first_step, 0, 4096);
+  within("pinned cells", static_cast<int64_t>(request.pinned.size()), 0, layout.cells());
   for (const uint32_t cell : request.pinned) {
     within("pinned cell", cell, 0, layout.cells() - 1);
     if (request.cells[cell] < 0) fail(Code::request_invalid, "pinned cells must hold a code, got cell ", cell, ", which is masked");
@@ -29,6 +30,7 @@ void check_answer(const AnswerRequest& request, const Layout& layout, const Hype
     fail(Code::request_invalid, "length must be a multiple of block ", request.block, ", got ", request.length);
   const int64_t blocks = request.length / request.block;
   if (request.steps % blocks != 0) fail(Code::request_invalid, "steps must be a multiple of the ", blocks, " blocks, got ", request.steps);
+  within("end tokens", static_cast<int64_t>(request.ends.size()), 0, 64);
   for (const int32_t id : request.ends) within("end token", id, 0, hyper.vocab - 1);
   if (request.threshold && !(*request.threshold >= 0 && *request.threshold <= 1))
     fail(Code::request_invalid, "threshold must lie in 0..1, got ", *request.threshold);
@@ -50,8 +52,10 @@ void check_layout(const Layout& layout, const Hyperparameters& hyper) {
     within("tokens of a prefix", static_cast<int64_t>(prefix.size()), 1, 1 << 20);
     for (const int32_t id : prefix) within("token id", id, 0, hyper.vocab - 1);
   }
-  for (const auto& suffix : layout.suffixes)
+  for (const auto& suffix : layout.suffixes) {
+    within("tokens of a suffix", static_cast<int64_t>(suffix.size()), 0, 1 << 20);
     for (const int32_t id : suffix) within("token id", id, 0, hyper.vocab - 1);
+  }
 }
 
 }  // namespace
@@ -70,6 +74,7 @@ void check(const RunRequest& request, const Hyperparameters& hyper) {
     check_answer(*request.answer(), layout, hyper);
   }
   if (request.picture() && request.reuse->only_text()) fail(Code::request_invalid, "reuse: prefix is for answers only");
+  within("probes", static_cast<int64_t>(request.probe.size()), 0, hyper.vocab);
   for (const int32_t id : request.probe) within("probe", id, 0, hyper.vocab - 1);
   if (!(request.temperature >= 0) || !std::isfinite(request.temperature))
     fail(Code::request_invalid, "temperature must not be negative, got ", request.temperature);

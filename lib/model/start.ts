@@ -1,8 +1,6 @@
 // The one way a run starts, whatever its task: the request is copied, checked and completed at once (its errors are thrown), everything
 // that takes time comes after, inside the run. A resumed run skips to what the engine is told.
 import { DimooError, invalid } from '../base/errors.js'
-import { isUint8Array } from '../base/realm.js'
-import { show } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import type { NativeStep } from '../native/binding.js'
 import { capture } from '../requests/capture.js'
@@ -16,7 +14,7 @@ import type { ImageResult, TextResult } from '../run/results.js'
 import { ImageDecodingRun, TextDecodingRun } from '../run/runs.js'
 import type { ImageStep, TextStep } from '../run/steps.js'
 import { TextProgress } from '../run/text-progress.js'
-import { openSnapshot, readSnapshot, writeSnapshot } from '../snapshot/index.js'
+import { copySnapshot, openSnapshot, readSnapshot, writeSnapshot } from '../snapshot/index.js'
 import { runFields, type EngineRequest, type ImageEngineRequest, type TaskModel, type TextEngineRequest } from '../tasks/engine-request.js'
 import { finishImages, finishText } from '../tasks/finish.js'
 import { layOut } from '../tasks/index.js'
@@ -57,8 +55,7 @@ function checkAble(task: TaskName, { info, coder }: TaskModel): void {
 /** Goes on from a snapshot of this model. Throws `request/invalid` for another one at once, for a damaged one when it is read. */
 export function resumeTask(snapshot: Uint8Array, { exact = true, ...options }: ResumeOptions, model: TaskModel): LocalRun {
   checkOptions('resume', { exact, ...options }, { fields: RESUME_FIELDS })
-  if (!isUint8Array(snapshot)) throw invalid(`resume: snapshot must be an Uint8Array, got ${show(snapshot)}`)
-  const own = new Uint8Array(snapshot)
+  const own = copySnapshot(snapshot)
   const { header, differences } = openSnapshot(own, model.info, exact)
   checkRunOptions(header.task, options, RUN_FIELDS)
   return begin(header.task, options, model, async () => {

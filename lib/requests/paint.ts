@@ -7,12 +7,15 @@ import type { TaskDescriptor } from './descriptor.js'
 import { BEST_OF, imageArea, promptField, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
 import type { ExtendOptions, InpaintRequest, OutpaintRequest, Ratio, RetouchRequest } from './types.js'
 
+/** Widest seam of a composite, in pixels. */
+export const MAX_FEATHER = 256
+
 const PAINT_FIELDS: Fields = {
   ...TEXT_GUIDED,
   bestOf: BEST_OF,
   composite: group(
     {
-      feather: integer(0, 256, {
+      feather: integer(0, MAX_FEATHER, {
         summary: 'Width of the seam over which original and new pixels blend.',
         unit: 'pixels',
         default: { value: 0 },

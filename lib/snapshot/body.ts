@@ -6,6 +6,7 @@ import { checkRawImage } from '../image/raw.js'
 import { PARAMETERS } from '../parameters/parameters.js'
 import { accepts } from '../fields/check.js'
 import { isTextTask } from '../requests/names.js'
+import { MAX_FEATHER } from '../requests/paint.js'
 import { isImages, type EngineRequest } from '../tasks/engine-request.js'
 import { damaged, type Header } from './envelope.js'
 
@@ -57,6 +58,9 @@ const all =
   (value) =>
     isObject(value) && Object.keys(value).every((name) => name in checks) && Object.keys(checks).every((name) => checks[name]!(value[name]))
 
+/** More tokens that end an answer than any model has. */
+const MAX_ENDS = 16
+
 const COMMON: Checks = {
   prefixes: each(array('Int32Array'), 3),
   suffixes: each(array('Int32Array'), 3),
@@ -88,7 +92,7 @@ const TEXT_REQUEST: Checks = {
   remasking: oneOf('confidence', 'random'),
   threshold: optional(number),
   reuse: oneOf('none', 'prefix'),
-  ends: array('Int32Array'),
+  ends: (value) => typedArrayName(value) === 'Int32Array' && (value as Int32Array).length <= MAX_ENDS,
   compat: oneOf('none', 'reference'),
   probe: absent,
 }
@@ -96,6 +100,7 @@ const TEXT_REQUEST: Checks = {
 const { seed: _, ...PARAMETER_FIELDS } = PARAMETERS.fields
 const parameters: Check = (value) =>
   isObject(value) &&
+  Object.keys(value).every((name) => Object.hasOwn(PARAMETER_FIELDS, name)) &&
   Object.entries(PARAMETER_FIELDS).every(([name, field]) =>
     value[name] === undefined ? !PARAMETERS.required!.includes(name) : accepts(value[name], field),
   )
@@ -106,7 +111,7 @@ const IMAGES: Checks = {
   n: (value) => integer(value) && (value as number) > 0,
   judged: boolean,
   parameters,
-  composite: optional(all({ feather: integer, original: isRawImage })),
+  composite: optional(all({ feather: (value) => integer(value) && (value as number) <= MAX_FEATHER, original: isRawImage })),
 }
 
 const TEXT: Checks = { native: all(TEXT_REQUEST), promptTokens: integer }
@@ -131,6 +136,7 @@ function checkAgreement(header: Header, request: EngineRequest): void {
     JSON.stringify([header.sizes, header.positions, header.pixels, header.steps])
   if (!same) throw damaged('its body is of other sizes than its header says')
   const { prefixes, suffixes, guidance, seeds } = request.native
+  if (request.promptTokens > positions) throw damaged('its prompt is longer than its branches')
   if (prefixes.length < 1 || suffixes.length !== prefixes.length || guidance.length !== prefixes.length - 1)
     throw damaged('its branches do not add up')
   if (!isImages(request)) {
@@ -138,12 +144,18 @@ function checkAgreement(header: Header, request: EngineRequest): void {
     return
   }
   const { cells, columns, rows, start } = request.native
+  const { width, height } = request.parameters
+  if (width % columns !== 0 || width / columns !== height / rows) throw damaged('its parameters are of another size')
   if (cells.length !== columns * rows || (start && start.tokens.length !== cells.length)) throw damaged('its cells do not add up')
   if (request.n > seeds.length) throw damaged('more pictures than seeds')
   if (request.composite) checkOriginal(request.composite.original, request.parameters)
 }
 
 function checkOriginal(original: RawImage, { width, height }: { readonly width: number; readonly height: number }): void {
-  checkRawImage(original)
+  try {
+    checkRawImage(original)
+  } catch (error) {
+    throw damaged((error as Error).message)
+  }
   if (original.width !== width || original.height !== height || original.channels !== 3) throw damaged('its picture is of another size')
 }

@@ -23,6 +23,10 @@ const DIGEST_BYTES = 32
 const MAX_HEADER_BYTES = 16 * 1024
 /** Positions before a target, summed over branches: far beyond what any model attends to. */
 const MAX_POSITIONS = 4 * 1024 * 1024
+/** Pixels of a cell: 64 x 64, beyond what any image tokenizer has. */
+const MAX_CELL_PIXELS = 4096
+/** Bytes of everything in a body whose length does not follow from the header: prompt, schedule and names, with room to spare. */
+const TEXT_BYTES = 1024 * 1024
 
 /** What a snapshot is of: everything that can be told without its body. */
 export interface SnapshotHeader {
@@ -62,7 +66,7 @@ const COMMON: Fields = {
   steps: count(1, MAX_STEPS),
   bodyBytes: count(0, Number.MAX_SAFE_INTEGER),
   positions: count(0, MAX_POSITIONS),
-  pixels: count(0, MAX_CELLS * 4096),
+  pixels: count(0, MAX_CELLS * MAX_CELL_PIXELS),
 }
 const IMAGES = group(
   { images: count(1, MAX_IMAGES), width: count(1, MAX_CELLS), height: count(1, MAX_CELLS) },
@@ -70,10 +74,13 @@ const IMAGES = group(
 )
 const TOKENS = group({ tokens: count(1, MAX_LENGTH) }, { summary: '', required: ['tokens'] })
 
-/** Bytes that a body may have: what a run of the header's sizes could write down, generously. */
+/**
+ * Bytes that a body may have: what a run of the header's sizes could write down. Of a grid its cells, where it began and what is pinned
+ * (12 bytes a cell); of every picture or answer its state now and at the last full step (8 bytes each).
+ */
 export function bodyBound({ sizes, positions, pixels }: Pick<Header, 'sizes' | 'positions' | 'pixels'>): number {
-  const targets = 'tokens' in sizes ? sizes.tokens : sizes.images * sizes.width * sizes.height
-  return 64 * 1024 + 8 * positions + 64 * targets + 3 * pixels
+  const targets = 'tokens' in sizes ? 8 * sizes.tokens : (8 * sizes.images + 12) * sizes.width * sizes.height
+  return TEXT_BYTES + 4 * positions + targets + 3 * pixels
 }
 
 export async function writeEnvelope(header: Omit<Header, 'version' | 'bodyBytes'>, body: Uint8Array): Promise<Uint8Array> {
@@ -99,7 +106,15 @@ export function readHeader(snapshot: Uint8Array): Header {
   if (length > MAX_HEADER_BYTES) throw damaged(`a header of ${length} bytes, more than ${MAX_HEADER_BYTES}`)
   const header = bytes.subarray(FIXED_BYTES, FIXED_BYTES + length)
   if (header.length !== length || crc32(header) !== bytes.readUInt32LE(16)) throw damaged('its header does not add up')
-  return checkHeader(header.toString('utf8'))
+  const found = checkHeader(header.toString('utf8'))
+  const most = FIXED_BYTES + length + packedBound(found.bodyBytes) + DIGEST_BYTES
+  if (bytes.length > most) throw damaged(`${bytes.length} bytes where ${most} are enough`)
+  return found
+}
+
+/** Bytes that these many deflate to at the most. */
+function packedBound(bytes: number): number {
+  return bytes + Math.ceil(bytes / 1000) + 1024
 }
 
 /**
@@ -143,7 +158,9 @@ function checkHeader(text: string): Header {
   }
   const found = header as Header
   if (found.step > found.steps) throw damaged(`step ${found.step} of ${found.steps}`)
-  if ('width' in found.sizes && found.sizes.width * found.sizes.height > MAX_CELLS) throw damaged(`more than ${MAX_CELLS} cells`)
+  const cells = 'width' in found.sizes ? found.sizes.width * found.sizes.height : 0
+  if (cells > MAX_CELLS) throw damaged(`more than ${MAX_CELLS} cells`)
+  if (found.pixels > cells * MAX_CELL_PIXELS) throw damaged(`a picture of ${found.pixels} pixels for ${cells} cells`)
   const bound = bodyBound(found)
   if (found.bodyBytes > bound) throw damaged(`a body of ${found.bodyBytes} bytes where ${bound} are enough`)
   return found

@@ -5,7 +5,7 @@ import type { ModelInfo } from '../native/info.js'
 import type { EngineRequest } from '../tasks/engine-request.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import { checkBody, factsOf, type SnapshotBody } from './body.js'
-import { bodyBound, readBody, readHeader, writeEnvelope, type Header, type SnapshotHeader } from './envelope.js'
+import { bodyBound, damaged, readBody, readHeader, writeEnvelope, type Header, type SnapshotHeader } from './envelope.js'
 
 export { snapshotHeader, type SnapshotHeader } from './envelope.js'
 
@@ -36,6 +36,12 @@ export interface Opened {
   readonly differences: readonly string[]
 }
 
+/** The caller's bytes as they are now, once there are no more of them than their header needs. */
+export function copySnapshot(snapshot: Uint8Array): Uint8Array {
+  readHeader(snapshot)
+  return new Uint8Array(snapshot)
+}
+
 /** What can be seen at once. Throws `request/invalid` for another model, and where it is to be exact for another precision or variant. */
 export function openSnapshot(snapshot: Uint8Array, info: ModelInfo, exact: boolean): Opened {
   const header = readHeader(snapshot)
@@ -44,6 +50,7 @@ export function openSnapshot(snapshot: Uint8Array, info: ModelInfo, exact: boole
   if (header.model.sha256 !== identity.model.sha256) {
     throw invalid(`resume: expected a snapshot of model ${model(identity.model)}, got one of ${model(header.model)}`)
   }
+  checkPicture(header, info.scale)
   const differences: string[] = []
   for (const name of ['precision', 'variant'] as const) {
     if (agree(name, header[name], identity[name])) continue
@@ -61,6 +68,12 @@ export function fit(header: SnapshotHeader, info: ModelInfo): 'exactly' | 'inexa
   const { model, precision, variant } = identityOf(info)
   if (header.model.sha256 !== model.sha256) return 'not'
   return agree('precision', header.precision, precision) && agree('variant', header.variant, variant) ? 'exactly' : 'inexactly'
+}
+
+// The picture that is put back has the output's size.
+function checkPicture({ sizes, pixels }: Header, scale: number): void {
+  const expected = 'width' in sizes ? sizes.width * sizes.height * scale * scale : 0
+  if (pixels !== 0 && pixels !== expected) throw damaged(`a picture of ${pixels} pixels, expected none or ${expected}`)
 }
 
 // An operation that one of them does not know decides nothing for the other.

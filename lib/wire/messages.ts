@@ -1,6 +1,6 @@
 // What travels between a caller and whoever decodes: requests, steps, results, errors and snapshots, each in two forms of the same data,
 // CBOR for programs and JSON for people and other languages (docs/wire.md). Versioned; checked in full before anything is made of it.
-import { DimooError, invalid, type ErrorData } from '../base/errors.js'
+import { invalid, type ErrorData } from '../base/errors.js'
 import { toJson, type Json } from '../base/json.js'
 import { isObject } from '../base/realm.js'
 import { quote, show } from '../base/show.js'
@@ -115,31 +115,49 @@ function errorData(found: unknown): ErrorData {
   return { code, message, ...(isObject(details) && { details }) } as ErrorData
 }
 
-/** Bounded before and while it is read: depth and number of values are counted on the text. Throws `request/invalid`. */
-export function parseJson(text: string, { maxBytes, maxDepth, maxItems }: Limits, what = 'wire'): unknown {
+/** Bounded before it is read: depth and number of values are counted on the text. Throws `request/invalid`. */
+export function parseJson(text: string, limits: Limits, what = 'wire'): unknown {
+  const { maxBytes } = limits
   if (text.length > maxBytes) throw invalid(`${what}: expected at most ${maxBytes} characters, got ${text.length}`)
+  checkShape(text, limits, what)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw invalid(`${what}: expected JSON (${quote((error as Error).message)})`)
+  }
+  refuseProto(value, what)
+  return value
+}
+
+// Arrays of numbers are long where codes travel: values are bounded by the bytes then.
+function checkShape(text: string, { maxDepth, maxItems }: Limits, what: string): void {
+  const most = Math.max(maxItems, 8 * 65_536)
   let [depth, items] = [0, 1]
-  let quoted = false
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at)
-    if (quoted) {
-      if (char === 0x5c) at++
-      else if (char === 0x22) quoted = false
-    } else if (char === 0x22) quoted = true
+    if (char === 0x22) at = endOfString(text, at)
     else if (char === 0x7b || char === 0x5b) depth = checkDepth(depth + 1, maxDepth, what)
     else if (char === 0x7d || char === 0x5d) depth--
-    else if (char === 0x2c) items++
+    else if (char === 0x2c && ++items > most) throw invalid(`${what}: expected at most ${most} values, got more`)
   }
-  // Arrays of numbers are long where codes travel: values are bounded by the bytes then.
-  if (items > Math.max(maxItems, 8 * 65_536)) throw invalid(`${what}: expected at most ${maxItems} values, got more`)
-  try {
-    return JSON.parse(text, (name, value: unknown) => {
-      if (name === '__proto__') throw invalid(`${what}: the name '__proto__' must not be there`)
-      return value
-    })
-  } catch (error) {
-    throw DimooError.is(error) ? error : invalid(`${what}: expected JSON (${quote((error as Error).message)})`)
+}
+
+// Where the string that begins here ends. Long ones, such as pictures, are skipped by the engine's own search.
+function endOfString(text: string, begin: number): number {
+  for (let at = begin; ;) {
+    at = text.indexOf('"', at + 1)
+    if (at < 0) return text.length
+    let escapes = 0
+    while (text.charCodeAt(at - 1 - escapes) === 0x5c) escapes++
+    if (escapes % 2 === 0) return at
   }
+}
+
+function refuseProto(value: unknown, what: string): void {
+  if (typeof value !== 'object' || value === null) return
+  if (!Array.isArray(value) && Object.hasOwn(value, '__proto__')) throw invalid(`${what}: the name '__proto__' must not be there`)
+  for (const one of Array.isArray(value) ? (value as readonly unknown[]) : Object.values(value)) refuseProto(one, what)
 }
 
 function checkDepth(depth: number, maxDepth: number, what: string): number {

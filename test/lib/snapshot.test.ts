@@ -156,10 +156,11 @@ test.each<[string, (header: Record<string, unknown>) => object, RegExp]>([
   ['a step beyond the last', (header) => ({ ...header, step: 51 }), /step 51 of 50/],
   ['more bytes than its sizes need', (header) => ({ ...header, bodyBytes: 2 ** 31 }), /a body of 2147483648 bytes where \d+ are enough/],
   ['more cells than there are', (header) => ({ ...header, sizes: { images: 2, width: 65_536, height: 2 } }), /more than 65536 cells/],
+  ['other sizes than its body has', (header) => ({ ...header, positions: 1 }), /of other sizes than its header says/],
   [
-    'other sizes than its body has',
+    'a picture of another size',
     (header) => ({ ...header, sizes: { images: 2, width: 8, height: 2 } }),
-    /of other sizes than its header says/,
+    /a picture of 512 pixels, expected none or 1024/,
   ],
   ['a task of another kind', (header) => ({ ...header, task: 'chat' }), /damaged: header: sizes/],
   ['an entry that nobody knows', (header) => ({ ...header, more: 1 }), /unknown option 'more'/],

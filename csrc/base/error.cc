@@ -1,4 +1,4 @@
-// Spelling of the error codes: the only place where they are text.
+// Spelling of the error codes: the only place where they are text. And how much of somebody else's text a message holds.
 #include "base/error.h"
 
 #include <new>
@@ -48,6 +48,16 @@ Error error_of(const std::exception_ptr& thrown) noexcept {
   } catch (...) {
     return Error::constant(Code::internal, "something unknown was thrown");
   }
+}
+
+std::string shortened(std::string_view text) {
+  constexpr size_t most = 200, head = 118, tail = most - head - 5;
+  if (text.size() <= most) return std::string(text);
+  const auto inside = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+  size_t begin = head, end = text.size() - tail;
+  while (begin > 0 && inside(begin)) begin--;
+  while (end < text.size() && inside(end)) end++;
+  return std::string(text.substr(0, begin)) + " ... " + std::string(text.substr(end));
 }
 
 }  // namespace dimoo

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace dimoo {
@@ -71,9 +72,29 @@ std::string text(const Parts&... parts) {
   return std::move(out).str();
 }
 
+/// Text from outside (a name in a file, a path) as messages hold it: at most 200 bytes, its middle left out. Control characters are made
+/// harmless once, where messages enter JavaScript.
+std::string shortened(std::string_view text);
+
+/// A string of our own words, however long.
+struct OwnWords {
+  std::string text;
+};
+
+/// Strings are taken for text from outside, unless they are said to be `OwnWords`.
+template <class Part>
+decltype(auto) said(const Part& part) {
+  if constexpr (std::is_same_v<Part, std::string> || std::is_same_v<Part, std::string_view>)
+    return shortened(part);
+  else if constexpr (std::is_same_v<Part, OwnWords>)
+    return static_cast<const std::string&>(part.text);
+  else
+    return static_cast<const Part&>(part);
+}
+
 template <class... Parts>
 [[noreturn]] void fail(Code code, const Parts&... parts) {
-  throw Error(code, text(parts...));
+  throw Error(code, text(said(parts)...));
 }
 
 }  // namespace dimoo

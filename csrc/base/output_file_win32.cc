@@ -59,10 +59,9 @@ void OutputFile::finish() {
   if (!FlushFileBuffers(impl_->file.get()) || !impl_->file.close()) impl_->failed("cannot be written");
   if (!MoveFileExW(win32::wide(impl_->temporary).c_str(), win32::wide(impl_->path).c_str(),
                    MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
-    const DWORD error = GetLastError();
-    DeleteFileW(win32::wide(impl_->temporary).c_str());
-    SetLastError(error);
-    impl_->failed("cannot be renamed into place");
+    impl_->finished = true;
+    const std::string why = win32::error_text(GetLastError());
+    fail(Code::output_failed, impl_->path, ": cannot be renamed into place: ", why, "; the finished file is ", impl_->temporary);
   }
   impl_->finished = true;
 }

@@ -88,7 +88,7 @@ const Variant& pick(const std::vector<Variant>& from, const std::string& name) {
     if (name.empty() ? variant.selection == Selection::automatic : variant.name == name) return variant;
     names += (names.empty() ? "" : ", ") + variant.name;
   }
-  fail(Code::request_invalid, "CPU variant: expected one of ", names, ", got ", name);
+  fail(Code::request_invalid, "CPU variant: expected one of ", OwnWords{names}, ", got ", name);
 }
 
 const Variant& choose_variant(const std::string& name) {

@@ -29,7 +29,7 @@ std::unique_ptr<Device> create_device(const std::string& id, const DeviceOptions
     if (report.id == id) fail(Code::device_unavailable, id, ": ", report.reason);
     known += (known.empty() ? "" : ", ") + report.id + (report.usable ? "" : " (" + report.reason + ")");
   }
-  fail(Code::device_unavailable, "device: expected one of ", known, ", got ", id);
+  fail(Code::device_unavailable, "device: expected one of ", OwnWords{known}, ", got ", id);
 }
 
 }  // namespace dimoo

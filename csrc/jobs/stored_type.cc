@@ -25,7 +25,7 @@ DType weight_type(std::string_view option, std::string_view name) {
     if (name == type_info(type).name) return type;
     known += text(known.empty() ? "" : ", ", type_info(type).name);
   }
-  fail(Code::request_invalid, option, ": expected one of ", known, ", got '", name, "'");
+  fail(Code::request_invalid, option, ": expected one of ", OwnWords{known}, ", got '", name, "'");
 }
 
 TypeRules TypeRules::make(std::string_view type, std::string_view vq) {

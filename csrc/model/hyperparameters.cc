@@ -283,20 +283,24 @@ Hyperparameters read_hyperparameters(const Source& source) {
   try {
     hyper = source.format() == Source::Format::gguf ? read_gguf(source) : read_folder(source);
   } catch (const Error& error) {
-    if (error.text().starts_with(source.path())) throw;
-    fail(error.code(), source.path(), ": settings: ", error.text());
+    if (error.text().starts_with(shortened(source.path()))) throw;
+    fail(error.code(), source.path(), ": settings: ", OwnWords{std::string(error.text())});
   }
   check_numbers(source, hyper);
   if (hyper.has_images()) check_vq(source, hyper);
   check_roles(source, hyper);
   const std::vector<ExpectedTensor> all = expected_tensors(hyper);
-  std::string wrong;
+  constexpr size_t most_named = 12;
+  std::string named;
+  size_t wrong = 0;
   for (const ExpectedTensor& expected : all) {
     const SourceTensor* tensor = source.find(expected.name);
     if (tensor && tensor->shape == expected.shape && tensor->type != DType::i8 && tensor->type != DType::i32) continue;
-    wrong += text(wrong.empty() ? "" : "; ", expected.name, tensor ? " has another shape or type" : " is missing");
+    if (wrong++ >= most_named) continue;
+    named += text(named.empty() ? "" : "; ", expected.name, tensor ? " has another shape or type" : " is missing");
   }
-  if (!wrong.empty()) fail(Code::model_corrupt, source.path(), ": ", wrong);
+  if (wrong > most_named) named += text("; and ", wrong - most_named, " more");
+  if (wrong > 0) fail(Code::model_corrupt, source.path(), ": ", OwnWords{named});
   if (!hyper.has_images()) refuse_unknown_tensors(source, all);
   return hyper;
 }

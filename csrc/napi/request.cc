@@ -14,7 +14,7 @@ Value choose(const Napi::Object& object, const char* name, std::initializer_list
     if (found == word) return value;
     known += known.empty() ? word : text(", ", word);
   }
-  fail(Code::request_invalid, name, ": expected one of ", known, ", got ", found);
+  fail(Code::request_invalid, name, ": expected one of ", OwnWords{known}, ", got ", found);
 }
 
 Schedule parse_schedule(const Napi::Object& object) {

@@ -1,5 +1,6 @@
 // The package's one error: a closed set of codes, the two things that disagree in the message, and the caller's stack.
 // Errors of the addon become one of these here. Aborts are not errors of ours: they reject with `signal.reason` itself.
+import { flat } from './show.js'
 
 const CODES = [
   'binding/not-found',
@@ -45,7 +46,8 @@ export class DimooError extends Error {
   readonly details?: ErrorDetails
 
   constructor(code: ErrorCode, message: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    // Names from files and other programs' words are in it: no message may steer a terminal or forge a line of a log.
+    super(flat(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryable = RETRYABLE.includes(code)
     if (options.details) this.details = options.details

@@ -7,6 +7,7 @@ import type { Context } from './context.js'
 import { addFlags, checkGiven, readFlags } from './flags.js'
 import { addModelFlags, withModel, type ModelFlags } from './model.js'
 import { makeReporter, silentLoading } from './progress.js'
+import { outputLost } from './stdout.js'
 
 const { summary, argument, fields, required, commands } = DESCRIPTORS.ask
 
@@ -26,6 +27,7 @@ async function ask(prompt: string, flags: ModelFlags, context: Context): Promise
   const json = flags.json ?? false
   const reporter = json ? makeReporter(context, true) : silentLoading
   await withModel(flags, context, reporter, async (model) => {
-    await answer(model.ask(request, { signal: context.signal }), context, json)
+    const signal = AbortSignal.any([context.signal, outputLost(context.stdout)])
+    await answer(model.ask(request, { signal }), context, json)
   })
 }

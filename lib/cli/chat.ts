@@ -10,6 +10,7 @@ import { converse } from './converse.js'
 import { addFlags, readFlags } from './flags.js'
 import { addModelFlags, withModel, type ModelFlags } from './model.js'
 import { makeReporter, silentLoading } from './progress.js'
+import { outputLost } from './stdout.js'
 
 const { summary, argument, fields, commands } = DESCRIPTORS.chat
 const KEYS = '\nOn a terminal without a message: a conversation. Ctrl-C stops an answer, Ctrl-D ends.\n'
@@ -38,6 +39,7 @@ async function chat(message: string | undefined, flags: Flags, context: Context)
   await withModel(flags, context, json ? makeReporter(context, true) : silentLoading, async (model) => {
     if (said === undefined) return converse(model, options, system, context)
     const request = { ...options, messages: [...system, { role: 'user', content: said } as const] }
-    await answer(model.chat(request, { signal: context.signal }), context, json)
+    const signal = AbortSignal.any([context.signal, outputLost(context.stdout)])
+    await answer(model.chat(request, { signal }), context, json)
   })
 }

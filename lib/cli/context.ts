@@ -1,15 +1,17 @@
-// What every command gets: where to write, and the signal that Ctrl-C aborts. A second Ctrl-C ends the process at once.
+// What every command gets: where to write, and the signals that end it. Ctrl-C aborts; a second one ends the process at once.
 import type { ReadStream, WriteStream } from 'node:tty'
+import { flat } from '../base/show.js'
 
 export const INTERRUPTED = 130
 
 export interface Context {
-  /** Messages of `chat`. */
+  /** Messages of `chat`, pictures named `-`. */
   readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY'>>
   /** Results and `--json` events. */
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>
   /** Progress, pictures, errors. */
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>
+  /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
 }
 
@@ -23,12 +25,6 @@ export function processContext(): Context {
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   process.on('SIGHUP', interrupt)
-  // A reader that has gone (`dimoo ... | head`) is no error of ours.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
-  }
   return {
     // Opened only by a command that reads it.
     get stdin() {
@@ -46,7 +42,4 @@ export function writeJson(stream: NodeJS.WritableStream, value: object): void {
 }
 
 /** Text from a file as one line that cannot steer a terminal. */
-export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
+export const printable = flat

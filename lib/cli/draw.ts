@@ -11,7 +11,8 @@ import type { ImageResult } from '../run/results.js'
 import type { ImageStep } from '../run/steps.js'
 import type { ImageRun } from '../run/types.js'
 import type { Context } from './context.js'
-import { checkWritable, formatOf, outputNames, writeOutput } from './output.js'
+import { checkReplaceable, replaceFile } from '../base/replace-file.js'
+import { formatOf, outputNames } from './output.js'
 import type { Reporter } from './progress.js'
 import { halfBlocks } from './show.js'
 
@@ -47,7 +48,7 @@ export async function checkOutputs({ output, animate }: DrawFlags): Promise<void
   if (output !== undefined && animate !== undefined && path.resolve(output) === path.resolve(animate)) {
     throw invalid(`--output and --animate must name two files, got '${output}' twice`)
   }
-  await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkWritable))
+  await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkReplaceable))
 }
 
 type Start = (options: RunOptions) => ImageRun
@@ -66,7 +67,7 @@ export async function draw(start: Start, model: DimooModel, flags: DrawFlags, co
     frames.push(result.image)
     const delays = frames.map((_, i) => (i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS))
     const shown = frames.map((frame) => enlarge(frame, flags.scale ?? 1))
-    await writeOutput(flags.animate, await encodeAnimation(shown, delays))
+    await replaceFile(flags.animate, await encodeAnimation(shown, delays))
     files.push(flags.animate)
   }
   if (flags.show && !context.stderr.isTTY) context.stderr.write(`${(await halfBlocks(result.image, 80, 40)).join('\n')}\n`)
@@ -78,13 +79,17 @@ function picture(step: ImageStep, { stderr }: Context): Promise<string[]> | unde
   return step.decode({ masked: 'grey' }).then((image) => halfBlocks(image, Math.min(stderr.columns || 80, 120), 40))
 }
 
+// Each picture is written, whatever becomes of the others; then the first trouble is told.
 async function write(result: ImageResult, flags: DrawFlags, signal: AbortSignal): Promise<string[]> {
   const output = flags.output ?? `dimoo-${result.seed}.png`
   const names = outputNames(output, result.images.length)
+  const troubles: unknown[] = []
   for (const [i, image] of result.images.entries()) {
     signal.throwIfAborted()
-    await writeOutput(names[i]!, await image.encode(formatOf(output), { scale: flags.scale ?? 1 }))
+    const bytes = await image.encode(formatOf(output), { scale: flags.scale ?? 1 })
+    await replaceFile(names[i]!, bytes).catch((error: unknown) => troubles.push(error))
   }
+  if (troubles.length > 0) throw troubles[0]
   return names
 }
 

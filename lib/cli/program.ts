@@ -2,8 +2,10 @@
 // 130 interrupted). Loads nothing but the command that was asked for.
 import { Command, CommanderError } from 'commander'
 import { DimooError } from '../base/errors.js'
-import { INTERRUPTED, writeJson, type Context } from './context.js'
+import { quote } from '../base/show.js'
+import { INTERRUPTED, printable, writeJson, type Context } from './context.js'
 import { withoutStrayValues } from './flags.js'
+import { allWritten, outputLost } from './stdout.js'
 import type { ImageTask } from '../requests/names.js'
 import { packageVersion } from '../base/version.js'
 
@@ -77,6 +79,19 @@ export async function program(argv: readonly string[], context: Context): Promis
 
 /** Runs one command line (without node and script) and returns its exit code. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
+  outputLost(context.stdout)
+  context.stderr.on('error', () => undefined) // there is nowhere left to say so
+  const code = await outcome(argv, context)
+  try {
+    await allWritten(context.stdout)
+    return code
+  } catch (error) {
+    if (code === 0) report(error, argv, context)
+    return code || 1
+  }
+}
+
+async function outcome(argv: readonly string[], context: Context): Promise<number> {
   try {
     if (argv.length === 0) throw new DimooError('request/invalid', 'expected a command; see dimoo --help')
     const root = await program(argv, context)
@@ -97,22 +112,31 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
 // Help and versions end the same way, with nothing wrong.
 function usageError({ exitCode, message }: CommanderError, argv: readonly string[], { stdout }: Context): number {
   if (exitCode === 0) return 0
-  if (argv.includes('--json')) writeJson(stdout, { event: 'error', code: 'request/invalid', message: oneLine(message) })
+  if (asksJson(argv)) writeJson(stdout, { event: 'error', code: 'request/invalid', message: oneLine(message) })
   return 2
 }
 
-/** What commander says, which puts its suggestion on a line of its own. */
+/** What commander says, which puts its suggestion on a line of its own and holds words of the command line. */
 function oneLine(text: string): string {
-  return text
-    .replace(/^error: /, '')
-    .trim()
-    .replaceAll('\n', ' ')
+  return quote(
+    text
+      .replace(/^error: /, '')
+      .trim()
+      .replaceAll('\n', ' '),
+    400,
+  )
+}
+
+// After `--` everything is text.
+function asksJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
 }
 
 function report(error: unknown, argv: readonly string[], { stdout, stderr }: Context): void {
   const { message = String(error), stack } = error as Partial<Error>
   const code = DimooError.is(error) ? error.code : 'internal'
-  if (argv.includes('--json')) writeJson(stdout, { event: 'error', code, message })
-  stderr.write(`dimoo: ${message} (${code})\n`)
+  if (asksJson(argv)) writeJson(stdout, { event: 'error', code, message })
+  stderr.write(`dimoo: ${printable(message)} (${code})\n`)
   if (process.env['DIMOO_DEBUG'] && stack) stderr.write(`${stack}\n`)
 }

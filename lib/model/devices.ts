@@ -2,7 +2,7 @@
 // Asks the driver through the addon; never searches for files, never compiles, never prints.
 import { emitWarning } from 'node:process'
 import { DimooError, invalid } from '../base/errors.js'
-import { show } from '../base/show.js'
+import { quote, show } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import { boolean, integer, number, type Fields } from '../fields/field.js'
 import type { Device, DeviceId, DeviceReport } from '../native/info.js'
@@ -38,7 +38,7 @@ export async function resolveDevice({ device, onDeviceUnavailable, warn }: Devic
   // Its kernels have not run on a GPU yet: only who names the device gets it.
   if (found) return device === 'auto' ? 'cpu' : found.id
   const [absent] = wanted
-  const why = absent ? `${absent.reason ?? 'not usable'}${absent.name && ` (${absent.name})`}` : 'no-device'
+  const why = absent ? `${absent.reason ?? 'not usable'}${absent.name && ` (${quote(absent.name)})`}` : 'no-device'
   const message = `device '${device}': expected a usable GPU, got ${why}`
   const policy = onDeviceUnavailable ?? (device === 'auto' ? 'warn' : 'error')
   if (policy === 'error') throw new DimooError('device/unavailable', message, { details: { device, reports } })

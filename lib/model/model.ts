@@ -2,7 +2,7 @@
 // in lib/tasks.
 import { DimooError, invalid } from '../base/errors.js'
 import { typedArrayName } from '../base/realm.js'
-import { show } from '../base/show.js'
+import { quote, show } from '../base/show.js'
 import { checkField, checkOptions, checkTextBytes } from '../fields/check.js'
 import { boolean, group, integer, local, picture } from '../fields/field.js'
 import type { ImageInput, RawImage } from '../fields/values.js'
@@ -168,7 +168,8 @@ export class DimooModel extends RunnerBase implements StepDrawer {
   }
 
   #coder(): TextCoder {
-    if (!this.#text) throw new DimooError('model/unsupported', `model ${this.#info.name}: expected a tokenizer in its file, got none`)
+    if (!this.#text)
+      throw new DimooError('model/unsupported', `model ${quote(this.#info.name)}: expected a tokenizer in its file, got none`)
     return this.#text
   }
 

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../native/binding.js'
 import { DimooError, invalid } from '../base/errors.js'
-import { show } from '../base/show.js'
+import { quote, show } from '../base/show.js'
 import type { Progress } from '../base/progress.js'
 
 /** A directory (Hugging Face layout) or a .gguf file, as a path or a `file:` URL; or `hf:owner/repo[/file][@revision]`, which is fetched. */
@@ -28,7 +28,7 @@ export async function findSource(source: ModelSource | undefined, { signal, onPr
   const { pullModel } = await import('../hub/index.js')
   const { path: found, offline, commit } = await pullModel(source, { ...(signal && { signal }), ...(onProgress && { onProgress }) })
   if (offline) {
-    const message = `${source}: the hub was not asked or did not answer; using commit ${commit} from the cache`
+    const message = `${quote(source)}: the hub was not asked or did not answer; using commit ${commit} from the cache`
     if (warn) warn({ source, commit }, message)
     else emitWarning(message, 'DimooWarning')
   }
@@ -47,20 +47,20 @@ export function resolveSource(source: ModelSource | undefined): string {
   if (/^[a-z][a-z+.-]+:\/\//i.test(source)) throw invalid(`source must be a path or a file: URL, got ${show(source)}`)
   // 'org/name' that is no path is what people write for a model on the Hub.
   if (/^[\w-][\w.-]*\/[\w.-]+$/.test(source) && !source.endsWith('.gguf') && !existsSync(path.dirname(source))) {
-    throw invalid(`source must be a path, or 'hf:${source}' for the model of that name on the Hub, got '${source}'`)
+    throw invalid(`source must be a path, or 'hf:${quote(source)}' for the model of that name on the Hub, got '${quote(source)}'`)
   }
   return existing(source)
 }
 
 function existing(source: string): string {
   if (existsSync(source)) return path.resolve(source)
-  throw new DimooError('model/not-found', `source: expected a .gguf file or a folder with config.json, got nothing at ${source}`)
+  throw new DimooError('model/not-found', `source: expected a .gguf file or a folder with config.json, got nothing at ${quote(source)}`)
 }
 
 function filePath(url: URL): string {
   try {
     return fileURLToPath(url)
   } catch (error) {
-    throw invalid(`source must be a path or a file: URL of this machine, got ${url.href} (${(error as Error).message})`)
+    throw invalid(`source must be a path or a file: URL of this machine, got ${quote(url.href)} (${quote((error as Error).message)})`)
   }
 }

@@ -1,6 +1,7 @@
 // The one way a run starts, whatever its task: the request is copied, checked and completed at once (its errors are thrown), everything
 // that takes time comes after, inside the run. A resumed run skips to what the engine is told.
 import { DimooError, invalid } from '../base/errors.js'
+import { quote } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import type { NativeStep } from '../native/binding.js'
 import { capture } from '../requests/capture.js'
@@ -48,7 +49,7 @@ export function startTask<Task extends TaskName>(task: Task, request: TaskReques
 function checkAble(task: TaskName, { info, coder }: TaskModel): void {
   coder()
   if (task === 'chat' || info.codebookSize > 0) return
-  const what = `${task}: expected a model with image codes, got ${info.name} (${info.architecture}), which answers in text only`
+  const what = `${task}: expected a model with image codes, got ${quote(info.name)} (${quote(info.architecture)}), which answers in text only`
   throw new DimooError('model/unsupported', what)
 }
 

@@ -2,7 +2,7 @@
 // (`dimoo generate --like`). JSON, flat, versioned (docs/files.md).
 import { DimooError, invalid } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
-import { show } from '../base/show.js'
+import { quote, show } from '../base/show.js'
 import { accepts } from '../fields/check.js'
 import { choice, either, group, integer, number, text, type Field, type GroupField } from '../fields/field.js'
 import type { ModelInfo, Precision } from '../native/info.js'
@@ -117,7 +117,8 @@ export function likeRequest(like: ImageParameters): GenerateRequest & { readonly
 /** A sentence where a picture cannot come out the same, as the model or its precision is another; undefined where it can. */
 export function likeDifference(like: ImageParameters, info: ModelInfo): string | undefined {
   const { name, weights, sha256 } = like.model
-  if (sha256 !== info.sha256) return `the picture was made by model ${name} (${weights}), this is another: ${info.name} (${info.weights})`
+  if (sha256 !== info.sha256)
+    return `the picture was made by model ${quote(name)} (${quote(weights)}), this is another: ${quote(info.name)} (${info.weights})`
   if (like.precision !== info.precision) return `the picture was made with precision ${like.precision}, this is ${info.precision}`
   return undefined
 }

@@ -1,5 +1,6 @@
 // Picture sizes: both sides on the model's grid, an aspect ratio in place of a side, and the limit on cells.
 import { invalid } from '../base/errors.js'
+import { show } from '../base/show.js'
 import { integer, text, type Fields } from '../fields/field.js'
 import type { GenerateRequest } from './types.js'
 
@@ -54,11 +55,11 @@ function withAspect(request: SizeRequest, defaults: Sides, scale: number): Parti
   const { width, height, aspectRatio } = request
   if (aspectRatio === undefined) return request
   if (width !== undefined && height !== undefined) {
-    throw invalid(`generate: aspectRatio must not be given with both width and height, got '${aspectRatio}'`)
+    throw invalid(`generate: aspectRatio must not be given with both width and height, got ${show(aspectRatio)}`)
   }
   const [across, down] = aspectRatio.split(':').map(Number) as [number, number]
   const ratio = across / down
-  if (!(ratio >= 1 / 64 && ratio <= 64)) throw invalid(`generate: aspectRatio must be between 1:64 and 64:1, got '${aspectRatio}'`)
+  if (!(ratio >= 1 / 64 && ratio <= 64)) throw invalid(`generate: aspectRatio must be between 1:64 and 64:1, got ${show(aspectRatio)}`)
   const snap = (side: number): number => Math.max(1, Math.round(side / scale)) * scale
   if (width !== undefined) return { width, height: snap(width / ratio) }
   if (height !== undefined) return { width: snap(height * ratio), height }

@@ -1,5 +1,6 @@
 // A run written down between steps, and read again in another process: `run.snapshot()` and `model.resume(bytes)`.
 import { invalid } from '../base/errors.js'
+import { quote } from '../base/show.js'
 import type { NativeSnapshot } from '../native/binding.js'
 import type { ModelInfo } from '../native/info.js'
 import type { EngineRequest } from '../tasks/engine-request.js'
@@ -46,7 +47,7 @@ export function copySnapshot(snapshot: Uint8Array): Uint8Array {
 export function openSnapshot(snapshot: Uint8Array, info: ModelInfo, exact: boolean): Opened {
   const header = readHeader(snapshot)
   const identity = identityOf(info)
-  const model = (one: Identity['model']): string => `${one.name} (${one.sha256.slice(0, 16)})`
+  const model = (one: Identity['model']): string => `${quote(one.name)} (${quote(one.sha256.slice(0, 16))})`
   if (header.model.sha256 !== identity.model.sha256) {
     throw invalid(`resume: expected a snapshot of model ${model(identity.model)}, got one of ${model(header.model)}`)
   }
@@ -56,9 +57,11 @@ export function openSnapshot(snapshot: Uint8Array, info: ModelInfo, exact: boole
     if (agree(name, header[name], identity[name])) continue
     if (exact) {
       const cure = 'exact: false goes on all the same, with other bits'
-      throw invalid(`resume: expected a snapshot of ${name} '${identity[name]}', got one of '${header[name]}'; ${cure}`)
+      throw invalid(`resume: expected a snapshot of ${name} '${identity[name]}', got one of '${quote(header[name])}'; ${cure}`)
     }
-    differences.push(`resumed at step ${header.step} of ${header.steps} with ${name} '${identity[name]}', begun with '${header[name]}'`)
+    differences.push(
+      `resumed at step ${header.step} of ${header.steps} with ${name} '${identity[name]}', begun with '${quote(header[name])}'`,
+    )
   }
   return { header, differences }
 }

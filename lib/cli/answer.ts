@@ -2,23 +2,29 @@
 // JSON event a step, the last one the result.
 import type { TextResult } from '../run/results.js'
 import type { TextRun } from '../run/types.js'
-import { printable, writeJson, type Context } from './context.js'
+import { note, printable, writeJson, type Context } from './context.js'
 import { advance, charWidth } from './width.js'
 
-/** Shows a run to its end and returns its result. */
-export async function answer(run: TextRun, context: Context, json: boolean): Promise<TextResult> {
+/** Shows a run to its end and returns its result. `hint` is added where there is no text in it. */
+export async function answer(run: TextRun, context: Context, json: boolean, hint = ''): Promise<TextResult> {
   if (json) return asEvents(run, context)
   const screen = context.stdout.isTTY ? new Terminal(context.stdout.columns || 80, context.stdout) : new Plain(context.stdout)
   try {
     for await (const { settled, text } of run) screen.show(settled, text)
     const result = await run.result()
     screen.end(result.text)
-    if (result.text.trim() === '') context.stderr.write('dimoo: the answer is empty\n')
+    if (result.text.trim() === '') note(context, `the answer is empty: ${emptiness(result)}${hint}`)
+    for (const warning of result.warnings) note(context, warning)
     return result
   } catch (error) {
     screen.stop()
     throw error
   }
+}
+
+function emptiness({ finishReason, usage }: TextResult): string {
+  if (finishReason === 'stop') return 'the model ended it before the first word (finish: stop)'
+  return `the ${usage.outputTokens} tokens that were reserved for it hold no text (finish: length)`
 }
 
 async function asEvents(run: TextRun, { stdout }: Context): Promise<TextResult> {

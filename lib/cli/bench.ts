@@ -11,6 +11,7 @@ import { findSource } from '../model/source.js'
 import { inType } from '../model/weights.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
+import { MODEL_HELP, modelOf } from './model.js'
 import { parseSize, SIZE_HELP } from './size.js'
 import { withDownloads } from './transfer.js'
 
@@ -91,7 +92,7 @@ interface Flags {
 export function command(context: Context): Command {
   const made = new Command('bench')
     .description('Measures how fast a checkpoint runs on this machine, and where the time goes.')
-    .option('--model <path>', 'a .gguf file, a folder as published, or hf:owner/repo (default: the miniature inside the package)')
+    .option('--model <path>', MODEL_HELP)
     .option('--size <WxH>', `${SIZE_HELP.replace(/ \(.*\)$/, '')} (default: the checkpoint's, at most 256x256)`)
   return addFlags(made, BENCH_FIELDS)
     .option('--json', 'print one JSON object')
@@ -105,7 +106,7 @@ async function bench(flags: Flags, context: Context): Promise<void> {
   checkOptions('bench', given, { fields: BENCH_FIELDS })
   const { device: wanted = 'auto', precision = 'fast', threads = 0, rows = 512, repetitions = 7, steps } = given
   const control = { signal, onProgress: withDownloads(context, () => undefined) }
-  const found = await findSource(flags.model, control)
+  const found = await findSource(modelOf(flags.model), control)
   const source = given.weights === undefined ? found : await inType(found, given.weights, { ...control, threads: given.threads })
   const device = await resolveDevice({ device: wanted, onDeviceUnavailable: undefined })
   const options = { source, device, precision, threads, rows, repetitions, ...parseSize(flags.size), steps }

@@ -7,13 +7,14 @@ import type { ChatMessage, ChatRequest } from '../requests/types.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'
 import { converse } from './converse.js'
-import { addFlags, readFlags } from './flags.js'
-import { addModelFlags, withModel, type ModelFlags } from './model.js'
+import { addFlags, oneArgument, readFlags } from './flags.js'
+import { addModelFlags, emptyHint, withModel, type ModelFlags } from './model.js'
 import { makeReporter, silentLoading } from './progress.js'
 import { outputLost } from './stdout.js'
 
 const { summary, argument, fields, commands } = DESCRIPTORS.chat
-const KEYS = '\nOn a terminal without a message: a conversation. Ctrl-C stops an answer, Ctrl-D ends.\n'
+const KEYS =
+  '\nOn a terminal without a message: a conversation. Ctrl-C stops an answer, twice it leaves; Ctrl-D leaves; /help, /image PATH, /reset, /quit.\n'
 
 interface Flags extends ModelFlags {
   readonly system?: string
@@ -24,8 +25,9 @@ export function command(context: Context): Command {
   made.option('--system <text>', 'what the model is to be, before the conversation')
   addFlags(made, fields)
   return addModelFlags(made)
+    .allowExcessArguments(true)
     .addHelpText('after', `${KEYS}\nExamples:\n${commands.map((example) => `  ${example}`).join('\n')}`)
-    .action((message: string | undefined, flags: Flags) => chat(message, flags, context))
+    .action(() => chat(oneArgument(made, 'a message'), made.opts<Flags>(), context))
 }
 
 async function chat(message: string | undefined, flags: Flags, context: Context): Promise<void> {
@@ -40,6 +42,6 @@ async function chat(message: string | undefined, flags: Flags, context: Context)
     if (said === undefined) return converse(model, options, system, context)
     const request = { ...options, messages: [...system, { role: 'user', content: said } as const] }
     const signal = AbortSignal.any([context.signal, outputLost(context.stdout)])
-    await answer(model.chat(request, { signal }), context, json)
+    await answer(model.chat(request, { signal }), context, json, await emptyHint(model))
   })
 }

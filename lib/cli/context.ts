@@ -13,6 +13,15 @@ export interface Context {
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
+  /** `--quiet`: nothing but results and errors. Set once the command line is read. */
+  quiet?: boolean
+  /** Set where a part of the work failed and was told, but the rest was done: exit code 1. */
+  failed?: boolean
+}
+
+/** Says something beside the result. */
+export function note({ stderr, quiet }: Context, text: string): void {
+  if (!quiet) stderr.write(`dimoo: ${printable(text)}\n`)
 }
 
 /** The process's own streams and signals. */

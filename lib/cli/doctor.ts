@@ -5,10 +5,12 @@ import { binding } from '../native/binding.js'
 import { inspectDevices } from '../model/devices.js'
 import type { DeviceReport } from '../native/info.js'
 import { BindingError, DimooError } from '../base/errors.js'
+import { quote } from '../base/show.js'
 import { runJob } from '../native/job.js'
 import { embeddedModel } from '../model/source.js'
-import { writeJson, type Context } from './context.js'
+import { printable, writeJson, type Context } from './context.js'
 import { bytesText } from './job-report.js'
+import { modelOf } from './model.js'
 import { packageVersion } from '../base/version.js'
 import { throwFaults, verified, verifyLines } from './verify.js'
 
@@ -82,7 +84,9 @@ async function doctor(flags: Flags, context: Context): Promise<void> {
   else {
     const head = `lumina-dimoo ${platform.version} on Node ${platform.node}, ${platform.platform}-${platform.arch}`
     const model = `miniature: ${miniature ? '' : 'missing at '}${embeddedModel}${MODEL_TEXT}`
-    const last = looked ? verifyLines(looked, flags.model) : [model]
+    const named = modelOf(undefined)
+    const variable = named === undefined ? [] : [`DIMOO_MODEL: ${printable(quote(named))}, where a command names no model`]
+    const last = looked ? verifyLines(looked, flags.model) : [model, ...variable]
     const lines = [head, addonLine(missing), ...devices.map(deviceLine), ...(report ? reportLines(report) : []), ...last]
     stdout.write(`${lines.join('\n')}\n`)
   }

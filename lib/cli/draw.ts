@@ -10,9 +10,9 @@ import type { RunOptions } from '../requests/types.js'
 import type { ImageResult } from '../run/results.js'
 import type { ImageStep } from '../run/steps.js'
 import type { ImageRun } from '../run/types.js'
-import type { Context } from './context.js'
+import { note, type Context } from './context.js'
 import { checkReplaceable, replaceFile } from '../base/replace-file.js'
-import { formatOf, outputNames } from './output.js'
+import { checkPattern, formatOf, outputNames, STDOUT } from './output.js'
 import type { Reporter } from './progress.js'
 import { halfBlocks } from './show.js'
 
@@ -25,11 +25,15 @@ export interface DrawFlags {
   readonly show?: boolean
   readonly animate?: string
   readonly scale?: number
+  readonly json?: boolean
 }
 
 export function addDrawFlags(command: Command): Command {
   return command
-    .option('-o, --output <file>', 'picture file: .png, .jpg, .jpeg or .webp (default: dimoo-<seed>.png)')
+    .option(
+      '-o, --output <file>',
+      'picture file: .png, .jpg, .jpeg or .webp, in its name {seed}, {index}, {prompt}; - writes a PNG to standard output (default: dimoo-<seed>.png)',
+    )
     .option('--show', 'draw the picture in the terminal as it fills in')
     .option('--animate <file>', 'write the decoding of the first picture as an animated .webp')
     .option('--scale <n>', 'write every pixel as a square of so many a side, for small pictures (default: 1)', scaleOf)
@@ -41,14 +45,21 @@ function scaleOf(text: string): number {
   return scale
 }
 
-/** Says before the work starts what could not be written. */
-export async function checkOutputs({ output, animate }: DrawFlags): Promise<void> {
-  if (output !== undefined) formatOf(output)
+/** Says before the work starts what could not be written. `pictures`: how many there will be. */
+export async function checkOutputs({ output, animate, json }: DrawFlags, pictures: number, { stdout }: Context): Promise<void> {
+  if (output === STDOUT) {
+    if (pictures > 1) throw invalid(`--output -: expected one picture for standard output, got ${pictures}`)
+    if (json) throw invalid('--output - and --json both write to standard output: expected one of them, got both')
+    if (stdout.isTTY) throw invalid('--output -: expected a file or a pipe as standard output, got a terminal')
+  } else if (output !== undefined) {
+    formatOf(output)
+    checkPattern(output)
+  }
   if (animate !== undefined && !/\.webp$/i.test(animate)) throw invalid(`--animate must end in .webp, got '${animate}'`)
   if (output !== undefined && animate !== undefined && path.resolve(output) === path.resolve(animate)) {
     throw invalid(`--output and --animate must name two files, got '${output}' twice`)
   }
-  await Promise.all([output ?? '.png', animate ?? '.webp'].map(checkReplaceable))
+  await Promise.all([output === undefined || output === STDOUT ? '.png' : output, animate ?? '.webp'].map(checkReplaceable))
 }
 
 type Start = (options: RunOptions) => ImageRun
@@ -62,7 +73,7 @@ export async function draw(start: Start, model: DimooModel, flags: DrawFlags, co
     reporter.step(step, flags.show && step.image === 0 ? await picture(step, context) : undefined)
   }
   const result = await run.result()
-  const files = await write(result, flags, signal)
+  const files = await writePictures(result, { output: 'dimoo-{seed}.png', ...flags }, context)
   if (flags.animate !== undefined) {
     frames.push(result.image)
     const delays = frames.map((_, i) => (i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS))
@@ -70,30 +81,45 @@ export async function draw(start: Start, model: DimooModel, flags: DrawFlags, co
     await replaceFile(flags.animate, await encodeAnimation(shown, delays))
     files.push(flags.animate)
   }
-  if (flags.show && !context.stderr.isTTY) context.stderr.write(`${(await halfBlocks(result.image, 80, 40)).join('\n')}\n`)
-  reporter.done(event(result, files, model), summary(result, files, flags.scale ?? 1))
+  const said = summary(result, files, flags.scale)
+  reporter.done(event(result, files, model), flags.output === STDOUT ? said.slice(1) : said)
+  for (const warning of result.warnings) note(context, warning)
 }
 
-function picture(step: ImageStep, { stderr }: Context): Promise<string[]> | undefined {
-  if (!stderr.isTTY) return undefined
+function picture(step: ImageStep, { stderr, quiet }: Context): Promise<string[]> | undefined {
+  if (!stderr.isTTY || quiet) return undefined
   return step.decode({ masked: 'grey' }).then((image) => halfBlocks(image, Math.min(stderr.columns || 80, 120), 40))
 }
 
-// Each picture is written, whatever becomes of the others; then the first trouble is told.
-async function write(result: ImageResult, flags: DrawFlags, signal: AbortSignal): Promise<string[]> {
-  const output = flags.output ?? `dimoo-${result.seed}.png`
-  const names = outputNames(output, result.images.length)
+/**
+ * Each picture is written, whatever becomes of the others; then the first trouble is told. `index`: the prompt's number, where there are
+ * many. Resolves to the files' names.
+ */
+export async function writePictures(
+  result: ImageResult,
+  { output, scale = 1 }: DrawFlags & { readonly output: string },
+  { signal, stdout }: Context,
+  index?: number,
+): Promise<string[]> {
+  const naming = {
+    prompt: result.images[0]!.parameters.prompt,
+    seeds: result.images.map(({ seed }) => seed),
+    ...(index !== undefined && { index }),
+  }
+  const names = output === STDOUT ? [STDOUT] : outputNames(output, naming)
   const troubles: unknown[] = []
   for (const [i, image] of result.images.entries()) {
     signal.throwIfAborted()
-    const bytes = await image.encode(formatOf(output), { scale: flags.scale ?? 1 })
-    await replaceFile(names[i]!, bytes).catch((error: unknown) => troubles.push(error))
+    const bytes = await image.encode(formatOf(output), { scale })
+    if (output === STDOUT) stdout.write(bytes)
+    else await replaceFile(names[i]!, bytes).catch((error: unknown) => troubles.push(error))
   }
   if (troubles.length > 0) throw troubles[0]
   return names
 }
 
-function summary(result: ImageResult, files: readonly string[], scale: number): string[] {
+/** A line for every file. */
+export function summary(result: ImageResult, files: readonly string[], scale = 1): string[] {
   const [width, height] = [result.image.width, result.image.height].map((side) => side * scale)
   const seconds = (result.timings.totalMs / 1000).toFixed(2)
   return files.map((file, i) => {
@@ -103,13 +129,14 @@ function summary(result: ImageResult, files: readonly string[], scale: number): 
   })
 }
 
-function event(result: ImageResult, files: readonly string[], model: DimooModel): object {
+/** The last line of `--json`. */
+export function event(result: ImageResult, files: readonly string[], model: DimooModel): object {
   const images = result.images.map(({ seed, parameters, score }, i) => ({
     file: files[i],
     seed,
     parameters,
     ...(score !== undefined && { score }),
   }))
-  const { timings, usage } = result
-  return { event: 'result', files, images, timings, usage, device: model.device.id }
+  const { timings, usage, warnings } = result
+  return { event: 'result', files, images, timings, usage, warnings, device: model.device.id }
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { exportModel } from '../model/export.js'
 import { EXPORT_FIELDS } from '../model/options.js'
 import type { ExportOptions } from '../model/types.js'
+import { modelOf } from './model.js'
 import { bytesText, makeJobReporter } from './job-report.js'
 import type { Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
@@ -17,7 +18,7 @@ Examples:
 export function command(context: Context): Command {
   const made = new Command('export')
     .description('Writes a checkpoint as a folder in the Hugging Face layout: config.json, safetensors, tokenizer, image tokenizer.')
-    .argument('[source]', 'the .gguf file or folder (default: the embedded miniature)')
+    .argument('[source]', 'the .gguf file or folder (default: DIMOO_MODEL, else the embedded miniature)')
     .requiredOption('-o, --output <folder>', 'the folder to write; it must not exist yet or be empty')
   return addFlags(made, EXPORT_FIELDS)
     .option('--json', 'print one JSON event per line')
@@ -26,7 +27,7 @@ export function command(context: Context): Command {
       const reporter = makeJobReporter(context, flags.json ?? false)
       const options = readFlags<ExportOptions>({ ...flags }, EXPORT_FIELDS)
       const control = { signal: context.signal, onProgress: reporter.progress }
-      const report = await exportModel(source, flags.output, { ...options, ...control })
+      const report = await exportModel(modelOf(source), flags.output, { ...options, ...control })
       const { tensors, bytes, files, seconds } = report
       const line = `${flags.output}: ${tensors} tensors in ${files} files, ${bytesText(bytes)}, ${seconds.toFixed(1)} s`
       reporter.done({ event: 'result', output: flags.output, ...report }, [line])

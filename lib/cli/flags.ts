@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { DimooError, invalid } from '../base/errors.js'
 import { nearest } from '../base/nearest.js'
-import { show } from '../base/show.js'
+import { quote, show } from '../base/show.js'
 import { defaultText, isLocal, type Field, type Fields, type GroupField } from '../fields/field.js'
 import { isRects } from '../fields/values.js'
 
@@ -257,4 +257,14 @@ export function checkGiven(where: string, request: object, fields: Fields, names
     const shown = flags.map(usage)
     throw invalid(`${where}: expected ${shown.length === 1 ? shown[0]! : `one of ${shown.join(', ')}`}, got none`)
   }
+}
+
+/** The one argument of a command, where it has one: several are one text that the shell has split. */
+export function oneArgument(command: Command, what: string | undefined): string | undefined {
+  const { args } = command
+  const most = what === undefined ? 0 : 1
+  if (args.length <= most) return args[0]
+  const words = args.slice(0, 20).join(' ')
+  const cure = what === undefined ? 'no argument' : `${what} in quotes, as in dimoo ${command.name()} "${quote(words, 60)}"`
+  throw invalid(`${command.name()}: expected ${cure}, got ${args.length} ${args.length === 1 ? 'argument' : 'arguments'}`)
 }

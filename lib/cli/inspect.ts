@@ -10,6 +10,7 @@ import { integer, type Fields } from '../fields/field.js'
 import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { bytesText } from './job-report.js'
+import { modelOf } from './model.js'
 import { parseSize, SIZE_HELP } from './size.js'
 
 const PICTURE = /\.(png|jpe?g|webp)$/i
@@ -34,14 +35,14 @@ interface Flags {
 export function command(context: Context): Command {
   const made = new Command('inspect')
     .description('Shows tensors, types, sizes and settings of a checkpoint, or the parameters inside a picture.')
-    .argument('[path]', 'a .gguf file, a folder as published, or a picture (default: the miniature)')
+    .argument('[path]', 'a .gguf file, a folder as published, or a picture (default: DIMOO_MODEL, else the miniature)')
     .option('--plan', 'what a run would need in memory, and whether it fits')
     .option('--verify', 'read every weight once: all must be finite')
     .option('--json', 'print one JSON object')
     .option('--size <WxH>', `${SIZE_HELP}, for --plan`)
   return addFlags(made, PLAN_FLAGS)
     .addHelpText('after', EXAMPLES)
-    .action((path: string | undefined, flags: Flags) => inspect(path, flags, context))
+    .action((path: string | undefined, flags: Flags) => inspect(modelOf(path), flags, context))
 }
 
 async function inspect(path: string | undefined, flags: Flags, { stdout, signal }: Context): Promise<void> {

@@ -1,6 +1,7 @@
-// Progress of a job that counts bytes: one line that redraws itself on a terminal, every tenth elsewhere, JSON events.
+// Progress of a job that counts bytes: one line that redraws itself on a terminal, lines elsewhere, JSON events.
 import type { Progress } from '../base/progress.js'
 import { writeJson, type Context } from './context.js'
+import { paced } from './pace.js'
 
 export interface JobReporter<P extends Progress = Progress> {
   readonly progress: (progress: P) => void
@@ -11,10 +12,11 @@ export interface JobReporter<P extends Progress = Progress> {
 
 /** `more`: what follows the bytes on a line of progress. */
 export function makeJobReporter<P extends Progress>(
-  { stdout, stderr }: Context,
+  context: Context,
   json: boolean,
   more: (progress: P) => string = () => '',
 ): JobReporter<P> {
+  const { stdout, stderr } = context
   if (json) {
     return {
       progress: (progress) => writeJson(stdout, { event: 'progress', ...progress }),
@@ -23,17 +25,16 @@ export function makeJobReporter<P extends Progress>(
     }
   }
   const clear = (): void => {
-    if (stderr.isTTY) stderr.write('\r\x1b[K')
+    if (stderr.isTTY && !context.quiet) stderr.write('\r\x1b[K')
   }
-  let tenth = -1
+  const line = paced((text) => stderr.write(`${text}\n`))
   return {
     progress: (progress) => {
+      if (context.quiet) return
       const { phase, loadedBytes, totalBytes, fraction } = progress
       const text = `${phase} ${Math.round(fraction * 100)} % (${bytesText(loadedBytes)} of ${bytesText(totalBytes)})${more(progress)}`
-      const now = Math.floor(fraction * 10)
       if (stderr.isTTY) stderr.write(`\r${text}\x1b[K`)
-      else if (now !== tenth) stderr.write(`${text}\n`)
-      tenth = now
+      else line(text)
     },
     clear,
     done: (_, text) => {

@@ -14,8 +14,23 @@ export interface ModelFlags {
   readonly json?: boolean
 }
 
+/** What `--model` means where it is left out. */
+export const MODEL_HELP =
+  'a .gguf file, a folder as published, or hf:owner/repo (default: DIMOO_MODEL, else the miniature inside the package)'
+
+/** The model that is named by a flag, else by the variable DIMOO_MODEL; undefined: the miniature. */
+export function modelOf(flag: string | undefined): string | undefined {
+  return flag ?? (process.env['DIMOO_MODEL'] || undefined)
+}
+
+/** What to add where an answer is empty: the miniature is too small to converse. */
+export async function emptyHint(model: DimooModel): Promise<string> {
+  const { embedded } = await model.info()
+  return embedded ? '. The embedded miniature knows plain shapes, not conversation; see dimoo doctor' : ''
+}
+
 export function addModelFlags(command: Command): Command {
-  command.option('--model <path>', 'a .gguf file, a folder as published, or hf:owner/repo (default: the miniature inside the package)')
+  command.option('--model <path>', MODEL_HELP)
   addFlags(command, LOAD_FIELDS)
   return command.option('--json', 'print one JSON event per line')
 }
@@ -34,7 +49,7 @@ export async function withModel(
     signal: context.signal,
     onProgress: flags.json ? (progress) => reporter.loading(progress) : withDownloads(context, (progress) => reporter.loading(progress)),
   }
-  const model = await loadModel(flags.model, options)
+  const model = await loadModel(modelOf(flags.model), options)
   try {
     await body(model)
   } finally {

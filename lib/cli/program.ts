@@ -65,7 +65,9 @@ export async function program(argv: readonly string[], context: Context): Promis
     .addHelpText('after', EXAMPLES)
   const wanted = argv.filter((arg) => arg !== 'help').find((arg) => !arg.startsWith('-'))
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
-    root.addCommand(name === wanted ? (await load()).command(context).summary(summary) : new Command(name).summary(summary))
+    root.addCommand(
+      name === wanted ? quietable((await load()).command(context), context).summary(summary) : new Command(name).summary(summary),
+    )
   }
   for (const command of [root, ...root.commands]) {
     command.exitOverride().configureOutput({
@@ -75,6 +77,12 @@ export async function program(argv: readonly string[], context: Context): Promis
     })
   }
   return root
+}
+
+function quietable(command: Command, context: Context): Command {
+  return command.option('-q, --quiet', 'say nothing but results and errors').hook('preAction', (_, action) => {
+    context.quiet = action.opts<{ quiet?: boolean }>().quiet ?? false
+  })
 }
 
 /** Runs one command line (without node and script) and returns its exit code. */
@@ -97,7 +105,7 @@ async function outcome(argv: readonly string[], context: Context): Promise<numbe
     const root = await program(argv, context)
     const args = root.commands.reduce<readonly string[]>(withoutStrayValues, argv)
     await root.parseAsync([...args], { from: 'user' })
-    return 0
+    return context.failed ? 1 : 0
   } catch (error) {
     if (error instanceof CommanderError) return usageError(error, argv, context)
     if (context.signal.aborted && !DimooError.is(error)) {

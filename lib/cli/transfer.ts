@@ -1,4 +1,4 @@
-// What is said of a download that a command waits for: on standard error, however quiet the command is else.
+// What is said of a download that a command waits for: on standard error, also by commands that say nothing else there.
 import type { PullProgress } from '../hub/index.js'
 import type { Progress } from '../base/progress.js'
 import type { Context } from './context.js'
@@ -6,14 +6,14 @@ import { bytesText, makeJobReporter } from './job-report.js'
 
 /** Shows the progress of downloads and passes on that of everything else. */
 export function withDownloads(context: Context, next: (progress: Progress) => void): (progress: Progress) => void {
-  const { progress: show } = makeJobReporter<Progress>(context, false, transferText)
+  const { progress: show, clear } = makeJobReporter<Progress>(context, false, transferText)
   return (progress) => {
     if (progress.phase !== 'download') {
       next(progress)
       return
     }
     show(progress)
-    if (progress.fraction === 1 && context.stderr.isTTY) context.stderr.write('\r\x1b[K')
+    if (progress.fraction === 1) clear()
   }
 }
 

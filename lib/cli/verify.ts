@@ -6,6 +6,7 @@ import type { VerifyOptions } from '../model/types.js'
 import { verifyModel, type VerifyReport } from '../model/verify.js'
 import { printable, writeJson, type Context } from './context.js'
 import { bytesText, makeJobReporter } from './job-report.js'
+import { MODEL_HELP, modelOf } from './model.js'
 import { transferText } from './transfer.js'
 
 const EXAMPLES = `
@@ -21,18 +22,20 @@ interface Flags {
   readonly weights: boolean
   readonly speed: boolean
   readonly json?: boolean
+  readonly quiet?: boolean
 }
 
 export function command(context: Context): Command {
   return new Command('verify')
     .description('Looks a checkpoint over: files, hashes, tensors, tokens, memory, speed.')
-    .argument('[model]', 'a .gguf file, a folder as published, or hf:owner/repo (default: the miniature inside the package)')
+    .argument('[model]', MODEL_HELP)
     .option('--no-hashes', 'do not compare files with what the hub said of them')
     .option('--no-weights', 'do not read every weight')
     .option('--no-speed', 'do not measure for five seconds')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
-    .action(async (model: string | undefined, { json = false, ...options }: Flags) => {
+    .action(async (named: string | undefined, { json = false, quiet: _, ...options }: Flags) => {
+      const model = modelOf(named)
       const report = await verified(model, options, context, json)
       if (json) writeJson(context.stdout, report)
       else context.stdout.write(`${verifyLines(report, model).join('\n')}\n`)

@@ -51,7 +51,7 @@ describe('help', () => {
     const white = sharp({ create: { width: 64, height: 64, channels: 3, background: 'white' } }).png()
     for (const name of example.matchAll(/(?<!-o )\b(\w+\.(png|jpg))/g)) await white.clone().toFile(name[1]!)
     const { code, err } = await dimoo(example)
-    expect([code, err]).toEqual([0, expect.stringMatching(/^(step .*\n)+$/)])
+    expect([code, err]).toEqual([0, ''])
     expect(asked.runs).toHaveLength(1)
   })
 })
@@ -152,7 +152,8 @@ describe('requests', () => {
 
 describe('refusals', () => {
   test.each<[string, number, RegExp]>([
-    ['edit --image in.png', 2, /^dimoo: missing required argument 'prompt'\n$/],
+    ['edit --image in.png', 2, /^dimoo: edit: expected a prompt or --prompts, got none \(request\/invalid\)\n$/],
+    ['edit make it blue --image in.png', 2, /^dimoo: edit: expected a prompt in quotes, as in dimoo edit "make it blue", got 3 arguments/],
     ['edit "x"', 2, /^dimoo: edit: expected --image <file>, got none \(request\/invalid\)\n$/],
     ['edit "x" --image none.png', 1, /^dimoo: picture: cannot read none\.png .*\(image\/invalid\)\n$/],
     ['edit "x" --image in.png --image-area 33', 2, /imageArea must be 'native' or a multiple of 32 from 32 to 4096, got 33/],
@@ -171,7 +172,7 @@ describe('refusals', () => {
     ['control "x" --image in.png', 2, /expected --control <canny\|hed\|depth\|openpose>, got none/],
     ['control "x" --image in.png --control depth --source photo', 2, /source 'photo' must come with control 'canny', got 'depth'/],
     ['predict --image in.png --map fog', 2, /map must be one of 'canny', .*, got 'fog'/],
-    ['predict "x" --image in.png --map depth', 2, /too many arguments/],
+    ['predict "x" --image in.png --map depth', 2, /predict: expected no argument, got 1 argument/],
     ['style --image in.png', 2, /expected --style <file>, got none/],
     ['view --image in.png', 2, /expected --view <word>, got none/],
     ['retouch "x" --image in.png', 2, /expected --region <file\|x,y,w,h>, got none/],

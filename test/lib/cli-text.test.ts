@@ -52,7 +52,8 @@ describe('flags', () => {
   })
 
   test.each<[string[], number, RegExp]>([
-    [['ask'], 2, /^dimoo: missing required argument 'question'\n$/],
+    [['ask'], 2, /^dimoo: ask: expected a question, got none \(request\/invalid\)\n$/],
+    [['chat', 'What', 'is', 'red?'], 2, /^dimoo: chat: expected a message in quotes, as in dimoo chat "What is red\?", got 3 arguments/],
     [['ask', 'What?'], 2, /^dimoo: ask: expected --image <file>, got none \(request\/invalid\)\n$/],
     [['ask', 'What?', '--image', 'none.png'], 1, /^dimoo: picture: cannot read none\.png .*\(image\/invalid\)\n$/],
     [['ask', 'What?', '--image', picture, '--length', '10', '--block', '4'], 2, /length must be a multiple of block, got 10 and 4/],
@@ -85,7 +86,11 @@ describe('a pipe', () => {
   })
 
   test('is told by stderr that an answer is empty', async () => {
-    expect(await ask(answers(''))).toEqual({ code: 0, out: '\n', err: 'dimoo: the answer is empty\n' })
+    expect(await ask(answers(''))).toEqual({
+      code: 0,
+      out: '\n',
+      err: 'dimoo: the answer is empty: the model ended it before the first word (finish: stop). The embedded miniature knows plain shapes, not conversation; see dimoo doctor\n',
+    })
   })
 
   test('--json: steps, and one last line that holds the text', async () => {
@@ -181,7 +186,7 @@ describe('chat', () => {
     expect(decoded(1)).toMatch(/one\?[^]*a star[^]*two\?/)
   })
 
-  test('Ctrl-C stops an answer, which is as if it had not been asked; then clears the line; then ends', async () => {
+  test('Ctrl-C stops an answer, which is as if it had not been asked; then clears the line; twice it ends', async () => {
     behaviour.stepMs = 20
     const { code } = await converse(
       [
@@ -191,10 +196,13 @@ describe('chat', () => {
         [/half/, '\x03'],
         [/> $/, 'two?\r'],
         [/a red circle[^]*> /, '\x03'],
+        [/once more leaves[^]*> /, 'three?\r'], // anything else takes it back
+        [/a red circle[^]*> /, '\x03'],
+        [/once more leaves[^]*> /, '\x03'],
       ],
       answers('a red circle and a star'),
     )
-    expect([code, asked.cancelled, textRuns().length]).toEqual([0, 1, 2])
+    expect([code, asked.cancelled, textRuns().length]).toEqual([0, 1, 3])
     expect(decoded(1)).not.toMatch(/one|half/)
   })
 
@@ -213,6 +221,31 @@ describe('chat', () => {
     // eslint-disable-next-line no-control-regex
     expect(out.replace(/\x1b(\[[\d;?]*[a-zA-Z]|[78])/g, '').match(/two\?/g)).toHaveLength(1)
     expect(plain(out)).toMatch(/^[^]*a star\n> two\?\n[^]*a star\n> three\?\n[^]*a star\n> \n$/)
+  })
+
+  test('is greeted, and obeys /help, /image, /reset and /quit', async () => {
+    const { code, out } = await converse(
+      [
+        [/miniature[^]*cpu\n[^]*\/help[^]*Ctrl-C[^]*> /, '/help\r'],
+        [/\/image PATH[^]*\/reset[^]*\/quit[^]*> /, 'one?\r'],
+        [/a star[^]*> /, '/imag\r'],
+        [/no such command: \/imag \(did you mean \/image\?\)[^]*> /, '/image none.png\r'],
+        [/none\.png: there is nothing of this name[^]*> /, `/image '${picture}'\r`],
+        [/the next questions are about [^]*in\.png[^]*> /, 'two?\r'],
+        [/a star[^]*> /, '/image\r'],
+        [/no pictures[^]*> /, 'three?\r'],
+        [/a star[^]*> /, '/reset\r'],
+        [/forgotten[^]*> /, '/usr/bin is what?\r'],
+        [/a star[^]*> /, '/quit\r'],
+      ],
+      ['--system', 'Be short.', ...answers('a star')],
+    )
+    expect([code, out.includes('\n> \n')]).toEqual([0, false])
+    const pictures = textRuns().map(({ prefixes }) => [...prefixes[0]!].filter((id) => id === TOKENS.image_begin).length)
+    expect(pictures).toEqual([0, 1, 0, 0])
+    expect(decoded(2)).toMatch(/Be short\.[^]*one\?[^]*two\?[^]*three\?/)
+    expect(decoded(3)).toMatch(/Be short\.[^]*\/usr\/bin is what\?/)
+    expect(decoded(3)).not.toMatch(/one\?/)
   })
 
   test('a refused message does not end it; a signal does, with 130', async () => {

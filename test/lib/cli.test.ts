@@ -77,7 +77,8 @@ describe('exit codes and errors', () => {
     [[], 2, /expected a command/],
     [['paint'], 2, /^dimoo: unknown command 'paint'/],
     [['generate', 'x', '--clever'], 2, /^dimoo: unknown option '--clever'/],
-    [['generate'], 2, /expected a prompt or --like/],
+    [['generate'], 2, /expected a prompt, --like or --prompts, got none/],
+    [['generate', 'a', 'red', 'circle'], 2, /expected a prompt in quotes, as in dimoo generate "a red circle", got 3 arguments/],
     [['generate', 'x', '--steps', '0'], 2, /^dimoo: generate: steps must be an integer from 1 to 4096, got 0 \(request\/invalid\)\n$/],
     [['generate', 'x', '--steps', 'many'], 2, /got 'many'/],
     [['generate', 'x', '--size', '64'], 2, /--size must be WxH/],
@@ -214,12 +215,24 @@ describe('generate', () => {
     }
   })
 
-  test('plain lines off a terminal', async () => {
-    const { out, err } = await generate('-o', at('a.png'), '--seed', '1', '--animate', at('a.webp'))
-    expect(err.split('\n').filter(Boolean)).toEqual(
-      Array.from({ length: 4 }, (_, i) => expect.stringMatching(`^step ${i + 1}/4, ${6 - 2 * i} masked, .* s left$`) as unknown),
-    )
-    expect(out.split('\n')[0]).toMatch(/a\.png: 32x16, seed 1, /)
+  test('off a terminal at most a line a second, which adds up all pictures', async () => {
+    behaviour.stepMs = 650
+    const { out, err } = await generate('-o', at('a.png'), '--seed', '1', '--n', '2')
+    expect(err).toMatch(/^step \d\/4 of 2 pictures, \d+ masked, \d\.\d s left\n/)
+    expect(err.split('\n').length - 1).toBeLessThan(4)
+    expect(out.split('\n')[0]).toMatch(/a-1\.png: 32x16, seed 1, /)
+  })
+
+  test('--quiet says where the picture is and nothing else, on a terminal too', async () => {
+    for (const tty of [false, true]) {
+      const { out, err } = await dimoo(['generate', 'x', '--device', 'cpu', '--quiet', '--show', '-o', at('a.png')], { tty })
+      expect([out, err]).toEqual([expect.stringMatching(/^\S+a\.png: 32x16, seed \d+, [\d.]+ s\n$/), ''])
+    }
+  })
+
+  test('--show into a pipe draws nothing', async () => {
+    const { out, err } = await generate('--show', '-o', at('a.png'))
+    expect([err, out.includes('\x1b')]).toEqual(['', false])
   })
 
   test('--json prints events, the last one the result', async () => {
@@ -299,7 +312,7 @@ describe('other commands', () => {
     expect(out).toBe(
       `${at('o.gguf')}: 3 tensors, 3.00 MiB, 1.0 s\n2 tensors got another type: 2 x Q8_0\n1 tensors that the model does not use were left out\n`,
     )
-    expect(err).toBe('read 25 % (1 B of 4 B)\n')
+    expect(err).toBe('')
     expect((await dimoo(['synth', 'tiny', '-o', at('o.gguf'), '--seed', '4'])).code).toBe(0)
     expect(asked.jobs.at(-1)!.options).toMatchObject({ shape: 'tiny', seed: 4 })
   })

@@ -183,6 +183,7 @@ describe('non-finite weights', () => {
     expect((await inspectModel(file, { verify: true })).verify).toEqual({
       ok: false,
       nonFinite: [{ tensor: 'blk.1.attn_norm.weight', count: 1 }],
+      zeros: [],
     })
     await expect(convert(file, at('nan-out.gguf'))).rejects.toMatchObject({ code: 'model/corrupt' })
   })

@@ -1,7 +1,8 @@
-// Writes the interfaces of requests and options from their descriptors (`npm run generate`); a test says when they are stale. Needs dist/.
+// Writes the interfaces of requests and options, and docs/fields.md, from their descriptors (`npm run generate`); a test says when they are stale. Needs dist/.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as prettier from 'prettier'
+import { fieldsPage } from './fields-page.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const WRITTEN = 'Written by scripts/generate.mjs from the descriptors of'
@@ -47,15 +48,19 @@ export async function typesOf({ file, head }, shapes, { interfaceOf, namedGroups
   return prettier.format(parts.join('\n'), { ...(await prettier.resolveConfig(file)), parser: 'typescript' })
 }
 
+const FIELDS_PAGE = `${root}docs/fields.md`
+
 /** All texts, by file. `of`: descriptors of tasks, options of runs, of models and of servers. */
 export async function allTypes({ descriptors, runOptions, modelOptions, serverOptions }, declaration) {
   const tasks = Object.values(descriptors)
   const map = `/** What each task takes. */\nexport interface TaskRequests {\n${tasks.map(({ name, type }) => `  readonly ${name}: ${type}\n`).join('')}}\n`
-  return {
-    [FILES.requests.file]: await typesOf(FILES.requests, [...tasks, ...runOptions], declaration, map),
-    [FILES.model.file]: await typesOf(FILES.model, modelOptions, declaration),
-    [FILES.server.file]: await typesOf(FILES.server, serverOptions, declaration),
+  const texts = {
+    requests: await typesOf(FILES.requests, [...tasks, ...runOptions], declaration, map),
+    model: await typesOf(FILES.model, modelOptions, declaration),
+    server: await typesOf(FILES.server, serverOptions, declaration),
   }
+  const files = Object.entries(texts).map(([name, text]) => [FILES[name].file, text])
+  return Object.fromEntries([...files, [FIELDS_PAGE, fieldsPage(texts, Object.fromEntries(tasks.map(({ name, type }) => [name, type])))]])
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

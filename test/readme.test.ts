@@ -35,7 +35,7 @@ test('the tasks run on its picture', async () => {
   expect(readFileSync(path.join(folder, 'again.png')).subarray(1, 4).toString()).toBe('PNG')
 })
 
-test('the commands run', { timeout: 120_000 }, async () => {
+test('the commands run', { timeout: 300_000 }, async () => {
   const [, block] = /## Command line\n\n```sh\n([\s\S]*?)```/.exec(readme)!
   const lines = block!.trim().split('\n')
   expect(lines.length).toBeGreaterThan(3)

@@ -155,6 +155,7 @@ check('licences of what is installed with it', () => {
   writeFileSync(path.join(out, 'sbom.cdx.json'), `${JSON.stringify(withLinked(tree), null, 2)}\n`)
   return `${tree.components.length} packages; build/release/sbom.cdx.json`
 })
+check('API reference', () => void run('npx', ['typedoc', '--emit', 'none']))
 check('notices of what is linked', () => {
   const notices = readFileSync(path.join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8')
   for (const { name } of LINKED) need(notices.includes(name), `expected ${name} in THIRD_PARTY_NOTICES.md`)

@@ -28,6 +28,22 @@ test('pictures that pages show are there, and no others', () => {
   expect([...new Set(shown)].sort()).toEqual(readdirSync(path.join(root, 'docs/images')).sort())
 })
 
+test('every page is two clicks from the README, and every question has its answer a click from there', () => {
+  const linksOf = (page: string): string[] =>
+    [...read(page).matchAll(/\]\(([\w./-]+\.md)(?:#[\w-]+)?\)/g)].map(([, target]) =>
+      path.normalize(path.join(path.dirname(page), target!)),
+    )
+  const first = linksOf('README.md')
+  const near = new Set([...first, ...first.flatMap(linksOf)])
+  const pages = readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
+  expect(pages.map((name) => `docs/${name}`).filter((page) => !near.has(page))).toEqual([])
+  const questions = read('docs/faq.md')
+    .split(/^\*\*(?=\d+\. )/m)
+    .slice(1)
+  expect(questions.map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+  expect(questions.filter((text) => !/\]\([\w./#-]+\)/.test(text))).toEqual([])
+})
+
 test('every environment variable is told', () => {
   const sources = ['lib', 'csrc', 'cuda'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })

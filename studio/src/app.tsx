@@ -8,22 +8,36 @@ import { Header } from './parts/header.js'
 import { listenToKeys } from './parts/keys.js'
 import { place, VIEWS, type Place } from './parts/place.js'
 import { applyTheme } from './parts/theme.js'
+import { listenToPaste } from './pictures/picture-field.js'
 import { findAgain } from './runs/runs.js'
 import { greet, serverState, trouble } from './server/connection.js'
+import { AskView } from './views/ask.js'
 import { CreateView } from './views/create.js'
+import { HelpView } from './views/help.js'
+import { HistoryView } from './views/history.js'
+import { RunsView } from './views/runs.js'
+import { ServerView } from './views/server.js'
 
-const PAGES: Partial<Readonly<Record<Place, ComponentType>>> = { create: CreateView }
+const PAGES: Readonly<Record<Place, ComponentType>> = {
+  create: CreateView,
+  ask: AskView,
+  runs: RunsView,
+  history: HistoryView,
+  server: ServerView,
+  help: HelpView,
+}
 
 export function App() {
   useEffect(() => {
     applyTheme()
     void greet()
-    return listenToKeys()
+    const ends = [listenToKeys(), listenToPaste()]
+    return () => ends.forEach((end) => end())
   }, [])
   useSignalEffect(() => {
     if (serverState.value === 'ready') void findAgain()
   })
-  const View = PAGES[place.value] ?? CreateView
+  const View = PAGES[place.value]
   return (
     <>
       <a class="skip" href="#main">

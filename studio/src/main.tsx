@@ -5,5 +5,6 @@ import './styles/base.css'
 import './styles/controls.css'
 import './styles/layout.css'
 import './styles/stage.css'
+import './styles/views.css'
 
 render(<App />, document.getElementById('studio')!)

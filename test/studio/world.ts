@@ -50,7 +50,7 @@ export async function listen(runner: Runner, options: ServerOptions = {}, port =
 /** A page of its own. Whatever it complains of fails the test, but for what `expected` matches. */
 export async function open(browser: Browser, url: string, options: BrowserContextOptions = {}, expected?: RegExp): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(60_000)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {
@@ -82,4 +82,19 @@ export async function pixelsOf(image: Locator): Promise<number[]> {
     context.drawImage(picture, 0, 0)
     return [...context.getImageData(0, 0, width, height).data].filter((_, i) => i % 4 !== 3)
   })
+}
+
+/** A run of some seconds: 144 cells, one a step. */
+export const slow = { Steps: '144', 'Width in pixels': '96', 'Height in pixels': '96', Seed: '4' } as const
+
+/** Drags over an element, between shares of its sides. */
+export async function stroke(page: Page, element: Locator, ...points: readonly (readonly [number, number])[]): Promise<void> {
+  await element.scrollIntoViewIfNeeded()
+  await page.evaluate(() => scrollTo(0, 0))
+  const box = (await element.boundingBox())!
+  const at = ([x, y]: readonly [number, number]): [number, number] => [box.x + x * box.width, box.y + y * box.height]
+  await page.mouse.move(...at(points[0]!))
+  await page.mouse.down()
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 8 })
+  await page.mouse.up()
 }

@@ -1,11 +1,15 @@
 // What is to be drawn. Made from the task's schema: some fields have widgets of their own, the others stand under Advanced.
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import type { TaskName } from 'lumina-dimoo/client'
 import { chosen, start } from '../runs/runs.js'
 import { wordsOf } from '../runs/words.js'
 import { drawsPictures, info, schemas, serverState } from '../server/connection.js'
 import { defaultsOf, isPicture, isRegion, kindOf, type Schema } from '../schema/schema.js'
-import { cellsNow, fields, optionFields, options, put, putOption, requestNow, task, text, turnSeed, values } from './draft.js'
+import { fields, optionFields, options, put, putOption, sizeNow, takesPrompt, task, text, turnSeed, values } from './draft.js'
+import { PictureField } from '../pictures/picture-field.js'
+import { isGiven } from '../pictures/picture.js'
+import { showMask } from '../stage/look.js'
+import { cellsOf, pictureFields, slotOf, wholeRequest } from './given.js'
 import { SchemaField } from './schema-field.js'
 import { SeedField } from './seed-field.js'
 import { SizeField } from './size-field.js'
@@ -38,19 +42,27 @@ export function CreateForm() {
   const needed = plain.filter(({ required }) => required)
   const basic = plain.filter(({ name, required }) => BASIC.includes(name) && !required)
   const advanced = plain.filter(({ required }) => !required)
-  const submit = (event: Event): void => {
+  const busy = useRef(false)
+  const submit = async (event: Event): Promise<void> => {
     event.preventDefault()
+    if (busy.current) return
+    busy.current = true
     try {
-      const run = start({ task: task.value, request: requestNow(), options: options.value }, cellsNow.value)
+      const request = await wholeRequest()
+      const cells = cellsOf(request, sizeNow.value, Number(request['imageArea'] ?? fallbacks['imageArea'] ?? 512))
+      const run = start({ task: task.value, request, options: options.value }, cells)
       chosen.value = run.id
+      showMask.value = false
       complain('')
       void run.ended.then(() => turnSeed(run.pictures.value[0]?.image.seed))
     } catch (error) {
       complain(wordsOf(error))
+    } finally {
+      busy.current = false
     }
   }
   return (
-    <form class="form" aria-label="What is drawn" onSubmit={submit}>
+    <form class="form" aria-label="What is drawn" onSubmit={(event) => void submit(event)}>
       <div class="field">
         <label for="prompt">{task.value === 'edit' ? 'Instruction' : 'Prompt'}</label>
         <textarea
@@ -58,7 +70,7 @@ export function CreateForm() {
           rows={3}
           value={text('prompt')}
           placeholder={task.value === 'edit' ? 'What is to change' : 'What the picture is to show'}
-          disabled={!has('prompt') && schemas.value !== undefined}
+          disabled={!takesPrompt.value && schemas.value !== undefined}
           onInput={(event) => put('prompt', event.currentTarget.value)}
         />
       </div>
@@ -73,6 +85,24 @@ export function CreateForm() {
         </select>
         <p class="hint">{(schemas.value?.tasks[task.value].request as Schema | undefined)?.description}</p>
       </div>
+      {pictureFields.value.map(({ name, schema, required }) => {
+        const slot = slotOf(name)
+        const own = values.value[slot]
+        return (
+          <PictureField
+            key={slot}
+            label={name === 'style' ? 'Picture with the style' : 'Picture'}
+            hint={schema.description}
+            pictures={isGiven(own) ? [own] : []}
+            most={1}
+            required={required}
+            onChange={([picture]) => {
+              put(slot, picture)
+              showMask.value = true
+            }}
+          />
+        )
+      })}
       {needed.map((field) => (
         <SchemaField key={field.name} {...field} value={values.value[field.name]} onChange={(value) => put(field.name, value)} />
       ))}

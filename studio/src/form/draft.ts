@@ -4,7 +4,7 @@ import { computed, effect, signal } from '@preact/signals'
 import type { TaskName } from 'lumina-dimoo/client'
 import { recall, remember } from '../kept/settings.js'
 import { info, schemas } from '../server/connection.js'
-import { fieldsOf } from '../schema/schema.js'
+import { fieldsOf, isPicture, isRegion } from '../schema/schema.js'
 
 export type Values = Readonly<Record<string, unknown>>
 export type SeedWay = 'random' | 'locked' | 'next'
@@ -17,6 +17,11 @@ export const seedWay = signal<SeedWay>('random')
 
 export const fields = computed(() => fieldsOf(schemas.value?.tasks[task.value].request))
 export const optionFields = computed(() => fieldsOf(schemas.value?.options))
+
+/** A map is read without words, but as the original does it. */
+export const takesPrompt = computed(
+  () => fields.value.some(({ name }) => name === 'prompt') && (task.value !== 'predict' || info.value?.compat === 'reference'),
+)
 
 export function put(name: string, value: unknown): void {
   const { [name]: _, ...rest } = values.value
@@ -33,20 +38,14 @@ export const text = (name: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
-/** The request that stands in the form now: only fields that the task has, a start only where one was forked. */
+/** What stands in the form for the task's fields; pictures and masks apart. */
 export function requestNow(): Record<string, unknown> {
-  const names = fields.value.map(({ name }) => name)
+  const plain = fields.value.filter(({ schema }) => !isPicture(schema) && !isRegion(schema)).map(({ name }) => name)
+  const names = takesPrompt.value ? plain : plain.filter((name) => name !== 'prompt')
   const found = Object.fromEntries(names.filter((name) => values.value[name] !== undefined).map((name) => [name, values.value[name]]))
   if (names.includes('prompt') && found['prompt'] === undefined) found['prompt'] = ''
   return found
 }
-
-/** Cells of the picture that would be drawn, about. */
-export const cellsNow = computed(() => {
-  const scale = info.value?.scale ?? 16
-  const { width, height } = sizeNow.value
-  return Math.ceil(width / scale) * Math.ceil(height / scale)
-})
 
 export const sizeNow = computed(() => {
   const { width = 1024, height = 1024 } = info.value?.defaults.image ?? {}

@@ -1,6 +1,7 @@
 // Runs that begin from another one's step: with another seed or prompt, marked cells masked again, pinned ones kept.
 import type { LiveRun } from './live-run.js'
 import { chosen, start } from './runs.js'
+import { withFile } from '../pictures/picture.js'
 import type { Frame } from './frames.js'
 
 export interface Changes {
@@ -41,10 +42,10 @@ function stepOf({ step, steps }: Frame, tokens: Int32Array): number {
 
 /** The marked cells of a finished picture, drawn again; no other cell changes. */
 export function retouchMarked(run: LiveRun): LiveRun {
-  const { image } = run.picture.value!
+  const { image, file } = run.picture.value!
   const cells = [...run.marked.value].filter((cell) => !run.pinned.value.has(cell))
   const { steps } = run.frame.value!
-  const made = { image: image.image, tokens: image.tokens, parameters: image.parameters }
+  const made = withFile({ image: image.image, tokens: image.tokens, parameters: image.parameters }, file)
   const request = { prompt: run.prompt, steps, from: made, region: Uint32Array.from(cells) }
   const again = start({ task: 'retouch', request, parent: { id: run.id, step: steps - 1 } }, image.tokens.length)
   chosen.value = again.id

@@ -129,7 +129,8 @@ export class LiveRun {
 
   async #follow(): Promise<void> {
     try {
-      const result = this.#run.result() // so that leaving the page does not abort it
+      const result = this.#run.result() // so that nothing here aborts it
+      result.catch(() => undefined) // the steps end with the same error
       for await (const step of this.#run as AsyncIterable<ImageStep | TextStep>) this.#take(step)
       const found = await result
       if ('images' in found) this.pictures.value = await picturesOf(found.images)

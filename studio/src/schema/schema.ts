@@ -55,7 +55,10 @@ export function kindOf(schema: Schema): Kind {
 }
 
 /** `guidance` is Guidance, `bestOf` Best of. */
+const LABELS: Readonly<Record<string, string>> = { n: 'Pictures', imageArea: 'Picture area', tag: 'Tenant' }
+
 export function labelOf(name: string): string {
+  if (LABELS[name] !== undefined) return LABELS[name]
   const words = name.replace(/Ms$/, ' (ms)').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   return `${words[0]!.toUpperCase()}${words.slice(1)}`
 }

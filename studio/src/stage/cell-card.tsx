@@ -7,7 +7,7 @@ export function CellCard({ frame, cell, pinned }: { readonly frame: Frame; reado
   const sure = confidence[cell]!
   const step = decided[cell]!
   return (
-    <p class="cell-card" role="status">
+    <p class={cell < tokens.length / 2 ? 'cell-card low' : 'cell-card'} role="status">
       Column {(cell % grid.width) + 1}, row {Math.floor(cell / grid.width) + 1}: {masked ? 'masked' : `code ${tokens[cell]!}`}
       {masked && guess[cell] !== -1 && `, now guessed ${guess[cell]!}`}
       {!Number.isNaN(sure) && `, ${Math.round(sure * 100)} % sure`}

@@ -6,7 +6,9 @@ import type { Frame } from '../runs/frames.js'
 import type { LiveRun } from '../runs/live-run.js'
 import { CellCard } from './cell-card.js'
 import { awaitDrafts, draftOf, draftsReady } from './drafts.js'
-import { brush, hand, maskedLook, showConfidence, showGrid } from './look.js'
+import { urlOf } from '../pictures/picture.js'
+import { originalOf } from './result-bar.js'
+import { brush, compare, hand, maskedLook, showConfidence, showGrid } from './look.js'
 import { paint } from './paint.js'
 import { cellsAround, withCells } from './cells.js'
 
@@ -39,6 +41,7 @@ export function LiveCanvas({ run }: { readonly run: LiveRun }) {
   const frame = run.frame.value
   const { grid = { width: 1, height: 1 } } = frame ?? {}
   const end = showsEnd(run) ? run.picture.value : undefined
+  const original = originalOf(run)
 
   const cellAt = (event: PointerEvent): number => {
     const box = canvas.current!.getBoundingClientRect()
@@ -49,8 +52,8 @@ export function LiveCanvas({ run }: { readonly run: LiveRun }) {
   const set = (cell: number, adds: boolean): void => {
     const which = hand.value === 'pin' ? run.pinned : run.marked
     const around = cellsAround(cell, brush.value, grid)
-    // Pins are of cells that are decided.
-    const fitting = hand.value === 'pin' ? around.filter((one) => frame?.tokens[one] !== -1) : around
+    // Only what is decided can stay, or go back.
+    const fitting = around.filter((one) => frame?.tokens[one] !== -1)
     which.value = withCells(which.value, fitting, adds)
   }
   const begin = (event: PointerEvent): void => {
@@ -84,6 +87,9 @@ export function LiveCanvas({ run }: { readonly run: LiveRun }) {
   return (
     <div class="stage-picture" style={{ aspectRatio: `${grid.width} / ${grid.height}`, '--ratio': String(grid.width / grid.height) }}>
       {end && <img src={end.url} alt={run.prompt === '' ? 'A picture without a prompt' : run.prompt} />}
+      {end && original && compare.value !== undefined && (
+        <img class="original" src={urlOf(original)} alt="The original" style={{ clipPath: `inset(0 ${100 - compare.value}% 0 0)` }} />
+      )}
       <canvas
         ref={canvas}
         class={`hand-${hand.value}`}

@@ -10,3 +10,7 @@ export const showConfidence = signal(false)
 export const showGrid = signal(false)
 export const hand = signal<Hand>('look')
 export const brush = signal(1)
+/** The mask stands on the stage, where the task has one. */
+export const showMask = signal(true)
+/** How much of the original lies over a result, in percent; undefined: none. */
+export const compare = signal<number | undefined>(undefined)

@@ -24,36 +24,38 @@ export function RunStage({ run }: { readonly run: LiveRun }) {
       <Pictures run={run} />
       <Timeline run={run} />
       <StateLine run={run} />
-      <div class="toolbar" role="group" aria-label="The run">
-        {!over && run.state.value !== 'paused' && (
-          <button type="button" onClick={attempt(() => run.pause())}>
-            Pause
-          </button>
-        )}
-        {!over && run.state.value === 'paused' && (
-          <button type="button" onClick={attempt(() => run.continue())}>
-            Go on
-          </button>
-        )}
-        {!over && (
-          <button type="button" onClick={() => run.cancel()}>
-            Cancel
-          </button>
-        )}
-        {!over && (
-          <button type="button" onClick={attempt(() => saveSnapshot(run))}>
-            Save the run
-          </button>
-        )}
-        {run.frame.value && (
-          <button type="button" aria-expanded={forking} onClick={() => fork(!forking)}>
-            Fork…
-          </button>
-        )}
+      <div class="toolbars">
+        <div class="toolbar" role="group" aria-label="The run">
+          {!over && run.state.value !== 'paused' && (
+            <button type="button" onClick={attempt(() => run.pause())}>
+              Pause
+            </button>
+          )}
+          {!over && run.state.value === 'paused' && (
+            <button type="button" onClick={attempt(() => run.continue())}>
+              Go on
+            </button>
+          )}
+          {!over && (
+            <button type="button" onClick={() => run.cancel()}>
+              Cancel
+            </button>
+          )}
+          {!over && (
+            <button type="button" onClick={attempt(() => saveSnapshot(run))}>
+              Save the run
+            </button>
+          )}
+          {run.frame.value && (
+            <button type="button" aria-expanded={forking} onClick={() => fork(!forking)}>
+              Fork…
+            </button>
+          )}
+        </div>
+        {run.frame.value && <MarkTools run={run} attempt={attempt} />}
+        <Looks />
       </div>
-      {run.frame.value && <MarkTools run={run} attempt={attempt} />}
       {forking && run.frame.value && <ForkPanel run={run} onDone={() => fork(false)} />}
-      <Looks />
       {problem !== '' && (
         <p class="problem" role="alert">
           {problem}
@@ -89,13 +91,17 @@ function StateLine({ run }: { readonly run: LiveRun }) {
     queued: 'Waiting for its turn',
     running: `Step ${step + 1} of ${steps}, ${seconds} s`,
     paused: `Paused at step ${step + 1} of ${steps}`,
-    done: `Finished: ${steps} steps in ${seconds} s`,
+    done: `Finished after ${step + 1} of ${steps} steps, ${seconds} s`,
     failed: run.problem.value,
     aborted: run.problem.value,
   }
   return (
     <div class="state-line">
-      <progress max={Math.max(1, steps)} value={step + 1} aria-label="Progress of the run" />
+      <progress
+        max={Math.max(1, steps)}
+        value={run.state.value === 'done' ? Math.max(1, steps) : step + 1}
+        aria-label="Progress of the run"
+      />
       <p class={run.state.value}>{words[run.state.value]}</p>
       {run.warnings.value.map((warning) => (
         <p key={warning} class="hint">

@@ -1,6 +1,7 @@
 // The runs of this page as a tree: forks stand below what they came from.
 import type { LiveRun } from '../runs/live-run.js'
 import { chosen, runs } from '../runs/runs.js'
+import { OpenRun } from './open-run.js'
 import { Thumbnail } from './thumbnail.js'
 
 export function RunStrip() {
@@ -10,6 +11,7 @@ export function RunStrip() {
   return (
     <section class="strip" aria-label="Runs on this page">
       <h2>Runs</h2>
+      <OpenRun />
       <Branch runs={roots} all={all} />
     </section>
   )

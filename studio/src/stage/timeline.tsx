@@ -4,7 +4,7 @@ import type { LiveRun } from '../runs/live-run.js'
 export function Timeline({ run }: { readonly run: LiveRun }) {
   const frames = run.frames.value[run.shown.value] ?? []
   const last = frames.at(-1)
-  if (!last) return null
+  if (!last) return <div class="timeline" aria-hidden="true" />
   const at = run.at.value ?? last.step
   const frame = run.frame.value!
   const total = frame.tokens.length

@@ -1,0 +1,90 @@
+// Taking part in a run: held, marked and sent back, pinned, forked at a step, saved as a file and gone on with; retouched when it is over.
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { connect } from '../../lib/client/index.js'
+import { generate, listen, open, slow, stroke, studio, world } from './world.js'
+
+studio('a person takes part', () => {
+  const made = world()
+
+  test('pause, mark, send back, pin, fork, save and open: the run goes another way where one says so', async () => {
+    const { url } = await listen(made.model)
+    const page = await open(made.browser, url)
+    const prompt = 'a large yellow star on a black background'
+    await generate(page, prompt, slow)
+    await page.getByText(/^Step (5|6|7|8)\d/).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('application').focus()
+    await page.keyboard.press('p')
+    await page.getByText('Paused at step').waitFor()
+    const picture = page.getByRole('application')
+    // A cell says what is known of it.
+    await page.keyboard.press('ArrowRight')
+    await page.getByText('Column 2, row 1').waitFor()
+    // Some go back to the mask.
+    await page.getByRole('button', { name: 'Mark', exact: true }).click()
+    await stroke(page, picture, [0.03, 0.5], [0.97, 0.5], [0.97, 0.3], [0.03, 0.3])
+    const back = page.getByRole('button', { name: /^Send \d+ cells? back$/ })
+    const count = Number(/\d+/.exec(await back.innerText())![0])
+    await back.click()
+    await back.waitFor({ state: 'detached' })
+    // It is saved, and goes on elsewhere to the same picture.
+    const download = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Save the run' }).click()
+    const file = await (await download).path()
+    // Another way from here.
+    await page.getByLabel('Confidence').check()
+    await page.getByRole('button', { name: 'Fork…' }).click()
+    await page.getByLabel('Prompt of the fork').fill('a small red circle')
+    await page.getByLabel('Seed of the fork').fill('9')
+    await page.getByRole('button', { name: 'Start the fork' }).click()
+    await page.getByRole('img', { name: 'a small red circle' }).waitFor()
+    // The first one goes on where it was held.
+    await page.getByRole('button', { name: /yellow star.*paused/ }).click()
+    await page.getByRole('button', { name: 'Go on' }).click()
+    await page.getByRole('img', { name: prompt, exact: true }).waitFor()
+    const runs = await connect(url).runs()
+    const first = await (await connect(url).attach(runs.at(-1)!.id)).result()
+    expect('remasked' in first && first.remasked).toMatchObject([{ image: 0, cells: count }])
+    await page
+      .getByLabel('Saved run')
+      .setInputFiles({ name: 'saved.dimoo-run', mimeType: 'application/octet-stream', buffer: readFileSync(file) })
+    await page.getByText('Finished after').waitFor()
+    const again = await (await connect(url).attach((await connect(url).runs())[0]!.id)).result()
+    expect('tokens' in again && again.tokens).toEqual('tokens' in first && first.tokens)
+  })
+
+  test('pinned cells stay in a fork, marked cells of a finished picture are drawn again', async () => {
+    const { url } = await listen(made.model)
+    const page = await open(made.browser, url)
+    await generate(page, 'a red circle', { Steps: '8', Seed: '3' })
+    await page.getByRole('img', { name: 'a red circle', exact: true }).waitFor()
+    const picture = page.getByRole('application')
+    await page.getByRole('button', { name: 'Pin', exact: true }).click()
+    await stroke(page, picture, [0.06, 0.06], [0.3, 0.06])
+    await page.getByRole('button', { name: 'Unpin 3' }).waitFor()
+    await page.getByRole('button', { name: 'Mark', exact: true }).click()
+    await stroke(page, picture, [0.06, 0.06], [0.56, 0.06])
+    const runner = connect(url)
+    const latest = async (): Promise<{ tokens: Int32Array }> =>
+      (await (await runner.attach((await runner.runs())[0]!.id)).result()) as { tokens: Int32Array }
+    const before = await latest()
+    await page.getByRole('button', { name: 'Fork…' }).click()
+    await page.getByText('5 of them go back to the mask, 3 stay as they are').waitFor()
+    await page.getByLabel('Seed of the fork').fill('12')
+    await page.getByRole('button', { name: 'Start the fork' }).click()
+    await page.getByText(/from step 8, done/).waitFor()
+    const fork = await latest()
+    expect([...fork.tokens].filter((code, cell) => code !== before.tokens[cell] && !(cell >= 3 && cell < 5))).toEqual([])
+    // A retouch of what is finished.
+    await stroke(page, picture, [0.06, 0.94], [0.3, 0.94])
+    await page.getByRole('button', { name: 'Unpin 3' }).click()
+    await page.getByRole('button', { name: 'Draw 3 cells again' }).click()
+    await page.getByText('Finished after').waitFor()
+    await expect.poll(async () => (await runner.runs())[0]).toMatchObject({ task: 'retouch', state: 'done' })
+    const retouched = await latest()
+    expect([...retouched.tokens].filter((code, cell) => code !== fork.tokens[cell] && cell < 56)).toEqual([])
+    await page.getByLabel('Over the original').check()
+    await page.getByRole('img', { name: 'The original' }).waitFor()
+  })
+})

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -17,6 +18,10 @@ class LongestFirst extends BaseSequencer {
 }
 
 export default defineConfig({
+  // Written when dist/ is built; tests run the sources.
+  resolve: {
+    alias: [{ find: './worker-source.js', replacement: fileURLToPath(new URL('dist/prompt/worker-source.js', import.meta.url)) }],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks', // a crash of native code then takes one file with it, not the run

@@ -27,6 +27,7 @@ if (!existsSync(built) || changed(built) < Math.max(newest(path.join(root, 'lib'
   }
   const started = Date.now()
   run(compiler, ['-p', 'tsconfig.json'])
+  run('scripts/worker-source.mjs', [])
   run('scripts/cjs.mjs', [])
   // What the compiler did not write again belongs to a source that is gone; the tarball must not carry it.
   for (const file of inside(path.join(root, 'dist')))

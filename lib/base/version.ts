@@ -1,7 +1,7 @@
-// The package's version, from its package.json (beside dist/ and lib/ alike).
-import { readFileSync } from 'node:fs'
+// The package's version, from its package.json; 'unknown' in a bundle that left it behind.
+import { packageFile } from './package-root.js'
 
 export function packageVersion(): string {
-  const json = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(json) as { version: string }).version
+  const json = packageFile('package.json')
+  return json === undefined ? 'unknown' : (JSON.parse(json) as { version: string }).version
 }

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { packageRoot } from '../native/binding.js'
+import { packageRoot } from '../base/package-root.js'
 import { DimooError } from '../base/errors.js'
 import type { Context } from './context.js'
 

@@ -45,8 +45,8 @@ export async function loadModel(source?: ModelSource, options: LoadOptions = {})
 
 function toNative(source: string, device: string, options: LoadOptions): NativeLoadOptions {
   const { precision = 'fast', threads = 0, verify = 'sizes' } = options
-  // The longest wait is kept on this side of the addon.
-  const scheduler = { ...options.scheduler, maxQueueMs: undefined }
+  // Who may come in and how long they may wait is this side's (admission.ts): the addon takes whoever comes.
+  const scheduler = { ...options.scheduler, maxQueue: Number.MAX_SAFE_INTEGER, maxQueueMs: undefined }
   return { source, device, precision, threads, verify, ...options.memory, ...scheduler }
 }
 
@@ -55,7 +55,7 @@ async function wrap(native: NativeModel, embedded: boolean, { compat = 'none', s
   try {
     const info = readInfo(native, { embedded, compat })
     const json = native.tokenizerJson()
-    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json), scheduler?.maxQueueMs)
+    return new DimooModel(native, info, json === '' ? undefined : new TextCoder(json), scheduler)
   } catch (error) {
     await native.close().promise
     throw fromNative(error)

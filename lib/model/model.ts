@@ -12,6 +12,7 @@ import type { Grid } from '../image/region.js'
 import type { NativeModel } from '../native/binding.js'
 import type { DeviceReport, ModelInfo } from '../native/info.js'
 import { settle } from '../native/job.js'
+import { said } from '../prompt/prompt-text.js'
 import type { TextCoder } from '../prompt/text.js'
 import { capturePicture } from '../requests/capture.js'
 import { checkTask } from '../requests/index.js'
@@ -20,11 +21,13 @@ import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '..
 import { LiveRuns } from '../run/live-runs.js'
 import type { AnyRun, StepData } from '../run/types.js'
 import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats, type StepDrawer } from '../runner/runner.js'
-import type { TaskModel } from '../tasks/engine-request.js'
+import { Admission } from './admission.js'
 import { drawStep } from './draw.js'
 import { CLOSE_FIELDS } from './options.js'
-import { resumeTask, startTask, type LocalRun } from './start.js'
+import { resumeTask, startTask, type LocalRun, type StartingModel } from './start.js'
+import type { SchedulerOptions } from './types.js'
 
+const SPECIAL_TOKENS = boolean({ summary: 'Whether added tokens are recognised.' })
 const SKIP_SPECIAL = boolean({ summary: 'Whether special tokens are left out.' })
 const PICTURE = picture({ summary: 'The picture.' })
 const SIGNAL = local('signal', 'Aborts the work.')
@@ -44,20 +47,23 @@ export class DimooModel extends RunnerBase implements StepDrawer {
   readonly #native: NativeModel
   readonly #info: ModelInfo
   readonly #text: TextCoder | undefined
-  readonly #tasks: TaskModel
+  readonly #tasks: StartingModel
+  readonly #admission: Admission
   readonly #runs = new LiveRuns<LocalRun>()
   #previewTable: Promise<Uint8Array> | undefined
   #closing: Promise<void> | undefined
 
   /** @internal Use `loadModel`. */
-  constructor(native: NativeModel, info: ModelInfo, text: TextCoder | undefined, maxQueueMs: number | undefined) {
+  constructor(native: NativeModel, info: ModelInfo, text: TextCoder | undefined, scheduler: SchedulerOptions = {}) {
     super()
     this.#native = native
     this.#info = info
     this.#text = text
+    this.#admission = new Admission(scheduler, () => this.#stats().estimatedWaitMs)
     this.#tasks = {
       info,
-      maxQueueMs,
+      maxQueueMs: scheduler.maxQueueMs,
+      admission: this.#admission,
       native: () => this.#open(),
       coder: () => this.#coder(),
       previewTable: () => this.#drafts(),
@@ -88,12 +94,18 @@ export class DimooModel extends RunnerBase implements StepDrawer {
     return this.#runs.add(resumeTask(snapshot, options, this.#tasks))
   }
 
-  /** Token ids of a text as it is: added tokens such as `<IMAGE>` are recognised, nothing is put before or after. */
-  async tokenize(text: string): Promise<Int32Array> {
+  /**
+   * Token ids of a text as it is; nothing is put before or after. Added tokens such as `<IMAGE>` are recognised unless `specialTokens` is false,
+   * which is how requests read their texts.
+   */
+  async tokenize(text: string, options: { readonly specialTokens?: boolean; readonly signal?: AbortSignal } = {}): Promise<Int32Array> {
     this.#open()
+    checkOptions('tokenize', options, { fields: { specialTokens: SPECIAL_TOKENS, signal: SIGNAL } })
     if (typeof text !== 'string') throw invalid(`tokenize: text must be a string, got ${show(text)}`)
     checkTextBytes('tokenize: text', text)
-    return this.#coder().encode(text)
+    const { specialTokens = true, signal } = options
+    signal?.throwIfAborted()
+    return this.#coder().encode(said(text, specialTokens), signal)
   }
 
   /** The text of ids. Ids that the tokenizer does not know (image codes) are skipped; special tokens are kept unless told otherwise. */
@@ -148,7 +160,10 @@ export class DimooModel extends RunnerBase implements StepDrawer {
   }
 
   override async stats(): Promise<SchedulerStats> {
-    return JSON.parse(this.#open().stats()) as SchedulerStats
+    this.#open()
+    const stats = this.#stats()
+    // Those that the device does not know yet wait too.
+    return { ...stats, queued: stats.queued + this.#admission.preparing }
   }
 
   override async close(options: CloseOptions = {}): Promise<void> {
@@ -160,6 +175,10 @@ export class DimooModel extends RunnerBase implements StepDrawer {
     await this.#runs.end(timeoutMs, reason)
     await settle(() => this.#native.close())
     await this.#text?.close()
+  }
+
+  #stats(): SchedulerStats {
+    return JSON.parse(this.#native.stats()) as SchedulerStats
   }
 
   #open(): NativeModel {

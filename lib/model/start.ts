@@ -18,9 +18,16 @@ import { TextProgress } from '../run/text-progress.js'
 import { copySnapshot, openSnapshot, readSnapshot, writeSnapshot } from '../snapshot/index.js'
 import { runFields, type EngineRequest, type ImageEngineRequest, type TaskModel, type TextEngineRequest } from '../tasks/engine-request.js'
 import { finishImages, finishText } from '../tasks/finish.js'
-import { layOut } from '../tasks/index.js'
+import { isQuick, layOut } from '../tasks/index.js'
 import { flatMaybe } from '../tasks/prompt-ids.js'
+import type { Admission } from './admission.js'
 import { drawStep } from './draw.js'
+
+/** A model that runs can be started on. */
+export interface StartingModel extends TaskModel {
+  readonly maxQueueMs: number | undefined
+  readonly admission: Admission
+}
 
 export type LocalRun = ImageDecodingRun | TextDecodingRun
 
@@ -33,16 +40,22 @@ interface Work {
 type Preparing = (signal: AbortSignal) => Work | Promise<Work>
 
 /** Throws `request/invalid` and `disposed` at once; everything later rejects the run. */
-export function startTask<Task extends TaskName>(task: Task, request: TaskRequests[Task], options: RunOptions, model: TaskModel): LocalRun {
+export function startTask<Task extends TaskName>(
+  task: Task,
+  request: TaskRequests[Task],
+  options: RunOptions,
+  model: StartingModel,
+): LocalRun {
   checkRunOptions(task, options, RUN_FIELDS)
   checkAble(task, model)
   checkRequest(task, request)
   const own = capture(request, DESCRIPTORS[task].fields)
   const resolved = resolveRequest(task, own, model.info)
   const warnings: readonly string[] = []
-  return begin(task, options, model, (signal) =>
-    flatMaybe(layOut(resolved, options, model, signal), (found) => ({ request: found, warnings })),
-  )
+  const prepare = (signal: AbortSignal): Work | Promise<Work> =>
+    flatMaybe(layOut(resolved, options, model, signal), (found) => ({ request: found, warnings }))
+  const slow = (signal: AbortSignal): Promise<Work> => model.admission.prepare(options, signal, () => prepare(signal))
+  return begin(task, options, model, isQuick(resolved, model) ? prepare : slow)
 }
 
 // A model that lacks what a task needs says so at once.
@@ -54,15 +67,16 @@ function checkAble(task: TaskName, { info, coder }: TaskModel): void {
 }
 
 /** Goes on from a snapshot of this model. Throws `request/invalid` for another one at once, for a damaged one when it is read. */
-export function resumeTask(snapshot: Uint8Array, { exact = true, ...options }: ResumeOptions, model: TaskModel): LocalRun {
+export function resumeTask(snapshot: Uint8Array, { exact = true, ...options }: ResumeOptions, model: StartingModel): LocalRun {
   checkOptions('resume', { exact, ...options }, { fields: RESUME_FIELDS })
   const own = copySnapshot(snapshot)
   const { header, differences } = openSnapshot(own, model.info, exact)
   checkRunOptions(header.task, options, RUN_FIELDS)
-  return begin(header.task, options, model, async () => {
+  const prepare = async (): Promise<Work> => {
     const { request, state } = await readSnapshot(own, header)
     return { request: { ...request, native: { ...request.native, ...runFields(options) } } as EngineRequest, state, warnings: differences }
-  })
+  }
+  return begin(header.task, options, model, (signal) => model.admission.prepare(options, signal, prepare))
 }
 
 function checkRunOptions(task: TaskName, options: RunOptions, fields: typeof RUN_FIELDS): void {
@@ -72,8 +86,8 @@ function checkRunOptions(task: TaskName, options: RunOptions, fields: typeof RUN
   }
 }
 
-function begin(task: TaskName, options: RunOptions, model: TaskModel, preparing: Preparing): LocalRun {
-  const base = { task, options, maxQueueMs: model.maxQueueMs }
+function begin(task: TaskName, options: RunOptions, model: StartingModel, preparing: Preparing): LocalRun {
+  const base = { task, options, maxQueueMs: model.maxQueueMs, admit: () => model.admission.enter() }
   if (isTextTask(task)) {
     return new TextDecodingRun({
       ...base,

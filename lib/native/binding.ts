@@ -1,8 +1,10 @@
 // The one door to the addon: what csrc/napi exports, typed. Values only: numbers, strings of JSON, typed arrays.
 // Everything here may throw or reject with a NativeError; lib/base/errors.ts turns that into a DimooError.
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import type { BindingAttempt } from '../base/errors.js'
+import { moduleUrl } from '../base/package-root.js'
 import { bindingError } from './binding-error.js'
+import { places } from './places.js'
 
 /** An Error made by the addon: `code` is an ErrorCode, `details` a JSON object as text (or absent). */
 export interface NativeError extends Error {
@@ -269,19 +271,27 @@ export interface NativePixels {
   readonly height: number
 }
 
-// The package root, from dist/ and from lib/ (tests run the sources) alike.
-export const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
-const require = createRequire(import.meta.url)
 let loaded: Binding | undefined
 
 /** Loads the addon at first use, never at import, so that `dimoo --version` and `dimoo build` work without one. */
 export function binding(): Binding {
-  if (loaded) return loaded
-  const load = require('node-gyp-build') as (dir: string) => Binding
-  try {
-    loaded = load(packageRoot)
-  } catch (error) {
-    throw bindingError(packageRoot, error)
+  return (loaded ??= load())
+}
+
+function load(): Binding {
+  const attempts: BindingAttempt[] = []
+  let failure: unknown
+  for (const place of places()) {
+    if ('why' in place) {
+      attempts.push({ path: place.path, message: place.why })
+      continue
+    }
+    try {
+      return createRequire(moduleUrl)(place.file) as Binding
+    } catch (error) {
+      failure = error
+      attempts.push({ path: place.file, message: (error as Error).message.split('\n', 1)[0]! })
+    }
   }
-  return loaded
+  throw bindingError(attempts, failure)
 }

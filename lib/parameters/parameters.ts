@@ -4,7 +4,7 @@ import { DimooError, invalid } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
 import { quote, show } from '../base/show.js'
 import { accepts } from '../fields/check.js'
-import { choice, either, group, integer, number, text, type Field, type GroupField } from '../fields/field.js'
+import { boolean, choice, either, group, integer, number, text, type Field, type GroupField } from '../fields/field.js'
 import type { ModelInfo, Precision } from '../native/info.js'
 import type { ResolvedImage } from '../requests/image.js'
 import { IMAGE_TASKS, type ImageTask } from '../requests/names.js'
@@ -18,6 +18,8 @@ export interface ImageParameters {
   readonly version: 1
   readonly task: ImageTask
   readonly prompt: string
+  /** Added tokens in it were tokens. */
+  readonly specialTokens?: true
   readonly width: number
   readonly height: number
   readonly steps: number
@@ -53,12 +55,13 @@ export interface Made {
 
 /** The parameters of every picture of a run, but for the seed. */
 export function writeParameters({ task, resolved, width, height, own }: Made, info: ModelInfo): Omit<ImageParameters, 'seed'> {
-  const { prompt, steps, guidance, temperature, schedule, reuse, imageArea, start } = resolved
+  const { prompt, specialTokens, steps, guidance, temperature, schedule, reuse, imageArea, start } = resolved
   const { name, weights, sha256, precision } = info
   return {
     version: 1,
     task,
     prompt,
+    ...(specialTokens && { specialTokens }),
     width,
     height,
     steps,
@@ -97,7 +100,7 @@ export function parseParameters(text: string): ImageParameters {
  * which are not in it, or from another run's step.
  */
 export function likeRequest(like: ImageParameters): GenerateRequest & { readonly seed: string } {
-  const { task, prompt, width, height, steps, guidance, guidanceFloor, temperature, schedule, cache, seed, startStep } = like
+  const { task, prompt, specialTokens, width, height, steps, guidance, guidanceFloor, temperature, schedule, cache, seed, startStep } = like
   if (task !== 'generate') throw invalid(`--like: expected a picture made from a text, got one made by ${task}`)
   if (startStep !== undefined)
     throw invalid(`--like: expected a picture made from a text alone, got one that began from step ${startStep} of another run`)
@@ -111,6 +114,7 @@ export function likeRequest(like: ImageParameters): GenerateRequest & { readonly
     schedule,
     seed,
     cache: cache ?? false,
+    ...(specialTokens !== undefined && { specialTokens }),
   } satisfies TaskRequests['generate']
 }
 
@@ -131,6 +135,7 @@ export const PARAMETERS: GroupField = group(
     version: integer(1, 1, { summary: 'Of these parameters.' }),
     task: choice(IMAGE_TASKS, { summary: 'What made the picture.' }),
     prompt: text({ summary: 'The prompt, empty where the task has none.' }),
+    specialTokens: boolean({ only: true, summary: 'Added tokens in it were tokens.' }),
     width: integer(1, undefined, { summary: 'Width of the picture.', unit: 'pixels' }),
     height: integer(1, undefined, { summary: 'Height of the picture.', unit: 'pixels' }),
     steps: integer(1, undefined, { summary: 'Decoding steps.' }),

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { packageRoot } from '../native/binding.js'
+import { packageRoot } from '../base/package-root.js'
 import { portChannel, socketChannel, type Channel } from '../remote/channel.js'
 
 export interface Body {

@@ -2,6 +2,7 @@
 // A pre-tokenizer is known there by a name; the expressions here are the ones of the tokenizer.json that the name stands for.
 import { DimooError } from '../base/errors.js'
 import type { AddedToken } from './added-tokens.js'
+import { GPT2, LLADA, LLAMA3, LLAMA_CPP_DEFAULT, QWEN2 } from './known-patterns.js'
 
 /** `{"ggml": ...}` of NativeModel.tokenizerJson(). Read from a file, so nothing is certain. */
 export interface GgmlTokenizer {
@@ -14,8 +15,8 @@ export interface GgmlTokenizer {
   readonly merges?: unknown
 }
 
-/** What tokenizer.json holds, as far as it is read. */
-export interface TokenizerParts {
+/** As a tokenizer.json has it. */
+export interface TokenizerJson {
   readonly added_tokens: readonly AddedToken[]
   readonly normalizer: null
   readonly pre_tokenizer: object
@@ -34,16 +35,6 @@ const CONTROL = 3
 const USER_DEFINED = 4
 const UNUSED = 5
 
-// LLaDA's own, from the Ling ("bailing") family.
-const LLADA = "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
-const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
-const REST = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
-const LLAMA3 = `${CONTRACTIONS}|\\p{N}{1,3}|${REST}`
-const QWEN2 = `${CONTRACTIONS}|\\p{N}|${REST}`
-const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-// What llama.cpp does where its converter did not know the tokenizer: several expressions, one after the other.
-const DEFAULT = ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2, '\\p{N}+', '[0-9][0-9][0-9]']
-
 interface PreTokenizer {
   readonly split: readonly string[]
   /** A piece that is a token as a whole is taken as it is. */
@@ -61,15 +52,15 @@ const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map(
     'smaug-bpe': { split: [LLAMA3] },
     qwen2: { split: [QWEN2] },
     'gpt-2': { split: [GPT2] },
-    default: { split: DEFAULT },
+    default: { split: LLAMA_CPP_DEFAULT },
   }),
 )
 
 /** Throws `model/unsupported` for another kind of tokenizer or an unknown pre-tokenizer, `model/corrupt` for lists that are none. */
-export function fromGgml({ model, pre, tokens, token_type, merges }: GgmlTokenizer): TokenizerParts {
+export function fromGgml({ model, pre, tokens, token_type, merges }: GgmlTokenizer): TokenizerJson {
   if (model !== 'gpt2') throw unsupported('tokenizer.ggml.model: expected gpt2', model)
-  const known = typeof pre === 'string' ? PRE_TOKENIZERS.get(pre) : undefined
-  if (!known) throw unsupported(`tokenizer.ggml.pre: expected one of ${[...PRE_TOKENIZERS.keys()].join(', ')}`, pre)
+  const splitting = typeof pre === 'string' ? PRE_TOKENIZERS.get(pre) : undefined
+  if (!splitting) throw unsupported(`tokenizer.ggml.pre: expected one of ${[...PRE_TOKENIZERS.keys()].join(', ')}`, pre)
   const texts = list(tokens, 'tokens', isText)
   const kinds = token_type === undefined ? [] : list(token_type, 'token_type', isNumber)
   if (token_type !== undefined && kinds.length !== texts.length) {
@@ -83,17 +74,21 @@ export function fromGgml({ model, pre, tokens, token_type, merges }: GgmlTokeniz
       added.push({ id, content, normalized: false, special: kind !== USER_DEFINED })
     } else if (kind !== UNUSED) vocab.push([content, id])
   })
+  // A merge to a token that is not used never happens.
+  const known = new Set(vocab.map(([token]) => token))
   return {
     added_tokens: added,
     normalizer: null,
-    pre_tokenizer: preTokenizer(known),
+    pre_tokenizer: preTokenizer(splitting),
     post_processor: null,
     decoder: { type: 'ByteLevel' },
     model: {
       type: 'BPE',
       vocab: Object.fromEntries(vocab), // defines '__proto__' too as a key of its own
-      merges: list(merges, 'merges', isText).map(pair),
-      ignore_merges: known.ignoreMerges ?? false,
+      merges: list(merges, 'merges', isText)
+        .map(pair)
+        .filter(([left, right]) => [left, right, left + right].every((token) => known.has(token))),
+      ignore_merges: splitting.ignoreMerges ?? false,
     },
   }
 }

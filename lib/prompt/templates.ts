@@ -1,5 +1,6 @@
-// The prompt strings that the model was trained with (docs/model.md#sequences). Text goes in as it is: added tokens such
-// as <IMAGE> inside a prompt are tokens there too.
+// The prompt strings that the model was trained with (docs/model.md#sequences). The caller's text goes in as a stretch of its own, in which
+// added tokens such as <IMAGE> are text, unless it was given as `words`.
+import { join, prompt, words, type PromptText } from './prompt-text.js'
 
 /** The sentence that stands first, by kind of task. */
 const SYSTEM = {
@@ -18,12 +19,10 @@ const ASK =
   'You are a multimodal model that can process both text and images. Answer the following question based on the provided images. ' +
   'Analyze each image and combine relevant details to answer.'
 
-const UNCONDITION = '<uncondition>'
-
 /** What the branches of a picture task read. */
 export interface Prompts {
-  readonly conditional: string
-  readonly unconditional: string
+  readonly conditional: PromptText
+  readonly unconditional: PromptText
 }
 
 /** Picture tasks whose user text is the caller's. */
@@ -41,55 +40,59 @@ export const MAP_NAMES = {
 /** A map that is read from a picture. */
 export type MapKind = keyof typeof MAP_NAMES
 
-function template(system: string, user: string): string {
-  return `<system>${system}</system><user>${user}</user>`
+function template(system: PromptText, user: PromptText): PromptText {
+  return prompt`<system>${system}</system><user>${user}</user>`
 }
 
-function prompts(kind: keyof typeof SYSTEM, user: string): Prompts {
-  return { conditional: template(SYSTEM[kind], user), unconditional: template(SYSTEM[kind], UNCONDITION) }
+function prompts(kind: keyof typeof SYSTEM, user: PromptText): Prompts {
+  const system = words(SYSTEM[kind])
+  return { conditional: template(system, user), unconditional: template(system, words('<uncondition>')) }
 }
 
 /** The caller's text under the sentence of its task. */
-export function textedPrompts(kind: TextedPrompt, text: string): Prompts {
+export function textedPrompts(kind: TextedPrompt, text: PromptText): Prompts {
   return prompts(kind, text)
 }
 
 /** Dense prediction, as it was meant: the released scripts miss this branch for their own `*_pred` edit types. */
 export function mapPrompts(map: MapKind): Prompts {
-  return prompts('predict', `Generate a ${MAP_NAMES[map]} according to the image.`)
+  return prompts('predict', words(`Generate a ${MAP_NAMES[map]} according to the image.`))
 }
 
 /** Style transfer has no text of its own: the sentence stands in both places. */
 export function stylePrompts(): Prompts {
-  return prompts('style', SYSTEM.style)
+  return prompts('style', words(SYSTEM.style))
 }
 
 /** `view`: the word for it, e.g. "left". */
-export function viewPrompts(view: string): Prompts {
-  return prompts('view', `Generate the ${view} view based on the provided front view.`)
+export function viewPrompts(view: PromptText): Prompts {
+  return prompts('view', prompt`Generate the ${view} view based on the provided front view.`)
 }
 
 /** One question about pictures. */
-export function askPrompt(question: string): string {
-  return template(ASK, question)
+export function askPrompt(question: PromptText): PromptText {
+  return template(words(ASK), question)
 }
 
-interface Message {
+/** One turn of a conversation. */
+export interface Turn {
   readonly role: 'system' | 'user' | 'assistant'
-  readonly content: string
+  readonly content: PromptText
 }
 
 /** A conversation that ends with the user: earlier turns as `<user>...</user><answer>...</answer>`. */
-export function chatPrompt(messages: readonly Message[]): string {
-  const system = messages.find((message) => message.role === 'system')?.content ?? ASK
-  const tag = { user: 'user', assistant: 'answer' } as const
-  const turns = messages.flatMap(({ role, content }) => (role === 'system' ? [] : `<${tag[role]}>${content}</${tag[role]}>`))
-  return `<system>${system}</system>${turns.join('')}`
+export function chatPrompt(turns: readonly Turn[]): PromptText {
+  const system = turns.find(({ role }) => role === 'system')?.content ?? words(ASK)
+  const said = turns.flatMap(({ role, content }) => {
+    if (role === 'system') return []
+    return role === 'user' ? prompt`<user>${content}</user>` : prompt`<answer>${content}</answer>`
+  })
+  return join([prompt`<system>${system}</system>`, ...said])
 }
 
 /** The same conversation for LLaDA itself, whose files carry no tokens of ours: the template of its instruct models. */
-export function lladaPrompt(messages: readonly Message[]): string {
-  const turn = (role: string, content: string): string => `<|start_header_id|>${role}<|end_header_id|>\n\n${content}`
-  const turns = messages.map(({ role, content }) => `${turn(role, content)}<|eot_id|>`)
-  return `<|startoftext|>${turns.join('')}${turn('assistant', '')}`
+export function lladaPrompt(turns: readonly Turn[]): PromptText {
+  const turn = ({ role, content }: Turn): PromptText => prompt`<|start_header_id|>${words(role)}<|end_header_id|>\n\n${content}`
+  const said = turns.map((one) => prompt`${turn(one)}<|eot_id|>`)
+  return join([words('<|startoftext|>'), ...said, turn({ role: 'assistant', content: words('') })])
 }

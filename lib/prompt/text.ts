@@ -1,48 +1,47 @@
-// Where tokenising runs: short texts here and now, longer ones in a worker thread that starts with the first of them, so that
-// the event loop never stops for over 10 ms.
-import { Worker } from 'node:worker_threads'
-import { DimooError } from '../base/errors.js'
+// Where tokenising runs: short texts here and now, where the tokenizer's expressions are known to take linear time; all others in a worker
+// thread, so that the event loop never stops for over 10 ms. Where no thread can start, linear ones are done here in turns with the loop.
+import { breathe } from '../base/breathe.js'
+import type { PromptText } from './prompt-text.js'
+import { NoThread, TokenizerThread, type ThreadLimits } from './thread.js'
+import { unsupported } from './tokenizer-json.js'
 import { Tokenizer } from './tokenizer.js'
-import type { WorkerReply, WorkerTask } from './tokenizer-worker.js'
 
 /** Texts up to this many bytes take a few milliseconds even in code that has not been compiled yet. */
 const INLINE_BYTES = 1024
 const INLINE_IDS = 1024
 
-interface Pending {
-  readonly resolve: (value: Int32Array | string) => void
-  readonly reject: (error: Error) => void
-}
-
 export class TextCoder {
   readonly #tokenizer: Tokenizer
-  // Shared memory: the worker must not cost a copy of megabytes on this thread.
-  readonly #json: Uint8Array
-  readonly #pending = new Map<number, Pending>()
-  #worker: Worker | undefined
-  #count = 0
+  readonly #thread: TokenizerThread
 
-  constructor(json: string) {
+  /** Throws `model/corrupt` and `model/unsupported` for a tokenizer.json that cannot be used. */
+  constructor(json: string, limits?: ThreadLimits) {
     this.#tokenizer = new Tokenizer(json)
-    const bytes = new TextEncoder().encode(json)
-    this.#json = new Uint8Array(new SharedArrayBuffer(bytes.length))
-    this.#json.set(bytes)
+    this.#thread = new TokenizerThread(json, limits)
   }
 
-  /** The ids, at once for a short text. */
-  encode(text: string): Int32Array | Promise<Int32Array> {
-    const bytes = Buffer.byteLength(text)
-    if (bytes <= INLINE_BYTES) return this.#tokenizer.encode(text)
-    return this.#ask({ text }) as Promise<Int32Array>
+  /** Whether `encode` answers at once. */
+  isQuick({ text }: PromptText): boolean {
+    return this.#tokenizer.linear && text.length <= INLINE_BYTES && Buffer.byteLength(text) <= INLINE_BYTES
   }
 
-  decode(ids: Int32Array, skipSpecial: boolean): string | Promise<string> {
+  /** The ids, at once for a short text. Rejects with the signal's reason. */
+  encode(text: PromptText, signal?: AbortSignal): Int32Array | Promise<Int32Array> {
+    if (this.isQuick(text)) return this.#tokenizer.encode(text)
+    return this.#encodeElsewhere(text, signal)
+  }
+
+  /** The text, at once for few ids. */
+  decode(ids: Int32Array, skipSpecial: boolean, signal?: AbortSignal): string | Promise<string> {
     if (ids.length <= INLINE_IDS) return this.#tokenizer.decode(ids, skipSpecial)
-    return this.#ask({ ids, skipSpecial }) as Promise<string>
+    return this.#thread.ask({ ids, skipSpecial }, signal).catch((error: unknown) => {
+      if (error instanceof NoThread) return this.#tokenizer.decode(ids, skipSpecial)
+      throw error
+    }) as Promise<string>
   }
 
   /** The bytes of one token as text shows them: none for special tokens and unknown ids. */
-  textBytes(id: number): readonly number[] {
+  textBytes(id: number): Uint8Array {
     return this.#tokenizer.textBytes(id)
   }
 
@@ -51,48 +50,32 @@ export class TextCoder {
     return this.#tokenizer.addedId(content)
   }
 
-  /** Ends the worker; what it had not answered rejects. */
-  async close(): Promise<void> {
-    const worker = this.#worker
-    this.#fail(new DimooError('disposed', 'the model was closed'))
-    await worker?.terminate()
+  /** Ends the thread; what it had not answered rejects. */
+  close(): Promise<void> {
+    return this.#thread.close()
   }
 
-  #ask(task: WorkerTask): Promise<Int32Array | string> {
-    const worker = (this.#worker ??= this.#start())
-    const id = this.#count++
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject })
-      worker.ref()
-      worker.postMessage({ id, ...task })
-    })
+  async #encodeElsewhere(text: PromptText, signal: AbortSignal | undefined): Promise<Int32Array> {
+    try {
+      return (await this.#thread.ask({ text }, signal)) as Int32Array
+    } catch (error) {
+      if (error instanceof NoThread) return this.#encodeInTurns(text, signal, error)
+      throw error
+    }
   }
 
-  #start(): Worker {
-    const worker = new Worker(workerFile(), { workerData: this.#json })
-    worker.on('message', (reply: WorkerReply) => this.#settle(reply))
-    worker.on('error', (error) => this.#fail(error))
-    return worker
+  async #encodeInTurns(text: PromptText, signal: AbortSignal | undefined, why: NoThread): Promise<Int32Array> {
+    if (!this.#tokenizer.linear) {
+      throw unsupported(
+        `its expressions are none that are known to take linear time, so they need a worker thread, and none can start here (${why.message})`,
+      )
+    }
+    const work = this.#tokenizer.encodeSlowly(text)
+    for (;;) {
+      const { done, value } = work.next()
+      if (done) return value
+      await breathe()
+      signal?.throwIfAborted()
+    }
   }
-
-  #settle({ id, value, error }: WorkerReply): void {
-    const pending = this.#pending.get(id)
-    this.#pending.delete(id)
-    if (this.#pending.size === 0) this.#worker?.unref()
-    if (value === undefined) pending?.reject(new DimooError('internal', `tokenizer: ${error}`))
-    else pending?.resolve(value)
-  }
-
-  #fail(error: Error): void {
-    this.#worker = undefined
-    const pending = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const one of pending) one.reject(error)
-  }
-}
-
-// Worker threads run JavaScript: a test that runs the sources uses the built worker.
-function workerFile(): URL {
-  const here = import.meta.url
-  return new URL(here.endsWith('.ts') ? '../../dist/prompt/tokenizer-worker.js' : './tokenizer-worker.js', here)
 }

@@ -1,7 +1,7 @@
 // Text to image: the prompt and the size of the picture.
 import { defined, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
-import { BEST_OF, promptField, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
+import { BEST_OF, promptField, SPECIAL_TOKENS, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
 import { resolveSize, SIZE_FIELDS } from './size.js'
 import type { GenerateRequest } from './types.js'
 
@@ -13,6 +13,7 @@ export const GENERATE: TaskDescriptor = {
   remarks: 'An empty prompt is allowed: the picture is then whatever the model likes, as without a prompt.',
   fields: {
     prompt: promptField('What the picture is to show.'),
+    specialTokens: SPECIAL_TOKENS,
     ...SIZE_FIELDS,
     ...TEXT_GUIDED,
     bestOf: BEST_OF,

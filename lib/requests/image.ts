@@ -1,6 +1,19 @@
 // What requests for pictures have in common: fields, and the complete request that all picture tasks begin with.
 import { invalid } from '../base/errors.js'
-import { array, choice, either, group, integer, number, region, text, type Default, type Field, type Fields } from '../fields/field.js'
+import {
+  array,
+  boolean,
+  choice,
+  either,
+  group,
+  integer,
+  number,
+  region,
+  text,
+  type Default,
+  type Field,
+  type Fields,
+} from '../fields/field.js'
 import type { Schedule } from '../fields/values.js'
 import { defined, EDIT_DEFAULTS, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
 import { CACHE, MAX_STEPS, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
@@ -10,6 +23,12 @@ import type { CacheOptions, StartOptions } from './types.js'
 export const MAX_IMAGES = 64
 
 export const promptField = (summary: string): Field => text({ summary })
+
+export const SPECIAL_TOKENS: Field = boolean({
+  summary: 'Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other.',
+  default: { value: false },
+  flag: { help: 'added tokens such as <IMAGE> in the text are tokens' },
+})
 
 const own = (group: string, name: keyof typeof IMAGE_DEFAULTS | keyof typeof EDIT_DEFAULTS, other: number): Default => ({
   checkpoint: `${group}.${name}`,
@@ -159,6 +178,7 @@ export interface ResolvedImage extends ResolvedSampling {
 
 export interface AnyImageRequest {
   readonly prompt?: string
+  readonly specialTokens?: boolean
   readonly steps?: number
   readonly temperature?: number
   readonly seed?: number | bigint | string

@@ -4,7 +4,7 @@ import { either, group, integer, number, picture, region, type Field, type Field
 import { isMade, type ImageInput, type MaskInput } from '../fields/values.js'
 import type { ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
-import { BEST_OF, imageArea, promptField, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
+import { BEST_OF, imageArea, promptField, SPECIAL_TOKENS, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
 import type { ExtendOptions, InpaintRequest, OutpaintRequest, Ratio, RetouchRequest } from './types.js'
 
 /** Widest seam of a composite, in pixels. */
@@ -59,6 +59,7 @@ export const INPAINT: TaskDescriptor = {
   result: 'image',
   fields: {
     prompt: promptField(WHOLE),
+    specialTokens: SPECIAL_TOKENS,
     ...PAINT_FIELDS,
     ...given,
     mask: either(
@@ -108,6 +109,7 @@ export const OUTPAINT: TaskDescriptor = {
   result: 'image',
   fields: {
     prompt: promptField(WHOLE),
+    specialTokens: SPECIAL_TOKENS,
     ...PAINT_FIELDS,
     ...given,
     extend: group(
@@ -140,6 +142,7 @@ export const RETOUCH: TaskDescriptor = {
   result: 'image',
   fields: {
     prompt: { ...promptField(WHOLE), default: { words: 'the prompt of the result, an empty one for a picture' } },
+    specialTokens: SPECIAL_TOKENS,
     ...PAINT_FIELDS,
     from: picture({
       summary: 'A result, whose tokens are taken as they are, or a picture.',
@@ -205,8 +208,15 @@ export function resolveOutpaint(request: OutpaintRequest, facts: ModelFacts): Re
 export function resolveRetouch(request: RetouchRequest, facts: ModelFacts): ResolvedRetouch {
   const { from, region: mask, prompt } = request
   const base = resolved('retouch', request, 'native', facts)
-  const said = isMade(from) ? (from.parameters as { readonly prompt?: unknown }).prompt : undefined
-  return { task: 'retouch', ...base, ...(prompt === undefined && typeof said === 'string' && { prompt: said }), image: from, mask }
+  const made = isMade(from) ? (from.parameters as { readonly prompt?: unknown; readonly specialTokens?: unknown }) : {}
+  const inherited = prompt === undefined && typeof made.prompt === 'string'
+  return {
+    task: 'retouch',
+    ...base,
+    ...(inherited && { prompt: made.prompt, specialTokens: request.specialTokens ?? made.specialTokens === true }),
+    image: from,
+    mask,
+  }
 }
 
 export function isRatio(mask: object | string): mask is { readonly ratio: Ratio } {

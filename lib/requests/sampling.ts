@@ -17,6 +17,8 @@ export interface ResolvedSampling {
   readonly temperature: number
   readonly seed: bigint
   readonly reuse: Reuse
+  /** Of the caller's texts. */
+  readonly specialTokens: boolean
 }
 
 const CACHE_GROUP = group(
@@ -72,6 +74,7 @@ interface SamplingRequest {
   readonly seed?: number | bigint | string
   readonly cache?: boolean | CacheOptions
   readonly reuse?: 'none' | 'prefix'
+  readonly specialTokens?: boolean
 }
 
 export function resolveSampling(
@@ -84,6 +87,7 @@ export function resolveSampling(
     temperature: request.temperature ?? defaults.temperature,
     seed: request.seed === undefined ? randomSeed() : BigInt(request.seed),
     reuse: resolveReuse(where, request),
+    specialTokens: request.specialTokens ?? false,
   }
 }
 

@@ -5,7 +5,7 @@ import { choice, group, integer, list, number, picture, text, type Fields } from
 import type { ImageInput } from '../fields/values.js'
 import { defined, TEXT_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
-import { imageArea, promptField } from './image.js'
+import { imageArea, promptField, SPECIAL_TOKENS } from './image.js'
 import { CACHE, MAX_STEPS, PREFIX_REUSE, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
 import type { AskRequest, ChatMessage, ChatRequest } from './types.js'
 
@@ -20,6 +20,7 @@ const { steps: STEPS, ...SAMPLING } = samplingFields(
 )
 
 const TEXT_FIELDS: Fields = {
+  specialTokens: SPECIAL_TOKENS,
   steps: { ...STEPS!, summary: 'Decoding steps of all blocks together, each one forward pass; a multiple of the number of blocks.' },
   ...SAMPLING,
   guidance: number(0, 100, {

@@ -6,7 +6,7 @@ import type { ImageInput } from '../fields/values.js'
 import { MAP_NAMES, type MapKind } from '../prompt/templates.js'
 import { EDIT_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
-import { BEST_OF, IMAGE_GUIDED, imageArea, promptField, resolveImageGuided, type ResolvedImage } from './image.js'
+import { BEST_OF, IMAGE_GUIDED, imageArea, promptField, SPECIAL_TOKENS, resolveImageGuided, type ResolvedImage } from './image.js'
 import type { ControlRequest, EditRequest, PredictRequest, StyleRequest, SubjectRequest, ViewRequest } from './types.js'
 
 const GIVEN: Fields = {
@@ -21,6 +21,7 @@ export const EDIT: TaskDescriptor = {
   result: 'image',
   fields: {
     prompt: promptField('The instruction, e.g. "Remove the red circle."'),
+    specialTokens: SPECIAL_TOKENS,
     ...IMAGE_GUIDED,
     ...GIVEN,
     kind: choice(['add', 'remove', 'replace', 'background', 'text'], {
@@ -44,6 +45,7 @@ export const CONTROL: TaskDescriptor = {
   result: 'image',
   fields: {
     prompt: promptField('What the picture is to show.'),
+    specialTokens: SPECIAL_TOKENS,
     ...IMAGE_GUIDED,
     ...GIVEN,
     bestOf: BEST_OF,
@@ -86,6 +88,7 @@ export const SUBJECT: TaskDescriptor = {
   result: 'image',
   fields: {
     prompt: promptField('What the picture is to show; the subject itself comes from `image`.'),
+    specialTokens: SPECIAL_TOKENS,
     ...IMAGE_GUIDED,
     ...GIVEN,
     bestOf: BEST_OF,

@@ -116,6 +116,8 @@ export interface StepPreviews {
 export interface GenerateRequest {
   /** What the picture is to show. */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Width of the picture, a multiple of the model's cell (16 pixels for the released model). 1 to 1048576. In pixels. Default: the checkpoint's, else 1024. */
   readonly width?: number
   /** Height of the picture, a multiple of the model's cell (16 pixels for the released model). 1 to 1048576. In pixels. Default: the checkpoint's, else 1024. */
@@ -151,6 +153,8 @@ export interface GenerateRequest {
 export interface EditRequest {
   /** The instruction, e.g. "Remove the red circle." */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -184,6 +188,8 @@ export interface EditRequest {
 export interface InpaintRequest {
   /** What the whole picture is to show. */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -221,6 +227,8 @@ export interface InpaintRequest {
 export interface OutpaintRequest {
   /** What the whole picture is to show. */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -258,6 +266,8 @@ export interface OutpaintRequest {
 export interface RetouchRequest {
   /** What the whole picture is to show. Default: the prompt of the result, an empty one for a picture. */
   readonly prompt?: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -293,6 +303,8 @@ export interface RetouchRequest {
 export interface ControlRequest {
   /** What the picture is to show. */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -363,6 +375,8 @@ export interface PredictRequest {
 export interface SubjectRequest {
   /** What the picture is to show; the subject itself comes from `image`. */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -458,6 +472,8 @@ export interface ViewRequest {
 export interface AskRequest {
   /** The question. */
   readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps of all blocks together, each one forward pass; a multiple of the number of blocks. 1 to 4096. Default: the checkpoint's, else 128, for its default length; as many a token for another length, rounded up to a multiple of the blocks. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 0. */
@@ -491,6 +507,8 @@ export interface AskRequest {
  * const { text: said } = await model.chat({ messages: [{ role: 'user', content: 'There is a red circle and a blue square. What color is the circle?' }] }).result()
  */
 export interface ChatRequest {
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
   /** Decoding steps of all blocks together, each one forward pass; a multiple of the number of blocks. 1 to 4096. Default: the checkpoint's, else 128, for its default length; as many a token for another length, rounded up to a multiple of the blocks. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 0. */

@@ -14,25 +14,19 @@ export interface Timed {
 
 export class RunClock {
   readonly #run: WeakRef<Timed>
-  readonly #limits: Limits
   readonly #timers: NodeJS.Timeout[] = []
 
-  /** The deadline counts from here. */
-  constructor(run: Timed, limits: Limits) {
+  /** Both count from here. */
+  constructor(run: Timed, { deadlineMs, maxQueueMs }: Limits) {
     this.#run = new WeakRef(run)
-    this.#limits = limits
-    const { deadlineMs } = limits
-    if (deadlineMs === undefined) return
-    const failure = (): DimooError => new DimooError('run/deadline', `run: expected to end within ${deadlineMs} ms, still at it`)
-    this.#timers.push(setTimeout(expirer(this.#run, failure, false), deadlineMs).unref())
+    const late = (): DimooError => new DimooError('run/deadline', `run: expected to end within ${deadlineMs} ms, still at it`)
+    this.#start(deadlineMs, late, false)
+    const waiting = (): DimooError => new DimooError('queue/timeout', `run: expected a free slot within ${maxQueueMs} ms, still waiting`)
+    this.#start(maxQueueMs, waiting, true)
   }
 
-  /** The native run exists: it waits for its turn from here on. */
-  queued(): void {
-    const { maxQueueMs } = this.#limits
-    if (maxQueueMs === undefined) return
-    const failure = (): DimooError => new DimooError('queue/timeout', `run: expected a free slot within ${maxQueueMs} ms, still waiting`)
-    this.#timers.push(setTimeout(expirer(this.#run, failure, true), maxQueueMs).unref())
+  #start(ms: number | undefined, failure: () => DimooError, whileQueued: boolean): void {
+    if (ms !== undefined) this.#timers.push(setTimeout(expirer(this.#run, failure, whileQueued), ms).unref())
   }
 
   stop(): void {

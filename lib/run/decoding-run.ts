@@ -21,6 +21,8 @@ interface Cause {
 
 // Runs somebody awaits; nothing else holds them.
 const awaited = new Set<object>()
+// A run that is collected makes room for another as one that has ended does.
+const collected = new FinalizationRegistry<() => void>((leave) => leave())
 
 export class DecodingRun<Step, Result> implements Run<Step, Result> {
   readonly id: string
@@ -43,6 +45,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   #started = false // the event was sent
   #paused = false
   #unlisten: () => void = () => undefined
+  #leave: () => void = () => undefined
 
   constructor(parts: RunParts<Step, Result>) {
     this.#parts = parts
@@ -148,7 +151,10 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   static #waker(target: WeakRef<DecodingRun<unknown, unknown>>): () => void {
     return () => {
       const run = target.deref()
-      if (run) run.#wake()
+      if (!run) return
+      // Room is made even where nobody asks how it ended.
+      if (['done', 'failed', 'aborted'].includes(run.#native?.state() ?? 'queued')) run.#leave()
+      run.#wake()
     }
   }
 
@@ -171,6 +177,11 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
 
   #prepare(): void {
     try {
+      const leave = this.#parts.admit?.()
+      if (leave) {
+        this.#leave = leave
+        collected.register(this, leave)
+      }
       const found = this.#parts.prepare(this.#work.signal)
       if (!(found instanceof Promise)) this.#start(found)
       else
@@ -190,7 +201,6 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     try {
       this.#native = prepared.start(DecodingRun.#waker(new WeakRef(this)))
       if (this.#paused) this.#native.pause()
-      this.#clock.queued()
       this.#wake()
     } catch (error) {
       this.#refuse(error)
@@ -290,6 +300,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     this.#final = state
     this.#clock.stop()
     this.#unlisten()
+    this.#leave()
     const error = state === 'failed' ? this.#failure() : undefined
     emit('dimoo:run:end', {
       id: this.id,

@@ -40,6 +40,8 @@ export interface RunParts<Step, Result> {
   readonly task: TaskName
   readonly options: RunOptions
   readonly maxQueueMs?: number | undefined
+  /** Throws `queue/full`; the answer is called once the run has ended, or nobody holds it any more. Absent: whoever decodes it elsewhere admits. */
+  readonly admit?: () => () => void
   /** Everything that comes before the first pass; at once where there is nothing to wait for. Stops when `signal` is aborted. */
   readonly prepare: (signal: AbortSignal) => Prepared<Step, Result> | Promise<Prepared<Step, Result>>
 }

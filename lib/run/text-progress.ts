@@ -5,7 +5,7 @@ import type { TextStep } from './steps.js'
 
 /** Where the bytes of tokens come from. */
 interface TokenBytes {
-  textBytes(id: number): readonly number[]
+  textBytes(id: number): Uint8Array
 }
 
 export interface TextProgressOptions {
@@ -48,7 +48,7 @@ export class TextProgress {
       const id = tokens[this.#count]!
       if (id < 0) return
       const ended = this.#options.ends.has(id)
-      if (!ended) this.#settled += this.#decoder.decode(Uint8Array.from(this.#coder.textBytes(id)), { stream: true })
+      if (!ended) this.#settled += this.#decoder.decode(this.#coder.textBytes(id), { stream: true })
       this.#count++
       this.#closed = ended || this.#count === tokens.length
     }

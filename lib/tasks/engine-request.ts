@@ -10,7 +10,6 @@ import type { RunOptions } from '../requests/types.js'
 
 export interface TaskModel {
   readonly info: ModelInfo
-  readonly maxQueueMs: number | undefined
   /** Throws `disposed` once the model is closed. */
   readonly native: () => NativeModel
   /** Throws `model/unsupported` for a model without a tokenizer. */

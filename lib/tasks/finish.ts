@@ -1,12 +1,13 @@
 // From a native outcome to the public result. Composing and judging take more work; everything else is at once.
 import type { RawImage } from '../fields/values.js'
 import type { NativeOutcome } from '../native/binding.js'
+import type { PromptText } from '../prompt/prompt-text.js'
 import type { Ending } from '../run/parts.js'
 import { Pictures, toTimings, toUsage, type ImageResult, type TextResult } from '../run/results.js'
 import { compose } from './compose.js'
 import type { ImageEngineRequest, TaskModel, TextEngineRequest } from './engine-request.js'
 import { judge, type Judgement } from './judge.js'
-import { flatMaybe } from './prompt-ids.js'
+import { callerText, flatMaybe } from './prompt-ids.js'
 import { judgeByRedrawing } from './redraw.js'
 
 export function finishImages(request: ImageEngineRequest, ending: Ending, model: TaskModel): ImageResult | Promise<ImageResult> {
@@ -20,13 +21,17 @@ async function finishSlowly(request: ImageEngineRequest, ending: Ending, model: 
   const ask = (): Promise<Judgement> =>
     model.info.defaults.judge?.by === 'redraw'
       ? judgeByRedrawing(images, native, model, ending.signal)
-      : judge(images, request.parameters.prompt, model, { priority: native.priority, tag: native.tag }, ending.signal)
+      : judge(images, judgedPrompt(request, model), model, { priority: native.priority, tag: native.tag }, ending.signal)
   const judged = request.judged ? await ask() : undefined
   const chosen = judged ? best(judged.scores, request.n) : chosenFirst(request)
   const composed = composite
     ? await Promise.all(chosen.map((i) => compose(request, ending.outcome.images[i]!, composite, ending.signal)))
     : undefined
   return assemble(request, ending, chosen, judged, composed)
+}
+
+function judgedPrompt({ parameters }: ImageEngineRequest, model: TaskModel): PromptText {
+  return callerText(parameters.prompt, { specialTokens: parameters.specialTokens ?? false }, model)
 }
 
 function chosenFirst({ n }: ImageEngineRequest): number[] {
@@ -77,7 +82,7 @@ export function finishText(request: TextEngineRequest, ending: Ending, model: Ta
   // (docs/model.md#where-the-original-differs).
   const lost = request.native.compat === 'reference' && finish === 'stop'
   const ids = lost ? answer.subarray(0, -1) : answer
-  return flatMaybe(model.coder().decode(ids, true), (text) => ({
+  return flatMaybe(model.coder().decode(ids, true, ending.signal), (text) => ({
     seed: String(request.native.seeds[0]!),
     timings: toTimings(outcome, prefillMs),
     usage: toUsage(outcome, request.promptTokens, answer.length),

@@ -5,6 +5,7 @@
 import type { NativeOutcome, NativeTextRequest } from '../native/binding.js'
 import { outcomeOf } from '../native/outcome.js'
 import { answerBranches, imageTokens, type CodedImage } from '../prompt/layout.js'
+import { join, said, words, type PromptText } from '../prompt/prompt-text.js'
 import { askPrompt } from '../prompt/templates.js'
 import { defined, TEXT_DEFAULTS } from '../requests/defaults.js'
 import { endIds, type TaskModel } from './engine-request.js'
@@ -35,12 +36,12 @@ interface Method {
 /** `run`: priority and tag of the run that is judged. */
 export async function judge(
   candidates: readonly CodedImage[],
-  prompt: string,
+  prompt: PromptText,
   model: TaskModel,
   run: Pick<NativeTextRequest, 'priority' | 'tag'>,
   signal: AbortSignal,
 ): Promise<Judgement> {
-  const { question, passes, score } = await methodOf(prompt, model)
+  const { question, passes, score } = await methodOf(prompt, model, signal)
   const probes = candidates.flatMap((image) => passes.map(({ given, ids }) => probe(question, image, given, ids, model)))
   const outcomes: NativeOutcome[] = []
   for (let at = 0; at < probes.length; at += TOGETHER) {
@@ -55,18 +56,22 @@ export async function judge(
   }
 }
 
-async function methodOf(prompt: string, model: TaskModel): Promise<Method> {
+async function methodOf(prompt: PromptText, model: TaskModel, signal: AbortSignal): Promise<Method> {
   const { question: asked = QUESTION, answer } = model.info.defaults.judge ?? {}
-  const fill = (text: string): string => text.replaceAll('{prompt}', () => prompt)
-  const question = await model.coder().encode(askPrompt(fill(asked)))
+  const question = await model.coder().encode(askPrompt(fill(asked, prompt)), signal)
   if (answer === undefined) {
-    const { ids, yes } = await answerIds(model)
+    const { ids, yes } = await answerIds(model, signal)
     return { question, passes: [{ given: new Int32Array(0), ids }], score: ([first]) => share(first!, yes) }
   }
   // The end of the answer counts too: nothing more is to be seen.
-  const ids = Int32Array.from([...(await model.coder().encode(fill(answer))), model.info.tokens.answerEnd])
+  const ids = Int32Array.from([...(await model.coder().encode(fill(answer, prompt), signal)), model.info.tokens.answerEnd])
   const passes = Array.from(ids, (id, i) => ({ given: ids.subarray(0, i), ids: Int32Array.of(id) }))
   return { question, passes, score: geometricMean }
+}
+
+// Every `{prompt}` in the checkpoint's words.
+function fill(template: string, prompt: PromptText): PromptText {
+  return join(template.split('{prompt}').flatMap((own, i) => (i === 0 ? [words(own)] : [prompt, words(own)])))
 }
 
 function geometricMean(probabilities: readonly Float64Array[]): number {
@@ -75,9 +80,14 @@ function geometricMean(probabilities: readonly Float64Array[]): number {
 }
 
 /** The first tokens of yes and no in the ways that they may be written; `yes` says which of the ids are a yes. */
-async function answerIds({ coder }: TaskModel): Promise<{ readonly ids: Int32Array; readonly yes: ReadonlySet<number> }> {
+async function answerIds(
+  { coder }: TaskModel,
+  signal: AbortSignal,
+): Promise<{ readonly ids: Int32Array; readonly yes: ReadonlySet<number> }> {
   const first = (words: readonly string[]): Promise<Set<number>> =>
-    Promise.all(words.map(async (word) => coder().encode(word))).then((all) => new Set(all.flatMap((ids) => [...ids.subarray(0, 1)])))
+    Promise.all(words.map(async (word) => coder().encode(said(word), signal))).then(
+      (all) => new Set(all.flatMap((ids) => [...ids.subarray(0, 1)])),
+    )
   const [yes, no] = [await first(YES), await first(NO)]
   // A token that begins both, such as a blank, says nothing.
   const both = new Set([...yes].filter((id) => no.has(id)))

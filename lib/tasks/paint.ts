@@ -13,7 +13,7 @@ import type { ExtendOptions, Ratio, RunOptions } from '../requests/types.js'
 import type { ImageEngineRequest, TaskModel } from './engine-request.js'
 import { imageRequest } from './images.js'
 import { checkCells, cropOf, encode, readGiven } from './pictures.js'
-import { promptIds } from './prompt-ids.js'
+import { callerText, promptIds } from './prompt-ids.js'
 
 /** A given picture: as it came, at its size on the grid, and its codes. */
 interface Given {
@@ -41,7 +41,7 @@ export async function layOutPaint(
   signal: AbortSignal,
 ): Promise<ImageEngineRequest> {
   const { task, feather } = resolved
-  const ids = await promptIds(textedPrompts('generate', resolved.prompt), model.coder())
+  const ids = await promptIds(textedPrompts('generate', callerText(resolved.prompt, resolved, model)), model, signal)
   const branches = textBranches(ids, resolved.guidance.text, model.info)
   const { grid, cells, pixels, own } = await targetOf(resolved, model, signal)
   if (!cells.includes(-1)) throw invalid(`${task}: expected at least one cell to draw, got none`)

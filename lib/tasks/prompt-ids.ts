@@ -1,10 +1,20 @@
 // Prompts to ids: at once where they are short, which lets a run start without a pause.
 import type { PromptIds } from '../prompt/layout.js'
+import { said, type PromptText } from '../prompt/prompt-text.js'
 import type { Prompts } from '../prompt/templates.js'
-import type { TextCoder } from '../prompt/text.js'
+import type { TaskModel } from './engine-request.js'
 
-export function promptIds({ conditional, unconditional }: Prompts, coder: TextCoder): PromptIds | Promise<PromptIds> {
-  const [asked, without] = [coder.encode(conditional), coder.encode(unconditional)]
+/** The caller's text as the request and the model's `compat` want it read: as text, or with its added tokens. */
+export function callerText(text: string, { specialTokens }: { readonly specialTokens: boolean }, { info }: TaskModel): PromptText {
+  return said(text, specialTokens || info.compat === 'reference')
+}
+
+export function promptIds(
+  { conditional, unconditional }: Prompts,
+  { coder }: TaskModel,
+  signal: AbortSignal,
+): PromptIds | Promise<PromptIds> {
+  const [asked, without] = [coder().encode(conditional, signal), coder().encode(unconditional, signal)]
   if (!(asked instanceof Promise) && !(without instanceof Promise)) return { conditional: asked, unconditional: without }
   return Promise.all([asked, without]).then(([one, other]) => ({ conditional: one, unconditional: other }))
 }

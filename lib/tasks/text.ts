@@ -1,17 +1,27 @@
 // Answers: questions about pictures and conversations. The target is masked tokens between <answer> and </answer>.
 import type { NativeTextRequest } from '../native/binding.js'
 import { answerBranches, doubledImageTokens, imageTokens } from '../prompt/layout.js'
+import type { PromptText } from '../prompt/prompt-text.js'
 import { askPrompt, chatPrompt, lladaPrompt } from '../prompt/templates.js'
 import { seedsFrom } from '../requests/sampling.js'
 import type { ResolvedAsk, ResolvedChat, ResolvedText } from '../requests/text.js'
 import type { RunOptions } from '../requests/types.js'
 import { endIds, runFields, type TaskModel, type TextEngineRequest } from './engine-request.js'
 import { cropOf, encode, givenPicture } from './pictures.js'
-import { flatMaybe } from './prompt-ids.js'
+import { callerText, flatMaybe } from './prompt-ids.js'
 
-export function layOutChat(resolved: ResolvedChat, options: RunOptions, model: TaskModel): TextEngineRequest | Promise<TextEngineRequest> {
+export function chatText(resolved: ResolvedChat, model: TaskModel): PromptText {
   const template = model.info.tokens.answerBegin < 0 ? lladaPrompt : chatPrompt
-  return flatMaybe(model.coder().encode(template(resolved.messages)), (prompt) => textRequest(prompt, [], resolved, options, model))
+  return template(resolved.messages.map(({ role, content }) => ({ role, content: callerText(content, resolved, model) })))
+}
+
+export function layOutChat(
+  resolved: ResolvedChat,
+  options: RunOptions,
+  model: TaskModel,
+  signal: AbortSignal,
+): TextEngineRequest | Promise<TextEngineRequest> {
+  return flatMaybe(model.coder().encode(chatText(resolved, model), signal), (prompt) => textRequest(prompt, [], resolved, options, model))
 }
 
 export async function layOutAsk(
@@ -20,7 +30,7 @@ export async function layOutAsk(
   model: TaskModel,
   signal: AbortSignal,
 ): Promise<TextEngineRequest> {
-  const prompt = await model.coder().encode(askPrompt(resolved.prompt))
+  const prompt = await model.coder().encode(askPrompt(callerText(resolved.prompt, resolved, model)), signal)
   const crop = cropOf(resolved.imageArea, resolved.seed, model)
   const lay = model.info.compat === 'reference' ? doubledImageTokens : imageTokens
   const images: Int32Array[] = []

@@ -8,7 +8,7 @@ import type { RunOptions } from '../requests/types.js'
 import type { ImageEngineRequest, TaskModel } from './engine-request.js'
 import { imageRequest } from './images.js'
 import { cropOf, drawEdges, encode, givenPicture } from './pictures.js'
-import { promptIds } from './prompt-ids.js'
+import { callerText, promptIds } from './prompt-ids.js'
 
 export async function layOutTransform(
   resolved: ResolvedTransform,
@@ -16,7 +16,7 @@ export async function layOutTransform(
   model: TaskModel,
   signal: AbortSignal,
 ): Promise<ImageEngineRequest> {
-  const ids = await promptIds(promptsOf(resolved, model), model.coder())
+  const ids = await promptIds(promptsOf(resolved, model), model, signal)
   const names = ['image', 'style']
   const pictures = await Promise.all(resolved.pictures.map((input, i) => picture(input, names[i]!, resolved, model, signal)))
   const coded = await Promise.all(pictures.map((image) => encode(image, model, signal)))
@@ -37,10 +37,12 @@ async function picture(
   return edges ? drawEdges(image, signal) : image
 }
 
-function promptsOf({ task, prompt, map, view }: ResolvedTransform, { info }: TaskModel): Prompts {
-  if (task === 'view') return viewPrompts(view!)
+function promptsOf(resolved: ResolvedTransform, model: TaskModel): Prompts {
+  const { task, map, view } = resolved
+  const text = callerText(resolved.prompt, resolved, model)
+  if (task === 'view') return viewPrompts(callerText(view!, resolved, model))
   if (task === 'style') return stylePrompts()
-  if (task !== 'predict') return textedPrompts(task, prompt)
+  if (task !== 'predict') return textedPrompts(task, text)
   // The original's `*_pred` edit types fall through to its generic prompt.
-  return info.compat === 'reference' ? textedPrompts('generic', prompt) : mapPrompts(map!)
+  return model.info.compat === 'reference' ? textedPrompts('generic', text) : mapPrompts(map!)
 }

@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { advance, charWidth } from '../../lib/cli/width.js'
+import { words } from '../../lib/prompt/prompt-text.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 import { dimoo as cli, Screen, type Streams } from './cli-run.js'
 import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.js'
@@ -13,7 +14,7 @@ import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.
 vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original<object>()), binding: () => fake }))
 
 const tokenizer = new Tokenizer(readFileSync(new URL('../golden/tokenizer/tokenizer.json', import.meta.url), 'utf8'))
-const ids = (text: string): number[] => [...tokenizer.encode(text)]
+const ids = (text: string): number[] => [...tokenizer.encode(words(text))]
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-cli-'))
 const picture = path.join(folder, 'in.png')
 beforeAll(() => sharp({ create: { width: 32, height: 32, channels: 3, background: 'red' } }).toFile(picture))

@@ -121,7 +121,7 @@ class FakeModel implements NativeModel {
   }
 
   stats(): string {
-    return JSON.stringify({ running: this.#engines.size, reusedRowRatio: 0.5 })
+    return JSON.stringify({ running: this.#engines.size, queued: 0, reusedRowRatio: 0.5, estimatedWaitMs: 1500 })
   }
 
   close(): NativeJob<void> {

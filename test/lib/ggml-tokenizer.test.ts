@@ -8,6 +8,7 @@ import { binding } from '../../lib/native/binding.js'
 import type { BenchReport } from '../../lib/cli/bench.js'
 import { runJob } from '../../lib/native/job.js'
 import { loadModel } from '../../lib/model/load.js'
+import { words } from '../../lib/prompt/prompt-text.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 import { ggufBytes, type GgufTensor, type GgufValue } from './gguf-bytes.js'
 
@@ -39,7 +40,7 @@ function keysOf(original: Original, pre: string) {
 function check(tokenizer: Tokenizer, { cases }: Cases): void {
   expect(cases.length).toBeGreaterThan(60)
   for (const one of cases) {
-    expect([...tokenizer.encode(one.text)], JSON.stringify(one.text)).toEqual(one.ids)
+    expect([...tokenizer.encode(words(one.text))], JSON.stringify(one.text)).toEqual(one.ids)
     expect(tokenizer.decode(Int32Array.from(one.ids), false)).toBe(one.decoded)
     expect(tokenizer.decode(Int32Array.from(one.ids), true)).toBe(one.decoded_skip_special)
   }
@@ -110,18 +111,18 @@ const small = {
 const make = (changed: object): Tokenizer => new Tokenizer(JSON.stringify({ ggml: { ...small, ...changed } }))
 
 test('kinds of token', () => {
-  expect([...make({}).encode('ab<|x|>ba')]).toEqual([2, 3, 1, 0])
+  expect([...make({}).encode(words('ab<|x|>ba'))]).toEqual([2, 3, 1, 0])
   expect(make({}).decode(Int32Array.of(2, 3, 4), true)).toBe('ab__proto__')
   expect(make({ token_type: [1, 1, 1, 4, 1] }).decode(Int32Array.of(3), true)).toBe('<|x|>')
-  expect([...make({ token_type: [1, 1, 5, 3, 1] }).encode('ab')]).not.toContain(2)
-  expect([...make({ token_type: undefined, merges: [] }).encode('ab')]).toEqual([0, 1])
-  expect([...make({ pre: 'llama-bpe', merges: [] }).encode('ab')]).toEqual([2])
+  expect([...make({ token_type: [1, 1, 5, 3, 1] }).encode(words('ab'))]).not.toContain(2)
+  expect([...make({ token_type: undefined, merges: [] }).encode(words('ab'))]).toEqual([0, 1])
+  expect([...make({ pre: 'llama-bpe', merges: [] }).encode(words('ab'))]).toEqual([2])
 })
 
 test('the expressions of an unknown tokenizer go one after the other', () => {
   const digits = '0123456789a'.split('')
   const found = make({ pre: 'default', tokens: [...digits, '12', '123'], token_type: undefined, merges: ['1 2', '12 3'] })
-  expect([...found.encode('1231239')]).toEqual([12, 12, 9])
+  expect([...found.encode(words('1231239'))]).toEqual([12, 12, 9])
 })
 
 test.each([

@@ -10,6 +10,7 @@ vi.mock('../../lib/native/binding.js', async (original) => ({ ...(await original
 const { BindingError, convert, DimooError, exportModel, inspectDevices, inspectModel, loadModel, OutOfMemoryError, planMemory, synth } =
   await import('../../lib/index.js')
 const { bindingError } = await import('../../lib/native/binding-error.js')
+const { places } = await import('../../lib/native/places.js')
 
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-load-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -60,7 +61,7 @@ describe('options', () => {
       threads: 2,
       verify: 'full',
       panelBytes: 5,
-      maxQueue: 0,
+      maxQueue: Number.MAX_SAFE_INTEGER, // admission is on this side
       policy: 'fifo',
       batchWindowMs: 2,
     })
@@ -213,19 +214,31 @@ describe('errors', () => {
     await expect(inspectModel(file)).rejects.toMatchObject({ code: 'internal', cause: { message: 'odd' } })
   })
 
-  test('a missing and an incompatible addon name the places and the command', () => {
-    const missing = bindingError(folder, new Error('No native build was found'))
-    expect(missing).toMatchObject({ code: 'binding/not-found', message: expect.stringContaining('npx dimoo build') as unknown })
-    expect(missing.attempts.map((attempt) => attempt.message)).toEqual(['is not there', 'is not there', 'is not there'])
-    mkdirSync(path.join(folder, 'build/Release'), { recursive: true })
-    writeFileSync(path.join(folder, 'build/Release/dimoo.node'), 'not a library')
-    const incompatible = bindingError(folder, new Error('invalid ELF header\nmore'))
-    expect(incompatible.code).toBe('binding/incompatible')
-    expect(incompatible.attempts[0]).toMatchObject({
-      message: 'invalid ELF header',
-      path: expect.stringMatching(/dimoo\.node$/) as unknown,
+  test('a missing and an incompatible addon name what was tried, and the command', () => {
+    const missing = bindingError([{ path: '/x', message: 'is not there' }], undefined)
+    expect(missing).toMatchObject({
+      code: 'binding/not-found',
+      message: expect.stringMatching(/tried \/x: is not there.*npx dimoo build/) as unknown,
     })
+    const incompatible = bindingError([{ path: '/x/dimoo.node', message: 'invalid ELF header' }], new Error('invalid ELF header\nmore'))
+    expect(incompatible).toMatchObject({ code: 'binding/incompatible', attempts: [{ path: '/x/dimoo.node' }] })
     expect(incompatible.message).not.toContain('\n')
+  })
+
+  test('an addon is looked for in a file, a folder, or a folder as the package is', () => {
+    const base = path.join(folder, 'places')
+    mkdirSync(path.join(base, 'build/Release'), { recursive: true })
+    mkdirSync(path.join(base, 'flat'))
+    mkdirSync(path.join(base, 'empty'))
+    for (const name of ['build/Release/dimoo.node', 'flat/own.node', 'other.txt']) writeFileSync(path.join(base, name), 'not a library')
+    const at = (name: string): string => path.join(base, name)
+    expect(places(at('flat/own.node'))).toEqual([{ path: at('flat/own.node'), file: at('flat/own.node') }])
+    expect(places(at('flat'))).toEqual([{ path: at('flat'), file: at('flat/own.node') }])
+    expect(places(base)).toEqual([{ path: base, file: at('build/Release/dimoo.node') }])
+    expect(places(at('nowhere'))).toEqual([{ path: at('nowhere'), why: 'is not there' }])
+    expect(places(at('other.txt'))).toEqual([{ path: at('other.txt'), why: 'is no .node file' }])
+    expect(places(at('empty'))).toMatchObject([{ why: expect.stringContaining('neither build/Release nor prebuilds/') as unknown }])
+    expect(places('')).toMatchObject([{ file: expect.stringMatching(/\.node$/) as unknown }]) // this checkout's
   })
 
   test.each([
@@ -239,9 +252,9 @@ describe('errors', () => {
       /on Alpine \(musl\).*node:22-slim.*apk add .* && npx dimoo build$/,
     ],
     ['Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by libc.musl-x86_64.so.1)', /on Alpine/],
-    ['No native build was found for platform=sunos arch=x64', /to build one: npx dimoo build$/],
+    ['No native build was found for platform=sunos arch=x64', /to build one: npx dimoo build; in a bundle, LUMINA_DIMOO_PREBUILD names it/],
   ])('and the way out: %s', (message, wayOut) => {
-    const { message: text } = bindingError(path.join(folder, 'none'), new Error(message))
+    const { message: text } = bindingError([{ path: '/x', message }], new Error(message))
     expect(text).toMatch(wayOut)
     expect(text).not.toContain('\n')
   })

@@ -20,6 +20,7 @@ import {
   type MapKind,
   type Prompts,
 } from '../../lib/prompt/templates.js'
+import { words } from '../../lib/prompt/prompt-text.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 
 const golden = (name: string): unknown => JSON.parse(readFileSync(new URL(`../golden/${name}`, import.meta.url), 'utf8'))
@@ -43,12 +44,12 @@ const { tokens } = vocabulary
 /** The original's edit types in our words. */
 function promptsOf(editType: string, text: string): Prompts {
   if (editType.includes('dense')) return mapPrompts(editType.split('_')[0] as MapKind)
-  if (editType.includes('control')) return textedPrompts('control', text)
-  if (editType.includes('subject')) return textedPrompts('subject', text)
-  if (editType.includes('edit')) return textedPrompts('edit', text)
+  if (editType.includes('control')) return textedPrompts('control', words(text))
+  if (editType.includes('subject')) return textedPrompts('subject', words(text))
+  if (editType.includes('edit')) return textedPrompts('edit', words(text))
   if (editType.includes('ref_transfer')) return stylePrompts()
-  if (editType.includes('multi_view')) return viewPrompts(editType.split('_').at(-1)!)
-  return textedPrompts('generic', text)
+  if (editType.includes('multi_view')) return viewPrompts(words(editType.split('_').at(-1)!))
+  return textedPrompts('generic', words(text))
 }
 
 const encode = ({ conditional, unconditional }: Prompts): PromptIds => ({
@@ -68,15 +69,15 @@ test('picture prompts are the recorded strings', () => {
   const asked = i2i.filter((one) => one.edit_type !== 'dense') // no name of a map: "dense map", which is no map of ours
   expect(asked).toHaveLength(25)
   for (const one of asked) {
-    expect(promptsOf(one.edit_type, one.prompt)).toEqual({ conditional: one.input_prompt, unconditional: one.uncon_prompt })
+    expect(promptsOf(one.edit_type, one.prompt)).toEqual({ conditional: words(one.input_prompt), unconditional: words(one.uncon_prompt) })
   }
 })
 
 test('questions are the recorded strings and ids', () => {
   const { mmu } = golden('prompts.json') as { mmu: { question: string; input_prompt: string; ids: number[] }[] }
   for (const one of mmu) {
-    expect(askPrompt(one.question)).toBe(one.input_prompt)
-    expect([...tokenizer.encode(one.input_prompt)]).toEqual(one.ids)
+    expect(askPrompt(words(one.question))).toEqual(words(one.input_prompt))
+    expect([...tokenizer.encode(words(one.input_prompt))]).toEqual(one.ids)
   }
 })
 
@@ -123,7 +124,7 @@ describe.each(['i2i_tokens_small.json', 'i2i_tokens_512.json'])('%s', (file) => 
 })
 
 test('text alone: a second branch only with guidance', () => {
-  const ids = encode(textedPrompts('generate', 'x'))
+  const ids = encode(textedPrompts('generate', words('x')))
   expect(textBranches(ids, 4, vocabulary)).toMatchObject({ guidance: [4], promptTokens: ids.conditional.length })
   expect([...textBranches(ids, 4, vocabulary).prefixes[1]!]).toEqual([...ids.unconditional, 601, 596])
   expect(textBranches(ids, 0, vocabulary)).toMatchObject({ guidance: [], prefixes: [{}], suffixes: [Int32Array.of(597, 602)] })
@@ -155,8 +156,8 @@ describe('answers', () => {
     const from = clean.prompt_ids.indexOf(tokens.imageBegin)
     const picture = coded(clean.prompt_ids.slice(from, clean.prompt_ids.indexOf(tokens.imageEnd) + 1))
     const images = name === 'mmu_text_only' ? [] : [lay(picture, vocabulary)]
-    if (images.length > 0) expect(askPrompt(trace.question)).toBe(trace.input_prompt)
-    const branches = answerBranches(tokenizer.encode(trace.input_prompt), images, trace.params.cfg_scale, vocabulary)
+    if (images.length > 0) expect(askPrompt(words(trace.question))).toEqual(words(trace.input_prompt))
+    const branches = answerBranches(tokenizer.encode(words(trace.input_prompt)), images, trace.params.cfg_scale, vocabulary)
     expect(sequence(branches, trace.params.gen_length)).toEqual(trace.prompt_ids)
     expect(branches.prefixes[0]!).toHaveLength(trace.code_start)
     if (trace.params.cfg_scale > 0) {
@@ -181,12 +182,12 @@ describe('answers', () => {
   test('a conversation, its earlier turns and its system message', () => {
     expect(
       chatPrompt([
-        { role: 'system', content: 'Be brief.' },
-        { role: 'user', content: 'Hello' },
-        { role: 'assistant', content: 'Hi.' },
-        { role: 'user', content: 'How?' },
+        { role: 'system', content: words('Be brief.') },
+        { role: 'user', content: words('Hello') },
+        { role: 'assistant', content: words('Hi.') },
+        { role: 'user', content: words('How?') },
       ]),
-    ).toBe('<system>Be brief.</system><user>Hello</user><answer>Hi.</answer><user>How?</user>')
-    expect(chatPrompt([{ role: 'user', content: 'Why?' }])).toBe(askPrompt('Why?'))
+    ).toEqual(words('<system>Be brief.</system><user>Hello</user><answer>Hi.</answer><user>How?</user>'))
+    expect(chatPrompt([{ role: 'user', content: words('Why?') }])).toEqual(askPrompt(words('Why?')))
   })
 })

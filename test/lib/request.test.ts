@@ -17,6 +17,7 @@ describe('defaults', () => {
     expect(resolve({})).toEqual({
       task: 'generate',
       prompt: 'x',
+      specialTokens: false,
       width: 1024,
       height: 1024,
       steps: 64,
@@ -101,7 +102,7 @@ test.each<[object, RegExp]>([
   [{ cache: 1 }, /cache must be true, false or {ratio, warmup, refresh}, got 1/],
   [{ cache: { ratio: 2 } }, /cache: ratio must be a number from 0 to 1, got 2/],
   [{ n: 4, bestOf: 2 }, /bestOf must be at least n = 4, got 2/],
-  [{ control: 'canny' }, /unknown option 'control'; known are prompt, width/],
+  [{ control: 'canny' }, /unknown option 'control'; known are prompt, specialTokens, width/],
   [{ toString: 1 }, /unknown option 'toString'/],
 ])('%o is refused', (request, message) => {
   const act = (): unknown => resolve(request)

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { NativeStep } from '../../lib/native/binding.js'
+import { words } from '../../lib/prompt/prompt-text.js'
 import { Tokenizer } from '../../lib/prompt/tokenizer.js'
 import { TextProgress } from '../../lib/run/text-progress.js'
 import { asked, behaviour, fake, reset, textRuns, TOKENS } from './fake-binding.js'
@@ -12,7 +13,7 @@ type Model = Awaited<ReturnType<typeof loadModel>>
 
 const golden = (name: string): string => readFileSync(new URL(`../golden/${name}`, import.meta.url), 'utf8')
 const tokenizer = new Tokenizer(golden('tokenizer/tokenizer.json'))
-const ids = (text: string): number[] => [...tokenizer.encode(text)]
+const ids = (text: string): number[] => [...tokenizer.encode(words(text))]
 
 let model: Model
 beforeEach(async () => {

@@ -1,7 +1,9 @@
 // A runner at the service of whoever is at the other end of a channel: what `link.ts` asks is done on real runs, and told back.
 import { invalid } from '../base/errors.js'
 import type { MaskInput } from '../fields/values.js'
+import type { RunOptions } from '../requests/types.js'
 import type { Runner, StepDrawer } from '../runner/runner.js'
+import { snapshotHeader } from '../snapshot/index.js'
 import type { AnyRun, StepData } from '../run/types.js'
 import type { Channel } from './channel.js'
 import { asFrame, errorMessage, messageOf, type Asked, type Told } from './frames.js'
@@ -12,6 +14,13 @@ export interface ServeOptions {
   readonly snapshotEveryMs: number
   /** The other end has gone; its runs are aborted by then. */
   readonly left: () => void
+}
+
+/** A run under way, from its step `from` on. */
+interface Begun {
+  readonly run: AnyRun
+  readonly options: RunOptions
+  readonly from: number
 }
 
 /** Serves until the channel closes. */
@@ -26,10 +35,12 @@ export function serveRunner(runner: Runner & StepDrawer, channel: Channel, { sna
         (error: unknown) => tell({ kind: 'answer', call, message: errorMessage(error) }),
       )
   }
-  const begin = (number: number, start: () => AnyRun): void => {
+  const begin = (number: number, start: () => Begun): void => {
     try {
       const ended = (): unknown => runs.delete(number)
-      runs.set(number, new ServedRun(start(), (told) => tell({ ...told, run: number }), { snapshotEveryMs, ended }))
+      const { run, options, from } = start()
+      const everyStep = options.delivery === 'all'
+      runs.set(number, new ServedRun(run, (told) => tell({ ...told, run: number }), { snapshotEveryMs, everyStep, from, ended }))
     } catch (error) {
       tell({ kind: 'end', run: number, message: errorMessage(error) })
     }
@@ -40,7 +51,10 @@ export function serveRunner(runner: Runner & StepDrawer, channel: Channel, { sna
         begin(frame.run, () => startRun(runner, frame.message))
         return
       case 'resume':
-        begin(frame.run, () => runner.resume(frame.bytes, frame.options))
+        begin(frame.run, () => {
+          const { bytes, options } = frame
+          return { run: runner.resume(bytes, options), options, from: snapshotHeader(bytes).step }
+        })
         return
       case 'decode':
         answer(frame.call, () => runner.decodeStep(frame.step as StepData, frame.options))
@@ -72,8 +86,9 @@ export function serveRunner(runner: Runner & StepDrawer, channel: Channel, { sna
   })
 }
 
-function startRun(runner: Runner, bytes: Uint8Array): AnyRun {
+function startRun(runner: Runner, bytes: Uint8Array): Begun {
   const message = messageOf(bytes)
   if (message.kind !== 'request') throw new TypeError(`expected a request, got a ${message.kind}`)
-  return runner.run(message.task, message.request, message.options)
+  const { task, request, options } = message
+  return { run: runner.run(task, request, options), options, from: 0 }
 }

@@ -14,7 +14,17 @@ export type TellOf = (told: WithoutRun<Exclude<Told, { kind: 'answer' }>>) => vo
 
 export interface ServedOptions {
   readonly snapshotEveryMs: number
+  /** The reader misses none, also where it has to go on with somebody else. */
+  readonly everyStep: boolean
+  /** Its first step. */
+  readonly from: number
   readonly ended: () => void
+}
+
+/** Somebody waits until steps have gone out. */
+interface Owed {
+  readonly sent: () => boolean
+  readonly resolve: () => void
 }
 
 export class ServedRun {
@@ -22,6 +32,11 @@ export class ServedRun {
   readonly #tell: TellOf
   readonly #steps: AsyncIterator<ImageStep | TextStep, void, undefined>
   readonly #checkpoints: Checkpoints
+  readonly #everyStep: boolean
+  readonly #from: number
+  /** The last step of each picture that went out. */
+  readonly #sent = new Map<number, number>()
+  readonly #owed: Owed[] = []
   #state: RunState = 'queued'
   #asked = 0
   #pumping = false
@@ -29,11 +44,14 @@ export class ServedRun {
   #over = false // the run has ended: steps that are left need not be asked for
   #exhausted: () => void = () => undefined
 
-  constructor(run: AnyRun, tell: TellOf, { snapshotEveryMs, ended }: ServedOptions) {
+  constructor(run: AnyRun, tell: TellOf, { snapshotEveryMs, everyStep, from, ended }: ServedOptions) {
     this.run = run
     this.#tell = tell
     this.#steps = (run as AsyncIterable<ImageStep | TextStep, void, undefined>)[Symbol.asyncIterator]()
-    this.#checkpoints = new Checkpoints(run, snapshotEveryMs, (bytes, step) => {
+    this.#everyStep = everyStep
+    this.#from = from
+    this.#checkpoints = new Checkpoints(run, snapshotEveryMs, async (bytes, step) => {
+      await this.#sendBefore(bytes)
       this.#saw('running')
       tell({ kind: 'checkpoint', step, bytes })
       return true
@@ -59,7 +77,7 @@ export class ServedRun {
   }
 
   snapshot(): void {
-    this.run.snapshot().then(
+    this.#snapshot().then(
       (bytes) => this.#tell({ kind: 'snapshot', step: snapshotHeader(bytes).step, bytes }),
       () => this.#tell({ kind: 'refused' }),
     )
@@ -72,6 +90,26 @@ export class ServedRun {
     await this.#checkpoints.now().catch(() => undefined) // it has ended meanwhile: the result has it
   }
 
+  async #snapshot(): Promise<Uint8Array> {
+    const bytes = await this.run.snapshot()
+    await this.#sendBefore(bytes)
+    return bytes
+  }
+
+  // Whoever goes on from a snapshot never sees what came before it: those steps go out first, asked for or not.
+  async #sendBefore(snapshot: Uint8Array): Promise<void> {
+    if (!this.#everyStep) return
+    const { step, sizes } = snapshotHeader(snapshot)
+    const images = 'images' in sizes ? sizes.images : 1
+    const sent = (): boolean =>
+      Array.from({ length: images }, (_, i) => this.#sent.get(i) ?? this.#from - 1).every((last) => last >= step - 1)
+    if (sent() || this.#dry) return
+    await new Promise<void>((resolve) => {
+      this.#owed.push({ sent, resolve })
+      this.#pump()
+    })
+  }
+
   #saw(state: RunState): void {
     if (this.#state === state) return
     this.#state = state
@@ -80,7 +118,7 @@ export class ServedRun {
 
   // One at a time; takes from the run only what was asked for, until it has ended.
   #pump(): void {
-    if (this.#pumping || this.#dry || !(this.#asked > 0 || this.#over)) return
+    if (this.#pumping || this.#dry || !(this.#asked > 0 || this.#owed.length > 0 || this.#over)) return
     this.#pumping = true
     this.#steps.next().then(
       ({ done, value }) => {
@@ -90,6 +128,8 @@ export class ServedRun {
           this.#asked = Math.max(0, this.#asked - 1)
           this.#saw('running')
           this.#tell({ kind: 'step', message: stepMessage(this.run.task, value) })
+          this.#sent.set(value.kind === 'image' ? value.image : 0, value.step)
+          this.#settle(({ sent }) => sent())
           this.#pump()
         }
       },
@@ -97,8 +137,16 @@ export class ServedRun {
     )
   }
 
+  #settle(paid: (one: Owed) => boolean): void {
+    for (const one of this.#owed.filter(paid)) {
+      this.#owed.splice(this.#owed.indexOf(one), 1)
+      one.resolve()
+    }
+  }
+
   #runDry(): void {
     this.#dry = true
+    this.#settle(() => true)
     this.#exhausted()
   }
 

@@ -93,11 +93,33 @@ async function opened(
     return { pipeline: Sharp(data, { raw: { width, height, channels } }), what, upright: { width, height } }
   }
   const bytes = await fileBytes(input, what, signal)
+  if (!hasSignature(bytes)) throw unknownKind(what, bytes)
   const { format, width, height, autoOrient } = await Sharp(bytes, { limitInputPixels: false }).metadata().catch(unreadable(what))
   if (!FORMATS.includes(format)) throw new DimooError('image/invalid', `${what}: expected ${FORMAT_WORDS}, got ${quote(format)}`)
   if (width * height > MAX_PIXELS) throw tooLarge(what, width, height)
   signal?.throwIfAborted()
   return { pipeline: Sharp(bytes, { limitInputPixels: MAX_PIXELS }), what, upright: autoOrient }
+}
+
+// Told from the first bytes, so that no other decoder (of vectors, of documents) ever sees the file.
+const SIGNATURES: readonly (readonly [at: number, bytes: string])[] = [
+  [0, '\x89PNG'],
+  [0, '\xff\xd8\xff'],
+  [8, 'WEBP'],
+  [0, 'GIF8'],
+  ...['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].map((bytes) => [0, bytes] as const),
+  [4, 'ftyp'],
+]
+
+function hasSignature(bytes: Uint8Array): boolean {
+  const head = String.fromCharCode(...bytes.subarray(0, 16))
+  return SIGNATURES.some(([at, signature]) => head.startsWith(signature, at))
+}
+
+function unknownKind(what: string, bytes: Uint8Array): Error {
+  const isSvg = /^[^<]{0,64}<(?:svg|\?xml|!--|!doctype svg)/i.test(String.fromCharCode(...bytes.subarray(0, 512)))
+  const words = isSvg ? `expected ${FORMAT_WORDS}, got svg` : `cannot be read as ${FORMAT_WORDS} (its first bytes are of no such file)`
+  return new DimooError('image/invalid', `${what}: ${words}`)
 }
 
 async function pixels(pipeline: Pipeline, what: string): Promise<Pick<RawImage, 'data' | 'width' | 'height'>> {

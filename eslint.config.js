@@ -21,9 +21,10 @@ export default ts.config(
     files: ['**/*.cjs', '**/*.mjs', '**/*.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['console', 'process', 'require', '__dirname', 'module', 'URL', 'performance', 'setTimeout', 'setImmediate', 'Buffer'].map(
-          (name) => [name, 'readonly'],
-        ),
+        [
+          ...['console', 'process', 'require', '__dirname', 'module', 'URL', 'performance', 'setTimeout', 'clearTimeout', 'setImmediate'],
+          ...['Buffer', 'fetch', 'FormData', 'Blob', 'AbortController'],
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },

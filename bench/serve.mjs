@@ -111,6 +111,6 @@ results.holds = {
   cpu: results.cpuAPicture.ratio <= 1.15,
   ...(results.soak && { memory: results.soak.memoryGrowth <= 1.05 }),
 }
-writeFileSync(path.join(root, asked.output), `${JSON.stringify(results, null, 2)}\n`)
+writeFileSync(path.resolve(root, asked.output), `${JSON.stringify(results, null, 2)}\n`)
 console.log(JSON.stringify(results, null, 2))
 process.exit(0)

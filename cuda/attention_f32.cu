@@ -103,6 +103,10 @@ void attention_f32(Stream& stream, Tensor q, std::span<const AttentionSpan> span
   });
   const Buffer list = stream.list(std::span(tiles));
   const Heads layout{heads / kv_heads, static_cast<int>(hd), 1.0f / std::sqrt(static_cast<float>(hd))};
+  Effort effort;
+  for (const AttentionSpan& span : spans)
+    effort.plain += 4.0 * static_cast<double>(span.count) * static_cast<double>(span.k.rows) * static_cast<double>(q.cols);
+  stream.expect(effort);
   with_values(hd, [&]<int kValues>() {
     stream.launch("attention f32", attention_f32_kernel<kValues>,
                   dim3(blocks(static_cast<int64_t>(tiles.size()), 1), static_cast<unsigned>(heads)), kThreads, shared_bytes(hd),

@@ -56,6 +56,7 @@ void conv(Stream& stream, Image x, const Scaling& scaling, const Matrix& kernel,
                         scaling.act};
   const AddBias output{bias.f32(), residual.pixels.f32(), residual.pixels.stride, out.pixels.f32(), out.pixels.stride};
   const unsigned grid = blocks(out.pixels.rows, TileF32::kRows) * blocks(kernel.rows, TileF32::kCols);
+  stream.expect(effort_f32(out.pixels.rows, kernel));
   stream.launch("conv", product_f32<DType::f32, Patches, AddBias>, grid, TileF32::kThreads, 0, patches, kernel, out.pixels.rows, output);
 }
 

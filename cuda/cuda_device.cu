@@ -1,5 +1,6 @@
 // Brings host lists over, and chooses between exact f32 and tensor cores by the weight alone.
 #include <algorithm>
+#include <cstdlib>
 
 #include "cuda/cuda_device.h"
 #include "device/cuda_devices.h"
@@ -9,6 +10,12 @@ namespace {
 
 const CudaWeight& of(const Weight& weight) { return static_cast<const CudaWeight&>(weight); }
 
+/// As asked for; the environment's where nobody asks.
+Tuning tuning_from(const std::string& variant) {
+  const char* forced = std::getenv("DIMOO_CUDA_VARIANT");
+  return tuning_of(!variant.empty() ? variant : forced ? forced : "");
+}
+
 std::string hardware_name(int index) {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
@@ -17,7 +24,8 @@ std::string hardware_name(int index) {
 
 }  // namespace
 
-CudaDevice::CudaDevice(int index) : index_(index), name_(hardware_name(index)), stream_(index), weights_(stream_), lists_(stream_) {}
+CudaDevice::CudaDevice(int index, const DeviceOptions& options)
+    : index_(index), name_(hardware_name(index)), stream_(index, tuning_from(options.variant)), weights_(stream_), lists_(stream_) {}
 
 Stream& CudaDevice::on() {
   stream_.use();
@@ -30,6 +38,7 @@ std::vector<VariantReport> CudaDevice::variants() const {
   reports.push_back({"attention", products.front(), products});
   for (const char* op : {"norm", "rotary", "conv", "nearest"}) reports.push_back({op, "f32", only});
   reports.push_back({"unmask", "cuda", decisions});
+  for (const TuningChoice& choice : choices(stream_.tuning())) reports.push_back({choice.name, choice.chosen, choice.available});
   return reports;
 }
 
@@ -54,14 +63,16 @@ std::unique_ptr<Weight> CudaDevice::do_prepare_conv(const HostTensor& tensor, in
   return weights_.kernel(tensor, in, size, sampling);
 }
 
-/// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16; and lists, as long as they get, with
-/// what decisions and choices take. Recorded passes keep theirs apart, with up to half as much again, and a graph's nodes.
+/// The largest of: x in bf16, the second product of a gated pair in f32, attention's operands in bf16 with what chunks left; two matrices
+/// of a block, or one of the head, in bf16; and lists, as long as they get, with what decisions and choices take. Recorded passes keep
+/// theirs apart, with up to half as much again, and a graph's nodes.
 int64_t CudaDevice::scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const {
   constexpr int64_t kLists = 4 * static_cast<int64_t>(Lists::kKept), kDecisions = 64, kRest = 1 << 20, kChunks = 16, kGraphs = 16 << 20;
   const int64_t each = std::max(4 * std::max(width, hidden), 6 * width) + kLists + kDecisions;
   const int64_t parts = std::min(rows * width * 4 * kChunks, kMostAttentionParts);
-  const int64_t recorded = (std::min(rows, kMostRepeatedRows) * each + parts) * 3 / 2 + kGraphs;
-  return rows * each + parts + recorded + kRest;
+  const int64_t expanded = expands(stream_.tuning(), rows, width) ? 2 * width * std::max(2 * hidden, kMostExpanded) : 0;
+  const int64_t recorded = (std::min(rows, kMostRepeatedRows) * each + parts + expanded) * 3 / 2 + kGraphs;
+  return rows * each + parts + expanded + recorded + kRest;
 }
 
 /// Up to the next tile of products, which would compute those rows anyway.
@@ -83,33 +94,46 @@ void CudaDevice::do_embed(const Weight& table, std::span<const int32_t> ids, Ten
 
 void CudaDevice::do_norm(Tensor x, Tensor weight, float eps, Tensor out) { cuda::norm(on(), x, weight, eps, out); }
 
-Buffer CudaDevice::rounded(Tensor x) {
+Operand CudaDevice::operand(Tensor x, Buffer& memory) {
   const int64_t pitch = mma_pitch(x.cols);
-  Buffer operand = stream_.scratch(x.rows * pitch * 2);
-  round_rows(stream_, x, static_cast<uint16_t*>(operand.data()), pitch);
-  return operand;
+  const bool fits = x.type == DType::bf16 && x.cols == pitch && x.stride % 8 == 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
+  if (fits) return {static_cast<const uint16_t*>(x.data), x.rows, x.stride};
+  memory = stream_.scratch(x.rows * pitch * 2);
+  auto* to = static_cast<uint16_t*>(memory.data());
+  round_rows(stream_, x, to, pitch);
+  return {to, x.rows, pitch};
+}
+
+Tensor CudaDevice::exact(Tensor out, Buffer& memory) {
+  if (out.type == DType::f32) return out;
+  memory = stream_.scratch(out.rows * out.cols * 4);
+  return {static_cast<float*>(memory.data()), out.rows, out.cols};
 }
 
 void CudaDevice::do_linear(Tensor x, const Weight& weight, Epilogue epilogue, Tensor out) {
   const CudaWeight& w = of(weight);
   on();
   if (w.compute() == Compute::f32) return linear_f32(stream_, x, w.matrix(), epilogue, out);
-  const Buffer operand = rounded(x);
-  linear_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, w.matrix(), epilogue, out);
+  Buffer memory;
+  linear_mma(stream_, operand(x, memory), w.matrix(), epilogue, out);
 }
 
 void CudaDevice::do_gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) {
   const CudaWeight &g = of(gate), &u = of(up);
   on();
-  if (g.compute() == Compute::bf16 && u.compute() == Compute::bf16 && g.matrix().type == u.matrix().type) {
-    const Buffer operand = rounded(x);
-    return gated_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, g.matrix(), u.matrix(), out);
-  }
+  Buffer memory, wide;
+  if (g.compute() == Compute::bf16 && u.compute() == Compute::bf16 && g.matrix().type == u.matrix().type)
+    return gated_mma(stream_, operand(x, memory), g.matrix(), u.matrix(), out);
   const Buffer other = stream_.scratch(out.rows * out.cols * 4);
-  const Tensor second(static_cast<float*>(other.data()), out.rows, out.cols);
-  do_linear(x, g, Epilogue::store, out);
+  const Tensor first = exact(out, wide), second(static_cast<float*>(other.data()), out.rows, out.cols);
+  do_linear(x, g, Epilogue::store, first);
   do_linear(x, u, Epilogue::store, second);
-  silu_times(stream_, out, second);
+  silu_times(stream_, first, second);
+  if (out.type != DType::f32) cuda::scatter(stream_, first, nullptr, out);
+}
+
+DType CudaDevice::operand_type(DType stored, Precision precision) const {
+  return compute_for(stored, precision) == Compute::bf16 ? DType::bf16 : DType::f32;
 }
 
 DType CudaDevice::kv_type(Precision precision, int64_t head_dim) const {
@@ -118,10 +142,11 @@ DType CudaDevice::kv_type(Precision precision, int64_t head_dim) const {
 
 void CudaDevice::project_in_steps(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
   if (out.type == DType::f32) return Device::do_project(x, w, turn, placements, out);
-  const Buffer wide = on().scratch(out.rows * out.cols * 4);
-  const Tensor exact(static_cast<float*>(wide.data()), out.rows, out.cols);
-  Device::do_project(x, w, turn, placements, exact);
-  round_rows(stream_, exact, static_cast<uint16_t*>(out.data), out.stride);
+  Buffer wide;
+  on();
+  const Tensor first = exact(out, wide);
+  Device::do_project(x, w, turn, placements, first);
+  cuda::scatter(stream_, first, nullptr, out);
 }
 
 void CudaDevice::do_project(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out) {
@@ -136,8 +161,8 @@ void CudaDevice::do_project(Tensor x, const Weight& w, const Turn& turn, std::sp
   for (const Placement& p : placements) {
     places.push_back({p.first, p.count, p.rows.empty() ? nullptr : lists_.on_device(p.rows), p.out.data, p.out.stride});
   }
-  const Buffer operand = rounded(x);
-  project_mma(stream_, static_cast<const uint16_t*>(operand.data()), x.rows, weight.matrix(), turned, places, out);
+  Buffer memory;
+  project_mma(stream_, operand(x, memory), weight.matrix(), turned, places, out);
 }
 
 void CudaDevice::do_rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads) {
@@ -149,11 +174,14 @@ void CudaDevice::do_attention(Tensor q, std::span<const AttentionSpan> spans, in
   const int64_t hd = q.cols / heads;
   on();
   const bool fast = std::all_of(spans.begin(), spans.end(), [](const AttentionSpan& span) { return span.precision == Precision::fast; });
+  if (out.type != DType::f32 && (out.stride % 2 != 0 || reinterpret_cast<uintptr_t>(out.data) % 4 != 0))
+    fail(Code::internal, "attention: rows of bf16 results must lie at even places, got a stride of ", out.stride);
   if (fast && attention_mma_fits(hd)) return attention_mma(stream_, q, spans, heads, kv_heads, out);
   if (hd > kMostHeadDim) fail(Code::model_unsupported, "attention: head dimension must be at most ", kMostHeadDim, ", got ", hd);
   for (const AttentionSpan& span : spans)
     if (span.k.type != DType::f32 || span.v.type != DType::f32)
       fail(Code::internal, "attention: exact attention beside fast expects f32 keys and values");
+  if (q.type != DType::f32 || out.type != DType::f32) fail(Code::internal, "attention: exact attention expects f32 queries and results");
   attention_f32(stream_, q, spans, heads, kv_heads, out);
 }
 
@@ -206,6 +234,8 @@ void CudaDevice::do_nearest(Tensor x, const Weight& table, std::span<int32_t> id
 
 namespace dimoo {
 
-std::unique_ptr<Device> create_cuda_device(int index) { return std::make_unique<cuda::CudaDevice>(index); }
+std::unique_ptr<Device> create_cuda_device(int index, const DeviceOptions& options) {
+  return std::make_unique<cuda::CudaDevice>(index, options);
+}
 
 }  // namespace dimoo

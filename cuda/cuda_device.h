@@ -11,7 +11,7 @@ namespace dimoo::cuda {
 
 class CudaDevice : public Device {
  public:
-  explicit CudaDevice(int index);
+  CudaDevice(int index, const DeviceOptions& options);
 
   std::string id() const override { return "cuda:" + std::to_string(index_); }
   std::string name() const override { return name_; }
@@ -30,9 +30,11 @@ class CudaDevice : public Device {
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override;
   void set_panel_budget(int64_t) override {}
   int64_t filled_rows(int64_t rows) const override;
+  int64_t saturating_rows() const override { return kSaturatingRows; }
   void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) override;
   void set_cancel(const CancelToken* cancel) override { stream_.set_cancel(cancel); }
 
+  DType operand_type(DType stored, Precision precision) const override;
   DType kv_type(Precision precision, int64_t head_dim) const override;
   bool fuses_projections() const override { return true; }
   bool finite(Tensor x) override;
@@ -60,13 +62,17 @@ class CudaDevice : public Device {
  private:
   /// Passes of more rows keep the GPU busy for longer than the host takes to launch them.
   static constexpr int64_t kMostRepeatedRows = 2048;
+  /// Rows of a pass from which on a GPU multiplies hardly faster.
+  static constexpr int64_t kSaturatingRows = 8192;
 
   /// The stream, with this thread speaking to its GPU.
   Stream& on();
   /// `project` as the ops it is made of.
   void project_in_steps(Tensor x, const Weight& w, const Turn& turn, std::span<const Placement> placements, Tensor out);
-  /// x (r, k) as operand of tensor core products.
-  Buffer rounded(Tensor x);
+  /// x (r, k) as operand of tensor core products: as it lies, or rounded into `memory`.
+  Operand operand(Tensor x, Buffer& memory);
+  /// `out` where ops that only write f32 put it first: itself, or `memory`.
+  Tensor exact(Tensor out, Buffer& memory);
 
   int index_;
   std::string name_;

@@ -6,6 +6,9 @@
 
 #include "base/dtype.h"
 #include "source/block_layout.h"
+#if defined(__CUDACC__)
+#include "cuda/ptx/convert.cuh"
+#endif
 
 namespace dimoo::cuda {
 
@@ -19,13 +22,17 @@ DIMOO_HD inline float bits_to_float(uint32_t bits) {
 #endif
 }
 
-/// Exact, subnormals included: a half's magnitude as an f32 pattern is 2^112 too small, and the product with 2^112 is exact.
+/// Exact, subnormals included.
 DIMOO_HD inline float half_value(uint16_t bits) {
+#if defined(__CUDA_ARCH__)
+  return ptx::half_value(bits);
+#else
   const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u) return bits_to_float(sign | 0x7f800000u | (magnitude & 1023u) << 13);
   const float value = static_cast<float>(magnitude & 1023u) * 5.9604644775390625e-8f;  // subnormal: steps of 2^-24
   if (magnitude < 0x400u) return sign ? -value : value;
   return bits_to_float(sign | ((magnitude << 13) + (112u << 23)));
+#endif
 }
 
 DIMOO_HD inline float bf16_value(uint16_t bits) { return bits_to_float(static_cast<uint32_t>(bits) << 16); }

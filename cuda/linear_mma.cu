@@ -1,174 +1,75 @@
 // out (r, n) = or += x (r, k) w (n, k)^T, and out = silu(x gate^T) * (x up^T), on bf16 tensor cores with f32 accumulation. Blocks of
-// 128 x 128 (or 32 x 128 for few rows) walk K in tiles of 32 through stages of shared memory; x and bf16 weights arrive by cp.async, other
-// stored types through registers, where they wait for a tile or more before they are dequantised and rounded. Each result adds its products
-// in the order of K by the same instructions whatever the tile, so it depends on its row and column alone. 2 r n k operations.
-#include "cuda/product_tiles.cuh"
-#include "cuda/ptx/shared.cuh"
+// 128 x 128 results (64 x 64 or 32 x 128 for fewer rows) walk K in tiles of 32 through stages of shared memory; x and bf16 weights arrive
+// by cp.async, other stored types through registers, where they wait for a tile or more before they are dequantised and rounded. With many
+// rows those are made bf16 in memory first. Each result adds its products in the order of K by the same instructions whatever the tile, so
+// it depends on its row and column alone. 2 r n k operations.
+#include <algorithm>
+
+#include "cuda/product_ends.cuh"
 
 namespace dimoo::cuda {
 namespace {
 
 using namespace product;
 
-/// One row of a result that may be f32 or bf16.
-struct ResultRow {
-  std::byte* data;
-  bool narrow;
-
-  __device__ ResultRow(const Operands& o, int64_t row) : narrow(o.narrow) {
-    const int64_t size = narrow ? 2 : 4;
-    data = static_cast<std::byte*>(o.out) + row * o.out_stride * size;
-    for (int i = 0; i < o.place_count; i++) {
-      const PlacedRows& p = o.places[i];
-      const int64_t in = row - p.first;
-      if (in >= 0 && in < p.count)
-        data = static_cast<std::byte*>(p.out) + (p.rows ? static_cast<int64_t>(p.rows[in]) : in) * p.stride * size;
-    }
-  }
-  __device__ void put(int64_t column, float value) const {
-    if (narrow)
-      reinterpret_cast<uint16_t*>(data)[column] = bf16_bits(value);
-    else
-      reinterpret_cast<float*>(data)[column] = value;
-  }
-};
-
-/// Adds one K tile of the warp at (row, column) of the block.
-template <class S>
-__device__ inline void multiply(const uint16_t* x, const uint16_t* w, int row, int column, float (&sum)[S::kM][S::kN][4]) {
-  const int lane = threadIdx.x % 32;
-  const Place at_a = place_a(lane), at_b = place_b(lane);
-#pragma unroll
-  for (int step = 0; step < Tile::kDepth / 16; step++) {
-    uint32_t a[S::kM][4];
-#pragma unroll
-    for (int i = 0; i < S::kM; i++) ptx::ldmatrix(a[i], x + Tile::at(row + i * 16 + at_a.row, step * 2 + at_a.chunk));
-#pragma unroll
-    for (int j = 0; j < S::kN; j += 2) {
-      uint32_t b[4];
-      ptx::ldmatrix(b, w + Tile::at(column + j * 8 + at_b.row, step * 2 + at_b.chunk));
-#pragma unroll
-      for (int i = 0; i < S::kM; i++) {
-        ptx::mma_bf16(sum[i][j], a[i], b[0], b[1]);
-        ptx::mma_bf16(sum[i][j + 1], a[i], b[2], b[3]);
-      }
-    }
-  }
-}
-
-/// body(i, upper, row, to) for each row of the result of which this thread holds sums: those of `sum[i]` at 2 * upper and behind it.
-template <class S, class Body>
-__device__ inline void each_row(const Operands& o, int64_t row0, Body body) {
-#pragma unroll
-  for (int i = 0; i < S::kM; i++)
-#pragma unroll
-    for (int upper = 0; upper < 2; upper++) {
-      const int64_t row = row0 + i * 16 + sum_row(threadIdx.x % 32, upper * 2);
-      if (row < o.rows) body(i, upper, row, ResultRow(o, row));
-    }
-}
-
-/// Rotary on the way out: columns of pairs, the first `half` of a head in `sum`'s first half.
-template <class S>
-__device__ inline void finish_turned(const Operands& o, int64_t row0, int64_t pair0, const float (&sum)[S::kM][S::kN][4]) {
-  const int lane = threadIdx.x % 32, half = o.turned.half;
-  each_row<S>(o, row0, [&](int i, int upper, int64_t row, const ResultRow& to) {
-    const float* angles = o.turned.table + o.turned.positions[row] * o.turned.table_stride;
-#pragma unroll
-    for (int j = 0; j < S::kN / 2; j++)
-#pragma unroll
-      for (int c = 0; c < 2; c++) {
-        const int64_t pair = pair0 + j * 8 + sum_column(lane, c), n = turned_column(pair, half);
-        if (pair * 2 >= o.w.rows) continue;
-        const float a = sum[i][j][upper * 2 + c], b = sum[i][j + S::kN / 2][upper * 2 + c];
-        const float co = angles[pair % half], si = angles[half + pair % half];
-        to.put(n, a * co - b * si);
-        to.put(n + half, b * co + a * si);
-      }
-  });
-}
-
-/// Accumulators to their rows and columns.
-template <class S, Result kResult>
-__device__ inline void finish(const Operands& o, int64_t row0, int64_t col0, const float (&sum)[S::kM][S::kN][4]) {
-  const int lane = threadIdx.x % 32;
-  constexpr int kOut = kPaired<kResult> ? S::kN / 2 : S::kN;
-  each_row<S>(o, row0, [&](int i, int upper, int64_t, const ResultRow& to) {
-    auto* wide = reinterpret_cast<float*>(to.data);
-#pragma unroll
-    for (int j = 0; j < kOut; j++)
-#pragma unroll
-      for (int c = 0; c < 2; c++) {
-        const int64_t col = col0 + j * 8 + sum_column(lane, c);
-        if (col >= o.w.rows) continue;
-        const float p = sum[i][j][upper * 2 + c];
-        if constexpr (kResult == Result::store) to.put(col, p);
-        if constexpr (kResult == Result::add) wide[col] += p;
-        if constexpr (kResult == Result::gated) wide[col] = p / (1.0f + expf(-p)) * sum[i][j + kOut][upper * 2 + c];
-      }
-  });
-}
-
 template <class S, DType kType, Result kResult>
-__global__ void __launch_bounds__(kThreads, 2) product_mma(Operands o) {
-  auto* stages = ptx::dynamic_shared<uint16_t>();
+__global__ void __launch_bounds__(S::kThreads, 2) product_mma(Operands o) {
   constexpr bool kCopied = kType == DType::bf16;
-  constexpr int kStages = S::stages(kType), kXSize = S::kRows * Tile::kDepth, kSize = kXSize + S::kCols * Tile::kDepth;
-  constexpr int kOutCols = kPaired<kResult> ? S::kCols / 2 : S::kCols;
-  constexpr int kWarpOut = kPaired<kResult> ? S::kWarpCols / 2 : S::kWarpCols;
+  constexpr int kOutCols = kPaired<kResult> ? S::kCols / 2 : S::kCols, kWarpOut = kPaired<kResult> ? S::kWarpCols / 2 : S::kWarpCols;
   const int64_t columns = kResult == Result::turned ? o.w.rows / 2 : o.w.rows;
   const TilePlace place = tile_place(blockIdx.x, (o.rows + S::kRows - 1) / S::kRows, (columns + kOutCols - 1) / kOutCols);
   const int64_t row0 = place.row * S::kRows, col0 = place.column * kOutCols;
   const int warp = threadIdx.x / 32, down = warp % S::kDown, across = warp / S::kDown;
-  const int tiles = static_cast<int>(o.x_pitch / Tile::kDepth);
-  using Rows = WeightRows<S, kResult>;
-  const Rows weights(o, col0);
-  const auto room_of = [&](int tile) { return stages + tile % kStages * kSize; };
+  const uint32_t begin = ptx::dynamic_shared_start(), end = begin + static_cast<uint32_t>(S::kShared);
+  const auto next = [&](uint32_t stage) { return stage + S::kStageBytes == end ? begin : stage + S::kStageBytes; };
+
+  const XRows<S> x(o, row0);
+  using Part = Coming<S, kCopied ? DType::f16 : kType, kResult>;
+  const std::conditional_t<kCopied, CopiedWeights<S, kResult>, WeightRows<S, kResult>> weights(o, col0);
   /// What arrives by itself; an empty group where there is no tile, so that the count below holds.
-  const auto copy = [&](int tile) {
-    if (tile < tiles) {
-      load_x<S>(o, row0, int64_t{tile} * Tile::kDepth, room_of(tile));
-      if constexpr (kCopied) copy_w(o, weights, int64_t{tile} * Tile::kDepth, room_of(tile) + kXSize);
+  const auto copy = [&](int tile, uint32_t stage) {
+    if (tile < o.tiles) {
+      x.copy(tile, stage);
+      if constexpr (kCopied) weights.copy(tile, stage + S::kXBytes);
     }
     ptx::cp_async_commit();
   };
-  float sum[S::kM][S::kN][4] = {};
-  for (int tile = 0; tile < kStages - 1; tile++) copy(tile);
-  using Part = Coming<kCopied ? DType::f16 : kType, Rows>;
   constexpr int kAhead = S::ahead(kType), kParts = kAhead > 0 ? kAhead : 1;
-  Part parts[kParts];
-  const auto read = [&](int tile, Part& to) {
-    if (tile < tiles) to.read(o, weights, int64_t{tile} * Tile::kDepth);
-  };
-  const auto store = [&](int tile, const Part& from) {
-    if (tile < tiles) from.store(o, weights, int64_t{tile} * Tile::kDepth, room_of(tile) + kXSize);
-  };
-  const auto move = [&](int tile) {
-    if (tile < tiles) Part::move(o, weights, int64_t{tile} * Tile::kDepth, room_of(tile) + kXSize);
-  };
+  [[maybe_unused]] Part parts[kParts];
+  uint32_t write = begin, read = begin;
+  for (int tile = 0; tile < S::kStages - 1; tile++, write += S::kStageBytes) {
+    copy(tile, write);
+    if constexpr (!kCopied)
+      if (tile < o.tiles) Part::move(o, weights, tile, write + S::kXBytes);
+  }
   if constexpr (!kCopied)
-    for (int tile = 0; tile < kStages - 1; tile++) move(tile);
 #pragma unroll
-  for (int a = 0; a < kAhead; a++) read(kStages - 1 + a, parts[a]);
-  for (int first = 0; first < tiles; first += kParts)
+    for (int a = 0; a < kAhead; a++)
+      if (S::kStages - 1 + a < o.tiles) parts[a].read(o, weights, S::kStages - 1 + a);
+  const Fragments<S> fragments(down * S::kM * 16, across * S::kWarpCols);
+  float sum[S::kM][S::kN][4] = {};
+  for (int first = 0; first < o.tiles; first += kParts)
 #pragma unroll
     for (int a = 0; a < kParts; a++) {
-      const int tile = first + a;
-      if (tile >= tiles) break;
-      ptx::cp_async_wait<kStages - 2>();
+      const int tile = first + a, coming = tile + S::kStages - 1;
+      if (tile >= o.tiles) break;
+      ptx::cp_async_wait<S::kStages - 2>();
       __syncthreads();  // this tile has arrived for all, and all are done with the one before
-      copy(tile + kStages - 1);
-      if constexpr (kAhead > 0)
-        store(tile + kStages - 1, parts[a]), read(tile + kStages - 1 + kAhead, parts[a]);
-      else if constexpr (!kCopied)
-        move(tile + kStages - 1);
-      const uint16_t* x = room_of(tile);
-      multiply<S>(x, x + kXSize, down * S::kM * 16, across * S::kWarpCols, sum);
+      copy(coming, write);
+      if constexpr (!kCopied) {
+        if (coming < o.tiles) {
+          if constexpr (kAhead > 0)
+            parts[a].store(o, weights, coming, write + S::kXBytes);
+          else
+            Part::move(o, weights, coming, write + S::kXBytes);
+        }
+        if constexpr (kAhead > 0)
+          if (coming + kAhead < o.tiles) parts[a].read(o, weights, coming + kAhead);
+      }
+      fragments.multiply(read, sum);
+      write = next(write), read = next(read);
     }
-  if constexpr (kResult == Result::turned)
-    finish_turned<S>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
-  else
-    finish<S, kResult>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
+  finish<S, kResult>(o, row0 + down * S::kM * 16, col0 + across * kWarpOut, sum);
 }
 
 template <class S, Result kResult>
@@ -177,44 +78,86 @@ unsigned grid_of(const Operands& o) {
   return blocks(o.rows, S::kRows) * blocks(kResult == Result::turned ? o.w.rows / 2 : o.w.rows, kOutCols);
 }
 
-template <class S, Result kResult>
-void launch_shape(Stream& stream, const char* name, const Operands& o) {
-  const unsigned grid = grid_of<S, kResult>(o);
+template <class S, DType kType, Result kResult>
+void launch(Stream& stream, const char* name, const Operands& o) {
+  stream.launch(name, product_mma<S, kType, kResult>, grid_of<S, kResult>(o), S::kThreads, S::kShared, o);
+}
+
+/// bf16 weights: large tiles in warps of 64 x 64, in three stages where two blocks of four would not fit beside one another.
+template <Result kResult>
+void launch_copied(Stream& stream, const char* name, const Operands& o, TileRows rows) {
+  const Tuning& tuning = stream.tuning();
+  switch (rows) {
+    case TileRows::few: return launch<FewRows, DType::bf16, kResult>(stream, name, o);
+    case TileRows::some: return launch<SomeRows, DType::bf16, kResult>(stream, name, o);
+    default: break;
+  }
+  if (!tuning.wide_warps) return launch<ManyRows, DType::bf16, kResult>(stream, name, o);
+  const bool fit = stream.shared_bytes() >= 2 * (WideRows::kShared + Stream::kReservedShared);
+  if (tuning.stages == 4 || (tuning.stages == 0 && fit)) return launch<WideRows, DType::bf16, kResult>(stream, name, o);
+  launch<WideRows3, DType::bf16, kResult>(stream, name, o);
+}
+
+template <Result kResult>
+void launch_stored(Stream& stream, const char* name, const Operands& o, TileRows rows) {
   with_type(o.w.type, [&]<DType kType>() {
-    if constexpr (kType != DType::f32)  // those compute in f32
-      stream.launch(name, product_mma<S, kType, kResult>, grid, kThreads, S::shared(kType), o);
+    if constexpr (kType != DType::f32 && kType != DType::bf16) {  // the one computes in f32, the other needs no dequantising
+      if (rows == TileRows::few) return launch<FewStored, kType, kResult>(stream, name, o);
+      if (rows == TileRows::some) return launch<SomeStored, kType, kResult>(stream, name, o);
+      launch<ManyRows, kType, kResult>(stream, name, o);
+    }
   });
 }
 
-/// Few rows take the low tile, as do so few blocks that some of the GPU would have none: the same bits, less of it empty.
+/// Whether all of these begin at even places of even rows.
+bool is_even(const void* data, int64_t stride, int64_t size) {
+  return reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(2 * size) == 0 && stride % 2 == 0;
+}
+
 template <Result kResult>
-void launch_product(Stream& stream, const char* name, const Operands& o) {
-  if (o.rows <= 2 * FewRows::kRows || grid_of<ManyRows, kResult>(o) < static_cast<unsigned>(stream.processors()))
-    return launch_shape<FewRows, kResult>(stream, name, o);
-  launch_shape<ManyRows, kResult>(stream, name, o);
+void launch_product(Stream& stream, const char* name, Operands o, std::span<const PlacedRows> places = {}) {
+  const int64_t size = o.narrow ? 2 : 4;
+  o.tiles = static_cast<int>((o.w.cols + Tile::kDepth - 1) / Tile::kDepth);
+  o.even = is_even(o.out, o.out_stride, size) && (kResult != Result::turned || o.turned.half % 2 == 0) &&
+           std::all_of(places.begin(), places.end(), [&](const PlacedRows& p) { return is_even(p.out, p.stride, size); });
+  Buffer expanded, expanded_up;
+  if (o.w.type != DType::bf16 && expands(stream.tuning(), o.rows, o.w.rows)) {
+    expanded = expand(stream, o.w);
+    if constexpr (kResult == Result::gated) expanded_up = expand(stream, o.up);
+  }
+  const int64_t operations = 2 * o.rows * o.w.rows * o.w.cols * (kResult == Result::gated ? 2 : 1);
+  stream.expect({.tensor = static_cast<double>(operations), .bytes = static_cast<double>(o.w.rows * o.w.pitch)});
+  const TileRows rows = product_rows(stream.tuning(), o.rows, grid_of<ManyRows, kResult>(o), stream.processors());
+  o.w.type == DType::bf16 ? launch_copied<kResult>(stream, name, o, rows) : launch_stored<kResult>(stream, name, o, rows);
+}
+
+/// x as it lies, or rounded and padded.
+Operands operands(const Operand& x, const Matrix& w, const Matrix& up, Tensor out) {
+  Operands o{x.data, x.rows, x.pitch, w, up, out.data, out.stride};
+  o.narrow = out.type == DType::bf16;
+  return o;
 }
 
 }  // namespace
 
 int64_t mma_pitch(int64_t k) { return (k + Tile::kDepth - 1) / Tile::kDepth * Tile::kDepth; }
 
-void linear_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, Epilogue epilogue, Tensor out) {
-  const Operands o{x, rows, mma_pitch(w.cols), w, {}, out.f32(), out.stride};
+void linear_mma(Stream& stream, const Operand& x, const Matrix& w, Epilogue epilogue, Tensor out) {
+  const Operands o = operands(x, w, {}, out);
   if (epilogue == Epilogue::add) return launch_product<Result::add>(stream, "linear_add mma", o);
   launch_product<Result::store>(stream, "linear mma", o);
 }
 
-void project_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& w, const Turned& turned, std::span<const PlacedRows> places,
-                 Tensor out) {
-  Operands o{x, rows, mma_pitch(w.cols), w, {}, out.data, out.stride, out.type == DType::bf16, turned};
+void project_mma(Stream& stream, const Operand& x, const Matrix& w, const Turned& turned, std::span<const PlacedRows> places, Tensor out) {
+  Operands o = operands(x, w, {}, out);
   const Buffer list = stream.list(places);
-  o.places = static_cast<const PlacedRows*>(list.data()), o.place_count = static_cast<int>(places.size());
-  if (turned.positions) return launch_product<Result::turned>(stream, "project mma turned", o);
-  launch_product<Result::store>(stream, "project mma", o);
+  o.turned = turned, o.places = static_cast<const PlacedRows*>(list.data()), o.place_count = static_cast<int>(places.size());
+  if (turned.positions) return launch_product<Result::turned>(stream, "project mma turned", o, places);
+  launch_product<Result::store>(stream, "project mma", o, places);
 }
 
-void gated_mma(Stream& stream, const uint16_t* x, int64_t rows, const Matrix& gate, const Matrix& up, Tensor out) {
-  launch_product<Result::gated>(stream, "gated mma", {x, rows, mma_pitch(gate.cols), gate, up, out.f32(), out.stride});
+void gated_mma(Stream& stream, const Operand& x, const Matrix& gate, const Matrix& up, Tensor out) {
+  launch_product<Result::gated>(stream, "gated mma", operands(x, gate, up, out));
 }
 
 }  // namespace dimoo::cuda

@@ -1,6 +1,7 @@
 // Two arenas stand in for the pool while a pass is recorded or compared: one for what its ops need while they run, one for their lists.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "cuda/repeats.h"
 #include "cuda/runtime.h"
@@ -27,8 +28,7 @@ Repeats::~Repeats() {
 }
 
 void Repeats::forget(Recording& recording) {
-  if (recording.graph) cudaGraphExecDestroy(recording.graph);
-  recording.graph = nullptr;
+  for (const cudaGraphExec_t graph : std::exchange(recording.graphs, {})) cudaGraphExecDestroy(graph);
 }
 
 Repeats::Recording& Repeats::find(const void* owner, std::span<const int64_t> shape) {
@@ -38,7 +38,7 @@ Repeats::Recording& Repeats::find(const void* owner, std::span<const int64_t> sh
   if (known != recordings_.end()) {
     recordings_.splice(recordings_.begin(), recordings_, known);
   } else {
-    recordings_.push_front({owner, {shape.begin(), shape.end()}, {}});
+    recordings_.push_front({owner, {shape.begin(), shape.end()}, {}, {}});
     if (recordings_.size() > kMostRecordings) forget(recordings_.back()), recordings_.pop_back();
   }
   return recordings_.front();
@@ -47,7 +47,7 @@ Repeats::Recording& Repeats::find(const void* owner, std::span<const int64_t> sh
 void Repeats::run(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {
   Recording& recording = find(owner, shape);
   const bool again = recording.asked++ >= kPlainVisits && recording.failures < kMostFailures;
-  if (!again || !(recording.graph ? agrees(recording, ops) : record(recording, ops)) || !start(recording)) return ops();
+  if (!again || !(!recording.graphs.empty() ? agrees(recording, ops) : record(recording, ops)) || !start(recording)) return ops();
   recording.failures = 0;
 }
 
@@ -95,40 +95,62 @@ bool Repeats::record(Recording& recording, FunctionRef<void()> ops) {
     return true;
   } catch (const Differs&) {
   } catch (const Error& error) {
-    if (error.code() != Code::internal && error.code() != Code::device_out_of_memory) throw;
+    if (error.code() != Code::internal && error.code() != Code::device_out_of_memory) {
+      forget(recording);  // what was captured before a cut
+      throw;
+    }
   }
   recording.failures++, forget(recording);
   return false;
+}
+
+void Repeats::begin_capture() {
+  Pool& pool = *stream_.pool();
+  pool.hold(true);
+  const cudaError_t status = cudaStreamBeginCapture(pool.stream(), cudaStreamCaptureModeThreadLocal);
+  if (status != cudaSuccess) pool.hold(false);
+  check(status, "cudaStreamBeginCapture");
+  capturing_ = true, cut_ = false;
+  stream_.pace().begin();
+}
+
+void Repeats::end_capture() {
+  Pool& pool = *stream_.pool();
+  cudaGraph_t graph = nullptr;
+  const cudaError_t status = cudaStreamEndCapture(pool.stream(), &graph);
+  capturing_ = false;
+  pool.hold(false);
+  check(status, "cudaStreamEndCapture");
+  cudaGraphExec_t made = nullptr;
+  const cudaError_t instantiated = cudaGraphInstantiate(&made, graph, 0);
+  cudaGraphDestroy(graph);
+  check(instantiated, "cudaGraphInstantiate");
+  now_->graphs.push_back(made);
+  check(cudaGraphUpload(made, pool.stream()), "cudaGraphUpload");
+}
+
+void Repeats::abandon_capture() noexcept {
+  if (!capturing_) return;
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(stream_.pool()->stream(), &graph) != cudaSuccess) cudaGetLastError();
+  if (graph) cudaGraphDestroy(graph);
+  capturing_ = false;
+  stream_.pool()->hold(false);
 }
 
 void Repeats::capture(Recording& recording, FunctionRef<void()> ops) {
   watch(Mode::sizing, recording, ops);
   make_room();
   recording.launches.clear();
-  struct Capture {
-    Pool& pool;
-    cudaGraph_t graph = nullptr;
-    explicit Capture(Pool& pool) : pool(pool) {
-      pool.hold(true);
-      const cudaError_t status = cudaStreamBeginCapture(pool.stream(), cudaStreamCaptureModeThreadLocal);
-      if (status != cudaSuccess) pool.hold(false);
-      check(status, "cudaStreamBeginCapture");
-    }
-    cudaError_t end() {
-      if (graph) return cudaSuccess;
-      const cudaError_t status = cudaStreamEndCapture(pool.stream(), &graph);
-      pool.hold(false);
-      return status;
-    }
-    ~Capture() {
-      if (!graph && end() != cudaSuccess) cudaGetLastError();
-      if (graph) cudaGraphDestroy(graph);
-    }
-  } capture(*stream_.pool());
-  watch(Mode::recording, recording, ops);
-  check(capture.end(), "cudaStreamEndCapture");
-  check(cudaGraphInstantiate(&recording.graph, capture.graph, 0), "cudaGraphInstantiate");
-  check(cudaGraphUpload(recording.graph, stream_.pool()->stream()), "cudaGraphUpload");
+  struct Abandoned {
+    Repeats& repeats;
+    ~Abandoned() { repeats.abandon_capture(); }
+  } const abandoned{*this};
+  watch(Mode::recording, recording, [&] {
+    begin_capture();
+    ops();
+    end_capture();
+  });
 }
 
 /// Whether it could be started.
@@ -136,7 +158,11 @@ bool Repeats::start(Recording& recording) {
   stream_.check_cancel();
   try {
     stream_.upload(lists_->data(), contents_.data(), lists_->most());
-    stream_.start(recording.graph);
+    for (const cudaGraphExec_t graph : recording.graphs) {
+      stream_.start(graph);
+      stream_.end_group();
+    }
+    stream_.replayed();
     return true;
   } catch (const Error& error) {
     if (error.code() != Code::internal) throw;
@@ -152,7 +178,10 @@ void Repeats::append_bytes(const void* data, size_t bytes) {
 }
 
 bool Repeats::noted() {
-  if (mode_ == Mode::recording) now_->launches.insert(now_->launches.end(), noted_.begin(), noted_.end());
+  if (mode_ == Mode::recording) {
+    if (cut_) end_capture(), begin_capture();
+    now_->launches.insert(now_->launches.end(), noted_.begin(), noted_.end());
+  }
   if (mode_ == Mode::comparing) {
     const auto& recorded = now_->launches;
     if (recorded.size() - compared_ < noted_.size() || std::memcmp(recorded.data() + compared_, noted_.data(), noted_.size()) != 0)

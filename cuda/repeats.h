@@ -1,6 +1,7 @@
 // Passes that come again in the same shape, as CUDA graphs: the third time their launches are captured, from then on the ops only say what
-// they would do. Where every launch is the recorded one, bit for bit in its arguments, the graph goes out as one; host lists that may
-// differ (rows, positions, tiles) go into fixed places of device memory before it. Where any launch differs, the pass runs as it is.
+// they would do. Where every launch is the recorded one, bit for bit in its arguments, the recording goes out: one graph, or a few where
+// the pass takes longer than a group of launches may (cuda/pace.h). Host lists that may differ (rows, positions, tiles) go into fixed
+// places of device memory before it. Where any launch differs, the pass runs as it is.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -58,6 +59,8 @@ class Repeats {
   /// A list of rows of the pass: one that comes again, or its beginning, is brought once, told by where it lies and by what is in it. Its
   /// place has room for all rows, so that the places behind it do not depend on its length.
   const int32_t* rows(std::span<const int32_t> values);
+  /// The launches so far are a graph, those to come another.
+  void cut() { cut_ = true; }
   /// Notes a launch. Whether it is to be made.
   template <class... Parameters>
   bool note(const void* kernel, dim3 grid, int threads, int64_t shared, Parameters... parameters) {
@@ -73,7 +76,7 @@ class Repeats {
     const void* owner;
     std::vector<int64_t> shape;
     std::vector<std::byte> launches;
-    cudaGraphExec_t graph = nullptr;
+    std::vector<cudaGraphExec_t> graphs;
     int asked = 0, failures = 0;  // failures: in a row
   };
   struct Differs {};
@@ -88,6 +91,9 @@ class Repeats {
   void watch(Mode mode, Recording& recording, FunctionRef<void()> ops);
   bool record(Recording& recording, FunctionRef<void()> ops);
   void capture(Recording& recording, FunctionRef<void()> ops);
+  void begin_capture();
+  void end_capture();
+  void abandon_capture() noexcept;
   bool agrees(Recording& recording, FunctionRef<void()> ops);
   bool start(Recording& recording);
   void forget(Recording& recording);
@@ -99,6 +105,7 @@ class Repeats {
   Mode mode_ = Mode::off;
   std::list<Recording> recordings_;  // the latest first
   Recording* now_ = nullptr;
+  bool capturing_ = false, cut_ = false;
   size_t compared_ = 0;  // bytes of now_->launches
   std::vector<std::byte> noted_;
   std::shared_ptr<Arena> scratch_ = std::make_shared<Arena>(), lists_ = std::make_shared<Arena>();

@@ -103,12 +103,23 @@ int64_t Pool::idle() const {
 
 Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) { return Buffer(pool->take(bytes), static_cast<size_t>(bytes), pool); }
 
-Stream::Stream(int device) : pool_(std::make_shared<Pool>(device)), wait_each_(std::getenv("DIMOO_CUDA_SYNC") != nullptr) {
+Stream::Stream(int device, const Tuning& tuning)
+    : pool_(std::make_shared<Pool>(device)),
+      wait_each_(std::getenv("DIMOO_CUDA_SYNC") != nullptr),
+      tuning_(tuning),
+      pace_(pool_->stream(), device) {
   void* pinned = nullptr;
   check(cudaMallocHost(&pinned, static_cast<size_t>(2 * kHalf)), "cudaMallocHost");
   staging_ = static_cast<std::byte*>(pinned);
   for (cudaEvent_t& event : free_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
-  check(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+  const auto attribute = [&](cudaDeviceAttr which) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, device), "cudaDeviceGetAttribute");
+    return value;
+  };
+  processors_ = attribute(cudaDevAttrMultiProcessorCount);
+  shared_bytes_ = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+  most_shared_ = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 
 Stream::~Stream() {
@@ -147,19 +158,18 @@ void Stream::upload(void* to, const void* from, int64_t bytes) {
 void Stream::wait(const char* what) {
   activity_.waits++;
   check(cudaStreamSynchronize(pool_->stream()), what);
+  pace_.idle();
 }
 
-void Stream::allow(const void* kernel, int64_t shared, const char* name) {
-  int64_t& allowed = allowed_[kernel];
-  if (allowed >= shared) return;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)), name);
-  allowed = shared;
+void Stream::allow(const void* kernel, const char* name) {
+  if (!allowed_.insert(kernel).second) return;
+  cudaFuncAttributes attributes{};
+  check(cudaFuncGetAttributes(&attributes, kernel), name);
+  const int64_t most = most_shared_ - static_cast<int64_t>(attributes.sharedSizeBytes);
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(most)), name);
 }
 
-void Stream::start(cudaGraphExec_t graph) {
-  activity_.replays++;
-  check(cudaGraphLaunch(graph, pool_->stream()), "cudaGraphLaunch");
-}
+void Stream::start(cudaGraphExec_t graph) { check(cudaGraphLaunch(graph, pool_->stream()), "cudaGraphLaunch"); }
 
 void Stream::clear(void* to, int64_t bytes) { check(cudaMemsetAsync(to, 0, static_cast<size_t>(bytes), pool_->stream()), "clear"); }
 

@@ -4,16 +4,20 @@
 #include <cuda_runtime.h>
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/tensor.h"
+#include "cuda/pace.h"
 #include "cuda/readback.h"
 #include "cuda/repeats.h"
+#include "cuda/tuning.h"
 #include "device/device.h"
 
 namespace dimoo::cuda {
@@ -55,7 +59,7 @@ Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes);
 
 class Stream {
  public:
-  explicit Stream(int device);
+  explicit Stream(int device, const Tuning& tuning = {});
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -76,6 +80,8 @@ class Stream {
   Readbacks& readbacks() { return readbacks_; }
   /// Waits for everything queued; counted.
   void wait(const char* what);
+  /// What the next launch takes, where it is worth saying.
+  void expect(const Effort& effort) { effort_ = effort; }
   const Activity& activity() const { return activity_; }
   /// Waits for everything before it and for the copy.
   void download(void* to, const void* from, int64_t bytes);
@@ -92,15 +98,18 @@ class Stream {
   template <class... Parameters, class... Arguments>
   void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared, Arguments... arguments) {
     check_cancel();
+    const Effort effort = std::exchange(effort_, {});
     if (grid.x == 0 || grid.y == 0) return;
     if (repeats_.watching() &&
         !repeats_.note(reinterpret_cast<const void*>(kernel), grid, threads, shared, static_cast<Parameters>(arguments)...))
       return;
-    if (shared > kPlainShared) allow(reinterpret_cast<const void*>(kernel), shared, name);
+    if (shared > kPlainShared) allow(reinterpret_cast<const void*>(kernel), name);
     const cudaLaunchConfig_t config{grid, dim3(static_cast<unsigned>(threads)), static_cast<size_t>(shared), pool_->stream(), nullptr, 0};
     if (!repeats_.watching()) activity_.launches++;
     check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), name);
     if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
+    pace_.expect(effort);
+    if (pace_.full()) repeats_.watching() ? repeats_.cut() : end_group();
   }
   /// `ops` may come again in this shape (cuda/repeats.h); not so where every launch is waited for.
   void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) {
@@ -108,16 +117,29 @@ class Stream {
   }
   Repeats& repeats() { return repeats_; }
   void start(cudaGraphExec_t graph);
-  /// Multiprocessors of this GPU.
+  /// A recording has gone out.
+  void replayed() { activity_.replays++; }
+  /// What was queued is a group; then whoever cancelled is heard.
+  void end_group() {
+    pace_.end();
+    activity_.groups = pace_.groups();
+    check_cancel();
+  }
+  Pace& pace() { return pace_; }
+  const Tuning& tuning() const { return tuning_; }
+  /// Multiprocessors of this GPU, and bytes of shared memory of each; a block takes kReservedShared more than it asks for.
   int processors() const { return processors_; }
+  int64_t shared_bytes() const { return shared_bytes_; }
+  static constexpr int64_t kReservedShared = 1 << 10;
 
  private:
   static constexpr int64_t kPlainShared = 48 << 10;  // more must be asked for
   static constexpr int64_t kHalf = 8 << 20;          // bytes of each of two staging halves
 
   void turn();
-  /// Lets a kernel have this much shared memory. Never less than before: another head's recording may count on it.
-  void allow(const void* kernel, int64_t shared, const char* name);
+  /// Lets a kernel have as much shared memory as this GPU gives to a block. Always as much: the limit is the process's, and what another
+  /// stream's recording or launch counts on must not shrink.
+  void allow(const void* kernel, const char* name);
 
   std::shared_ptr<Pool> pool_;
   const CancelToken* cancel_ = nullptr;
@@ -126,8 +148,12 @@ class Stream {
   int half_ = 0;
   int64_t filled_ = 0;
   bool wait_each_ = false;
+  Tuning tuning_;
   int processors_ = 1;
-  std::map<const void*, int64_t> allowed_;  // bytes of shared memory
+  int64_t shared_bytes_ = 0, most_shared_ = 0;  // of a multiprocessor, of a block
+  std::set<const void*> allowed_;
+  Effort effort_;
+  Pace pace_;
   Activity activity_;
   Readbacks readbacks_{*this};
   Repeats repeats_{*this};

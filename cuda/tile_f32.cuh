@@ -52,9 +52,15 @@ __global__ void __launch_bounds__(TileF32::kThreads) product_f32(Input x, Matrix
       if (row0 + first_row + i < rows && col0 + first_col + j < w.rows) out(row0 + first_row + i, col0 + first_col + j, sum[i][j]);
 }
 
+inline Effort effort_f32(int64_t rows, const Matrix& w) {
+  const double values = static_cast<double>(w.rows) * static_cast<double>(w.cols);
+  return {.plain = 2 * static_cast<double>(rows) * values, .bytes = static_cast<double>(w.rows) * static_cast<double>(w.pitch)};
+}
+
 template <class Input, class Output>
 void launch_product_f32(Stream& stream, const char* name, Input x, const Matrix& w, int64_t rows, Output out) {
   const unsigned grid = blocks(rows, TileF32::kRows) * blocks(w.rows, TileF32::kCols);
+  stream.expect(effort_f32(rows, w));
   with_type(w.type,
             [&]<DType kType>() { stream.launch(name, product_f32<kType, Input, Output>, grid, TileF32::kThreads, 0, x, w, rows, out); });
 }

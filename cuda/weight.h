@@ -14,7 +14,10 @@ enum class Compute { f32, bf16 };
 class CudaWeight : public Weight {
  public:
   CudaWeight(Matrix matrix, Compute compute, std::shared_ptr<Buffer> memory, int64_t taps = 1, Sampling sampling = Sampling::same)
-      : Weight(matrix.rows, matrix.cols, taps, sampling), matrix_(matrix), compute_(compute), memory_(std::move(memory)) {}
+      : Weight(matrix.rows, matrix.cols, compute == Compute::bf16 ? DType::bf16 : DType::f32, taps, sampling),
+        matrix_(matrix),
+        compute_(compute),
+        memory_(std::move(memory)) {}
   const Matrix& matrix() const { return matrix_; }
   Compute compute() const { return compute_; }
 

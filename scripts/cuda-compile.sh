@@ -33,7 +33,8 @@ compile() {
     /bytes spill stores/ {
       kernels++
       for (i = 1; i < NF; i++) if ($(i + 2) == "spill" && $(i + 3) ~ /^stores/) spilled = $i
-      allowed = kernel ~ /product_mma|attention_mma|product_f32|attention_f32/ && arch != "sm_120" ? 0 : 16
+      allowed = kernel ~ /product_mma|attention_mma|attention_tall|product_f32|attention_f32/ && arch != "sm_120" ? 0 : 16
+      if (kernel ~ /attention_tall/ && arch ~ /sm_86|sm_89|sm_120/) allowed = 32  # they have no room for it, and never run it
       if (spilled > most) most = spilled
       if (spilled > allowed) { print file ": " kernel " spills " spilled " bytes on " arch; bad = 1 }
     }

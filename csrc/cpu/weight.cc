@@ -29,7 +29,11 @@ CpuWeight::CpuWeight(HostTensor tensor, Compute compute)
     : Weight(tensor.rows, tensor.cols), tensor_(std::move(tensor)), compute_(compute) {}
 
 CpuWeight::CpuWeight(HostTensor tensor, int64_t in, int64_t size, Sampling sampling, Taps taps)
-    : Weight(tensor.rows, tensor.cols, size * size, sampling), tensor_(std::move(tensor)), compute_(Compute::f32), in_(in), form_(taps) {}
+    : Weight(tensor.rows, tensor.cols, DType::f32, size * size, sampling),
+      tensor_(std::move(tensor)),
+      compute_(Compute::f32),
+      in_(in),
+      form_(taps) {}
 
 void CpuWeight::keep(Buffer cache) {
   cache_ = std::move(cache);

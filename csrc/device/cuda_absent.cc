@@ -17,6 +17,8 @@ std::vector<DeviceReport> cuda_devices() {
 
 const char* cuda_architectures() { return ""; }
 
-std::unique_ptr<Device> create_cuda_device(int index) { fail(Code::device_unavailable, "cuda:", index, ": not-built"); }
+std::unique_ptr<Device> create_cuda_device(int index, const DeviceOptions&) {
+  fail(Code::device_unavailable, "cuda:", index, ": not-built");
+}
 
 }  // namespace dimoo

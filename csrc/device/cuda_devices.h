@@ -15,6 +15,6 @@ std::vector<DeviceReport> cuda_devices();
 const char* cuda_architectures();
 
 /// GPU `index`, one that `cuda_devices` reports as usable.
-std::unique_ptr<Device> create_cuda_device(int index);
+std::unique_ptr<Device> create_cuda_device(int index, const DeviceOptions& options);
 
 }  // namespace dimoo

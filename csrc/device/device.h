@@ -1,5 +1,5 @@
 // The device interface: memory and every op, on one page. csrc/cpu and cuda/ implement it; nobody else names them.
-// All tensors are device memory and row-major; activations are f32 here (a device may hold less inside an op). A row's
+// All tensors are device memory and row-major; activations are f32, or of a type that the device would round them to anyway. A row's
 // result never depends on how many rows travel along (docs/contracts.md#determinism). Ops on one device are called by one thread.
 #pragma once
 #include <cstdint>
@@ -61,13 +61,16 @@ class Weight {
   int64_t cols() const { return cols_; }
   int64_t taps() const { return taps_; }  // 1 or 9 for convolutions
   Sampling sampling() const { return sampling_; }
+  DType operand() const { return operand_; }  // Device::operand_type
 
  protected:
-  explicit Weight(int64_t rows, int64_t cols, int64_t taps = 1, Sampling sampling = Sampling::same)
-      : rows_(rows), cols_(cols), taps_(taps), sampling_(sampling) {}
+  explicit Weight(int64_t rows, int64_t cols, DType operand = DType::f32, int64_t taps = 1, Sampling sampling = Sampling::same)
+      : rows_(rows), cols_(cols), operand_(operand), taps_(taps), sampling_(sampling) {}
 
  private:
-  int64_t rows_, cols_, taps_;
+  int64_t rows_, cols_;
+  DType operand_;
+  int64_t taps_;
   Sampling sampling_;
 };
 
@@ -170,16 +173,16 @@ struct MemoryReport {
   int64_t peak = 0;  // the most that was used at once, where a device keeps count
 };
 
-/// What a device was asked to do so far, where it counts: kernels started one by one, recordings of many started as one, and times the host
-/// waited for it.
+/// What a device was asked to do so far, where it counts: kernels started one by one, recordings of many started as one, times the host
+/// waited for it, and groups of work that it let the host run ahead by.
 struct Activity {
-  int64_t launches = 0, replays = 0, waits = 0;
+  int64_t launches = 0, replays = 0, waits = 0, groups = 0;
 };
 
 struct DeviceOptions {
   int threads = 0;           // at first; 0: as many as this process may use
   int64_t panel_bytes = -1;  // budget for repacked weights; -1: unlimited until the engine states one
-  std::string variant;       // forces the first variant of each op with this name where there is one (tests)
+  std::string variant;       // forces ways to run the ops: a name of cpu/dispatch.h, or what cuda/tuning.h reads
 };
 
 class Device {
@@ -219,6 +222,8 @@ class Device {
   /// Bytes of private scratch for products and attention on up to `rows` rows of a model of this width.
   virtual int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const = 0;
   virtual void set_panel_budget(int64_t bytes) = 0;
+  /// Rows of a pass from which on throughput hardly grows: more of them in one pass only make it longer.
+  virtual int64_t saturating_rows() const { return 2048; }
   /// To how many rows a pass of `rows` is filled up, so that passes come again in the same shape where that helps.
   virtual int64_t filled_rows(int64_t rows) const { return rows; }
   /// Runs `ops`: a pass of `owner`, which a device may record where it has seen this shape (rows first) before. They only call transformer
@@ -229,6 +234,9 @@ class Device {
 
   // Transformer ------------------------------------------------------------------------------------------------------
   // Shapes, types and lists of rows are checked here once for all devices (device/doors.cc); what disagrees is an Error that names both.
+  /// The type besides f32 in which x of products with a matrix stored so may be handed over: what they round it to, so that no result
+  /// changes. norm, gated, gather and attention write rows of that type too. f32: there is none.
+  virtual DType operand_type(DType /*stored*/, Precision) const { return DType::f32; }
   /// out (r, d) = rows `ids` (r, i32 host) of the table, dequantised.
   void embed(const Weight& table, std::span<const int32_t> ids, Tensor out);
   /// out = x / sqrt(mean(x^2) + eps) * weight (d); statistics in f32, fixed order.
@@ -248,9 +256,10 @@ class Device {
   virtual bool fuses_projections() const { return false; }
   /// In place on x (r, heads * hd), half-split convention: table row p = cos (hd/2), sin (hd/2) of position p.
   void rotary(Tensor x, std::span<const int32_t> positions, Tensor table, int heads);
-  /// out = softmax(q k^T / sqrt(hd)) v per span, zeros without keys; query head i uses key/value head i / (heads / kv_heads).
+  /// out = softmax(q k^T / sqrt(hd)) v per span, zeros without keys; query head i uses key/value head i / (heads / kv_heads). q and out are
+  /// f32 or of kv_type().
   void attention(Tensor q, std::span<const AttentionSpan> spans, int heads, int kv_heads, Tensor out);
-  /// out row i = x row rows[i].
+  /// out row i = x row rows[i]; `out` is f32 or of x's type.
   void gather(Tensor x, std::span<const int32_t> rows, Tensor out);
   /// out row rows[i] = x row i; the rows are distinct. `out` may be of kv_type().
   void scatter(Tensor x, std::span<const int32_t> rows, Tensor out);

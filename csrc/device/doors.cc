@@ -26,7 +26,20 @@ void check_rows(const char* op, std::span<const int32_t> rows, int64_t count, in
     if (row < 0 || row >= limit) fail(Code::internal, op, ": rows must lie in 0..", limit - 1, ", got ", row);
 }
 
+/// f32, or `other`.
+void check_type(const char* op, const char* what, DType actual, DType other = DType::f32) {
+  if (actual == DType::f32 || actual == other) return;
+  fail(Code::internal, op, ": ", what, " must be f32", other == DType::f32 ? "" : " or ", other == DType::f32 ? "" : type_info(other).name,
+       ", got ", type_info(actual).name);
+}
+
+/// Rows of any product of this device.
+void check_rows_type(const Device& device, const char* op, const char* what, Tensor rows) {
+  check_type(op, what, rows.type, device.operand_type(DType::bf16, Precision::fast));
+}
+
 void check_linear(const char* op, Tensor x, const Weight& w, Tensor out) {
+  check_type(op, "x", x.type, w.operand());
   equal(op, "columns of x", w.cols(), x.cols);
   equal(op, "columns of out", w.rows(), out.cols);
   equal(op, "rows of out", x.rows, out.rows);
@@ -89,22 +102,24 @@ void Device::embed(const Weight& table, std::span<const int32_t> ids, Tensor out
 void Device::norm(Tensor x, Tensor weight, float eps, Tensor out) {
   equal("norm", "length of weight", x.cols, weight.cols);
   check_shape("norm", "out", x, out);
+  check_type("norm", "x", x.type), check_rows_type(*this, "norm", "out", out);
   do_norm(x, weight, eps, out);
 }
 
 void Device::linear(Tensor x, const Weight& w, Tensor out) {
-  check_linear("linear", x, w, out);
+  check_linear("linear", x, w, out), check_type("linear", "out", out.type);
   do_linear(x, w, Epilogue::store, out);
 }
 
 void Device::linear_add(Tensor x, const Weight& w, Tensor out) {
-  check_linear("linear_add", x, w, out);
+  check_linear("linear_add", x, w, out), check_type("linear_add", "out", out.type);
   do_linear(x, w, Epilogue::add, out);
 }
 
 void Device::gated(Tensor x, const Weight& gate, const Weight& up, Tensor out) {
   check_linear("gated", x, gate, out);
   check_linear("gated", x, up, out);
+  check_rows_type(*this, "gated", "out", out);
   do_gated(x, gate, up, out);
 }
 
@@ -132,6 +147,7 @@ void Device::attention(Tensor q, std::span<const AttentionSpan> spans, int heads
   equal("attention", "columns of q modulo heads", 0, q.cols % heads);
   check_shape("attention", "out", q, out);
   const int64_t hd = q.cols / heads;
+  for (const Tensor& rows : {q, out}) check_type("attention", "q and out", rows.type, kv_type(Precision::fast, hd));
   for (const AttentionSpan& span : spans) {
     expect(span.first >= 0 && span.count >= 0 && span.first + span.count <= q.rows, "attention", "end of the queries at most", q.rows,
            span.first + span.count);
@@ -147,6 +163,7 @@ void Device::attention(Tensor q, std::span<const AttentionSpan> spans, int heads
 
 void Device::gather(Tensor x, std::span<const int32_t> rows, Tensor out) {
   equal("gather", "columns of out", x.cols, out.cols);
+  check_rows_type(*this, "gather", "x", x), check_type("gather", "out", out.type, x.type);
   check_rows("gather", rows, out.rows, x.rows);
   do_gather(x, rows, out);
 }

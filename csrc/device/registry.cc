@@ -25,7 +25,7 @@ std::unique_ptr<Device> create_device(const std::string& id, const DeviceOptions
   if (id == "cpu") return cpu::choose_variant(options.variant).device(options);
   std::string known;
   for (const DeviceReport& report : inspect_devices()) {
-    if (report.id == id && report.usable) return create_cuda_device(std::stoi(id.substr(id.find(':') + 1)));
+    if (report.id == id && report.usable) return create_cuda_device(std::stoi(id.substr(id.find(':') + 1)), options);
     if (report.id == id) fail(Code::device_unavailable, id, ": ", report.reason);
     known += (known.empty() ? "" : ", ") + report.id + (report.usable ? "" : " (" + report.reason + ")");
   }

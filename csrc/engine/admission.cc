@@ -38,7 +38,7 @@ Admission plan_run(const Device& device, const Weights& weights, const LoadOptio
   const Planner planner{device, weights, options, request};
   const int64_t own = planner.one.pass_rows;
   Admission admission;
-  admission.budget = options.max_rows_per_pass;
+  admission.budget = options.row_budget(device);
   while (admission.budget > own && !planner.plan(planner.among_mates(admission.budget)).fits())
     admission.budget = std::max(own, admission.budget / 2);
   const MemoryPlan least = planner.plan(times(planner.one, planner.images, 1));

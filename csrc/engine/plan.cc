@@ -90,7 +90,8 @@ MemoryPlan plan_memory(const Device& device, const Hyperparameters& hyper, const
   else
     plan.logits +=
         std::max(Pass::logits_bytes(hyper, shape.code_rows, Slice::codes), Pass::logits_bytes(hyper, shape.text_rows, Slice::vocabulary));
-  plan.activations = Backbone::activation_bytes(hyper, rows) + device.scratch_bytes(rows, hyper.d_model, hyper.mlp);
+  plan.activations =
+      Backbone::activation_bytes(device, hyper, source, precision, rows) + device.scratch_bytes(rows, hyper.d_model, hyper.mlp);
   plan.available = available;
   const int64_t all = Backbone::panel_bytes(device, hyper, source, precision) + Vq::panel_bytes(device, source);
   if (shape.grid_rows > 0) plan_vq(device, hyper, source, shape, panel_budget < all, plan);

@@ -37,7 +37,8 @@ MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
     request.layout = layout;
     if (run.cache) request.reuse = ml_cache(0.9, 0.3, 5);
     const RunShape one = canvas_shape(hyper, Backbone::kv_type(*device, hyper, *source, load.precision), request);
-    shape = together(shape, times(one, run.images, load.max_rows_per_pass), load.max_rows_per_pass);
+    const int64_t budget = load.row_budget(*device);
+    shape = together(shape, times(one, run.images, budget), budget);
   }
   const int64_t panels = load.panel_bytes >= 0 ? load.panel_bytes : default_panel_budget(*source);
   return plan_memory(*device, hyper, *source, load.precision, shape, panels, available_bytes(*device, load.max_host_bytes));

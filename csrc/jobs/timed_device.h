@@ -43,11 +43,13 @@ class TimedDevice : public Device {
   int64_t panel_bytes(const HostTensor& tensor, Precision precision) const override { return inner_.panel_bytes(tensor, precision); }
   int64_t conv_panel_bytes(const HostTensor& tensor, Sampling sampling) const override { return inner_.conv_panel_bytes(tensor, sampling); }
   int64_t scratch_bytes(int64_t rows, int64_t width, int64_t hidden) const override { return inner_.scratch_bytes(rows, width, hidden); }
+  int64_t saturating_rows() const override { return inner_.saturating_rows(); }
   int64_t filled_rows(int64_t rows) const override { return inner_.filled_rows(rows); }
   void repeat(const void* owner, std::span<const int64_t> shape, FunctionRef<void()> ops) override { inner_.repeat(owner, shape, ops); }
   void set_panel_budget(int64_t bytes) override { inner_.set_panel_budget(bytes); }
   void set_cancel(const CancelToken* cancel) override { inner_.set_cancel(cancel); }
 
+  DType operand_type(DType stored, Precision precision) const override { return inner_.operand_type(stored, precision); }
   DType kv_type(Precision precision, int64_t head_dim) const override { return inner_.kv_type(precision, head_dim); }
   bool fuses_projections() const override { return inner_.fuses_projections(); }
   bool finite(Tensor x) override;

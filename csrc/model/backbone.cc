@@ -62,11 +62,11 @@ struct Backbone::Filled {
 };
 
 /// Views of the workspace for r rows: keys and values, residual stream, normalised rows, queries, attention, the rows of the last block
-/// that the head reads, MLP.
+/// that the head reads, MLP. Rows that only products or attention read lie in the type that these would round them to.
 struct Backbone::Workspace {
   Tensor k, v, x, h, q, a, s, m;
 
-  Workspace(void* data, const Hyperparameters& hyper, DType kv_type, int64_t r) {
+  Workspace(void* data, const Hyperparameters& hyper, const Types& types, int64_t r) {
     auto* at = static_cast<std::byte*>(data);
     const auto take = [&](int64_t cols, DType type = DType::f32) {
       const Tensor tensor(at, type, r, cols);
@@ -74,16 +74,18 @@ struct Backbone::Workspace {
       return tensor;
     };
     const int64_t d = hyper.d_model, kv = hyper.kv_heads * hyper.head_dim;
-    k = take(kv, kv_type), v = take(kv, kv_type);
-    x = take(d), h = take(d), q = take(d), a = take(d), s = take(d), m = take(hyper.mlp);
+    k = take(kv, types.kv), v = take(kv, types.kv);
+    x = take(d), s = take(d), h = take(d, types.rows), q = take(d, types.kv), a = take(d, types.rows), m = take(hyper.mlp, types.rows);
   }
+  /// Rows of the head's type where the residual stream lies once it is no longer needed.
+  Tensor last(const Types& types, int64_t count) const { return {x.data, types.last, count, x.cols}; }
 };
 
 Backbone::Backbone(Device& device, const Hyperparameters& hyper, const Source& source, Precision precision, const Bound& bound)
     : device_(device),
       hyper_(hyper),
       attention_(attention_precision(source, precision)),
-      kv_type_(kv_type(device, hyper, source, precision)),
+      types_(types(device, hyper, source, precision)),
       rotary_(device, hyper.head_dim, hyper.rope_theta) {
   const auto bind = [&](const HostTensor& tensor) {
     std::unique_ptr<Weight> weight = device.prepare(tensor, precision);
@@ -130,7 +132,25 @@ int64_t Backbone::matrix_bytes(const Hyperparameters& hyper, const Source& sourc
   return bytes;
 }
 
-int64_t Backbone::activation_bytes(const Hyperparameters& hyper, int64_t rows) { return rows * (5 * hyper.d_model + hyper.mlp) * 4; }
+Backbone::Types Backbone::types(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision) {
+  const auto operand = [&](const std::string& name) { return device.operand_type(source.find(name)->type, precision); };
+  Types types;
+  types.kv = types.rows = kv_type(device, hyper, source, precision);
+  for (const ExpectedTensor& expected : expected_tensors(hyper))
+    if (expected.matrix && expected.name.starts_with("blk.") && operand(expected.name) != types.rows) types.rows = DType::f32;
+  types.last = operand(hyper.tied ? "token_embd.weight" : "output.weight");
+  return types;
+}
+
+int64_t Backbone::activation_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision,
+                                   int64_t rows) {
+  return activation_bytes(hyper, types(device, hyper, source, precision), rows);
+}
+
+int64_t Backbone::activation_bytes(const Hyperparameters& hyper, const Types& types, int64_t rows) {
+  const int64_t d = hyper.d_model;
+  return rows * (type_bytes(DType::f32, 2 * d) + type_bytes(types.kv, d) + type_bytes(types.rows, 2 * d + hyper.mlp));
+}
 
 int64_t Backbone::kv_bytes(const Hyperparameters& hyper, DType kv_type, int64_t rows) {
   return rows * 2 * type_bytes(kv_type, hyper.kv_heads * hyper.head_dim);
@@ -152,7 +172,7 @@ void Backbone::reserve(int64_t rows) {
   if (rows <= workspace_rows_) return;
   workspace_ = Buffer();
   workspace_rows_ = 0;  // should there be no memory
-  workspace_ = device_.allocate(activation_bytes(hyper_, rows) + kv_bytes(hyper_, kv_type_, rows));
+  workspace_ = device_.allocate(activation_bytes(hyper_, types_, rows) + kv_bytes(hyper_, types_.kv, rows));
   workspace_rows_ = rows;
 }
 
@@ -213,16 +233,16 @@ void Backbone::run_last_block(const Batch& batch, const Workspace& w) {
   device_.gather(w.h, batch.head_rows, a);
   device_.gather(w.x, batch.head_rows, s);
   block.advance(device_, s, a, positions, rotary_.angles(), read, {h, q, a, m});
-  device_.norm(s, out_norm_, hyper_.rms_eps, h);
+  device_.norm(s, out_norm_, hyper_.rms_eps, w.last(types_, o));
 }
 
 void Backbone::run_all(const Batch& batch, const Workspace& w, const Observer& observer) {
   device_.embed(*embedding_, batch.tokens, w.x);
   if (observer) observer("embed", w.x);
   run_blocks(batch, w, hyper_.layers, observer);
-  device_.norm(w.x, out_norm_, hyper_.rms_eps, w.h);
-  if (observer) observer("ln_f", w.h);
-  device_.gather(w.h, batch.head_rows, w.a.slice(0, static_cast<int64_t>(batch.head_rows.size())));
+  device_.norm(w.x, out_norm_, hyper_.rms_eps, w.s);
+  if (observer) observer("ln_f", w.s);
+  device_.gather(w.s, batch.head_rows, w.x.slice(0, static_cast<int64_t>(batch.head_rows.size())));
 }
 
 void Backbone::check_finite(const Batch& batch, Tensor hidden) {
@@ -240,7 +260,7 @@ Tensor Backbone::forward(const Batch& given) {
     run_blocks(batch, w, hyper_.layers - 1, {});
     run_last_block(batch, w);
   });
-  const Tensor read = w.h.slice(0, static_cast<int64_t>(given.head_rows.size()));
+  const Tensor read = w.last(types_, static_cast<int64_t>(given.head_rows.size()));
   check_finite(given, read);
   return read;
 }
@@ -250,7 +270,7 @@ Hidden Backbone::forward_all(const Batch& given, const Observer& observer) {
   if (observer) {
     const Workspace w = workspace(given);
     run_all(given, w, observer);
-    return {w.h, w.a.slice(0, heads)};
+    return {w.s, w.x.slice(0, heads)};
   }
   const Filled filled(given, device_);
   const Batch batch = filled.batch();
@@ -258,7 +278,7 @@ Hidden Backbone::forward_all(const Batch& given, const Observer& observer) {
   std::vector<int64_t> shape = filled.shape();
   shape.push_back(0);  // no branch has no chunks: another pass than `forward` of this shape
   device_.repeat(this, shape, [&] { run_all(batch, w, {}); });
-  const Hidden hidden{w.h.slice(0, rows), w.a.slice(0, heads)};
+  const Hidden hidden{w.s.slice(0, rows), w.x.slice(0, heads)};
   check_finite(given, hidden.all);
   return hidden;
 }
@@ -268,7 +288,7 @@ Backbone::Workspace Backbone::workspace(const Batch& batch) {
   const auto rows = static_cast<int64_t>(batch.tokens.size());
   reserve(rows);
   rotary_.reserve(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
-  return {workspace_.data(), hyper_, kv_type_, rows};
+  return {workspace_.data(), hyper_, types_, rows};
 }
 
 void Backbone::head(Tensor rows, Slice slice, Tensor logits) {

@@ -38,7 +38,7 @@ using Observer = std::function<void(std::string_view name, Tensor value)>;
 
 /// Rows after the final norm, valid until the next pass.
 struct Hidden {
-  Tensor all;   // (r, d), of every packed row: the features that a second network would go on from
+  Tensor all;   // (r, d) f32, of every packed row: the features that a second network would go on from
   Tensor read;  // (o, d), of those that the head reads
 };
 
@@ -67,17 +67,24 @@ class Backbone {
   int64_t slice_width(Slice slice) const { return slice_width(hyper_, slice); }
 
   /// Device bytes of one pass: activations and one layer of K/V for `rows` rows.
-  static int64_t activation_bytes(const Hyperparameters& hyper, int64_t rows);
+  static int64_t activation_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision,
+                                  int64_t rows);
   static int64_t kv_bytes(const Hyperparameters& hyper, DType kv_type, int64_t rows);
   /// How keys and values of this checkpoint are kept on this device.
   static DType kv_type(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
-  DType kv_type() const { return kv_type_; }
+  DType kv_type() const { return types_.kv; }
   /// Bytes of panels that all weights of a picture pass take once packed.
   static int64_t panel_bytes(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
 
  private:
+  /// In which types rows lie between ops: keys, values and queries; normalised rows, attention's and the MLP's; those that the head reads.
+  struct Types {
+    DType kv, rows, last;
+  };
   struct Workspace;
   struct Filled;
+  static Types types(const Device& device, const Hyperparameters& hyper, const Source& source, Precision precision);
+  static int64_t activation_bytes(const Hyperparameters& hyper, const Types& types, int64_t rows);
   Workspace workspace(const Batch& batch);
   void run_blocks(const Batch& batch, const Workspace& w, int64_t count, const Observer& observer);
   void run_last_block(const Batch& batch, const Workspace& w);
@@ -95,7 +102,7 @@ class Backbone {
   Tensor out_norm_;
   std::vector<Block> blocks_;
   Precision attention_;
-  DType kv_type_;
+  Types types_;
   RotaryTable rotary_;
   Buffer workspace_;
   int64_t workspace_rows_ = 0;

@@ -4,10 +4,10 @@
 
 namespace dimoo::cuda::ptx {
 
-/// 16 bytes, both sides aligned; the bytes from `filled` (0 or 16) on are zero and not read.
-__device__ inline void cp_async(void* to, const void* from, int filled) {
-  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(filled) : "memory");
+/// 16 bytes, both sides aligned; the bytes from `filled` (0 or 16) on are zero and not read. The L2 cache fetches the 128 bytes around
+/// them.
+__device__ inline void cp_async(uint32_t to, const void* from, int filled) {
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(filled) : "memory");
 }
 
 __device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

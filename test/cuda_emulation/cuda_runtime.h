@@ -1,6 +1,7 @@
 // CUDA on a CPU, for tests: the sources in cuda/ compiled as plain C++ against this header. A thread of a block is a fiber that runs until
 // the next barrier, so a missing one shows; streams run late, in order, so a buffer that goes too early shows. What is emulated is the
 // language and the runtime that those sources use, with the GPU's rules checked; not its speed, its clock or its rounding in tensor cores.
+// Whatever is declared here CUDA 12.8 has too: a call that is not would raise the floor of drivers (CONTRIBUTING.md).
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -46,6 +47,7 @@ struct __align__(8) float2 {
 #define __shfl_up_sync(mask, value, step) \
   emulation::shuffle(mask, value, emulation::lane() < (step) ? emulation::lane() : emulation::lane() - (step), __FILE__, __LINE__)
 #define __shfl_sync(mask, value, from) emulation::shuffle(mask, value, (from)&31, __FILE__, __LINE__)
+#define __any_sync(mask, predicate) (emulation::ballot(mask, predicate, __FILE__, __LINE__) != 0)
 #define __ballot_sync(mask, predicate) emulation::ballot(mask, predicate, __FILE__, __LINE__)
 
 template <class T>
@@ -104,7 +106,12 @@ enum cudaError_t {
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
+enum cudaDeviceAttr {
+  cudaDevAttrClockRate = 13,
+  cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrMaxSharedMemoryPerMultiprocessor = 81,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
+};
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4, cudaMemPoolAttrReservedMemCurrent = 5, cudaMemPoolAttrUsedMemCurrent = 7 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0, cudaStreamCaptureModeThreadLocal = 1, cudaStreamCaptureModeRelaxed = 2 };
 inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
@@ -127,6 +134,9 @@ struct cudaDeviceProp {
   char name[256];
   size_t totalGlobalMem;
   int major, minor, multiProcessorCount;
+};
+struct cudaFuncAttributes {
+  size_t sharedSizeBytes;
 };
 struct cudaLaunchAttribute {
   int id;
@@ -166,6 +176,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel);
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
@@ -180,6 +191,8 @@ namespace emulation {
 cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::function<void()> thread);
 /// The next call that launches or waits reports this and, where CUDA's errors stay, every later one too.
 void inject(cudaError_t error);
+/// Called before each kernel that runs, in the order in which they do. Null: nobody.
+void watch(std::function<void()> watcher);
 }  // namespace emulation
 
 template <class... Parameters, class... Arguments>

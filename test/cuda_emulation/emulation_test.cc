@@ -26,7 +26,7 @@ __global__ void reversed(const float* from, float* to) {
 template <int kPending>
 __global__ void copied(const float* from, float* to) {
   auto* room = cuda::ptx::dynamic_shared<float>();
-  if (threadIdx.x < kThreads / 4) cuda::ptx::cp_async(room + threadIdx.x * 4, from + threadIdx.x * 4, 16);
+  if (threadIdx.x < kThreads / 4) cuda::ptx::cp_async(cuda::ptx::dynamic_shared_start() + threadIdx.x * 16, from + threadIdx.x * 4, 16);
   cuda::ptx::cp_async_commit();
   cuda::ptx::cp_async_wait<kPending>();
   __syncthreads();
@@ -146,6 +146,44 @@ TEST(a_recorded_pass_that_comes_back_otherwise_runs_as_it_is) {
   CHECK(!pass(3, 1));
   CHECK_EQ(seen[0], 24.0f);
   CHECK_EQ(seen[1], 3.0f);
+}
+
+/// What a pass over a sequence takes, and what follows once somebody cancels in the middle of it.
+TEST(little_follows_a_cancellation) {
+  if (emulation::order().eager) check::skip("nothing is queued where everything runs at once");
+  const auto source = Source::open(golden::path("checkpoint"));
+  golden::Bound bound(*source, "", 1, Precision::fast, "cuda:0");
+  const std::vector<int32_t> ids(150, 7);
+  int64_t ran = 0;
+  struct Unwatched {
+    ~Unwatched() { emulation::watch({}); }
+  } const unwatched;
+  for (const bool recorded : {false, true}) {
+    for (int i = 0; i < (recorded ? 4 : 1); i++) bound.logits(ids);
+    const Activity before = bound.device->activity();
+    ran = 0;
+    emulation::watch([&] { ran++; });
+    bound.logits(ids);
+    const int64_t whole = ran, groups = bound.device->activity().groups - before.groups;
+    CHECK_EQ(bound.device->activity().replays - before.replays, int64_t{recorded});
+    CHECK(groups >= 8);
+    CancelToken cancel;
+    ran = 0;
+    emulation::watch([&] {
+      if (++ran == whole / 3) cancel.cancel();
+    });
+    bound.device->set_cancel(&cancel);
+    CHECK_THROWS(bound.logits(ids), Code::aborted, "");
+    bound.device->set_cancel(nullptr);
+    float value = 0;
+    const Buffer any = bound.device->allocate(4);
+    bound.device->download(&value, Tensor(static_cast<float*>(any.data()), 1, 1));  // whatever was queued runs
+    emulation::watch({});
+    CHECK(ran < whole);
+    // At most three groups of kGroupSeconds, rounded up to whole launches: those ahead, and the one that ran.
+    CHECK((cuda::Pace::kAhead + 1) * cuda::Pace::kGroupSeconds <= 0.050);
+    CHECK(ran - whole / 3 <= (cuda::Pace::kAhead + 1) * (whole / groups + 2));
+  }
 }
 
 /// With ML-Cache too, whose choice needs no wait of its own, and with logits in pieces, which are cut after the last.

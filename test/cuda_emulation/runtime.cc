@@ -33,6 +33,7 @@ struct CUgraphExec_st {
 namespace {
 
 constexpr size_t kTotal = size_t{8} << 30, kPage = 4096, kAlignment = 256;
+constexpr int kMostShared = 99 << 10;  // of a block: what sm_86, sm_89 and sm_120 have
 
 /// Device memory: one range that is open only while a stream's work runs. With AddressSanitizer every allocation is malloc's, so that its
 /// ends are watched.
@@ -116,6 +117,7 @@ struct State {
   std::map<const void*, int> shared_limit;  // per kernel
   cudaError_t last = cudaSuccess, injected = cudaSuccess, sticky = cudaSuccess;
   bool running = false;
+  std::function<void()> watcher;
 };
 State& state() {
   static auto* all = new State;
@@ -184,10 +186,13 @@ cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::fu
       block.x > 1024 || grid.x > 0x7fffffffu)
     return fail(cudaErrorInvalidConfiguration);
   enqueue(*config.stream, [grid, block, bytes = config.dynamicSmemBytes, thread = std::move(thread)] {
+    if (state().watcher) state().watcher();
     run_grid({grid.x, grid.y, grid.z}, block.x, bytes, thread);
   });
   return cudaSuccess;
 }
+
+void watch(std::function<void()> watcher) { state().watcher = std::move(watcher); }
 
 void inject(cudaError_t error) { state().injected = error, state().sticky = cudaSuccess; }
 
@@ -203,10 +208,17 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->multiProcessorCount = device == 0 ? 4 : 64;  // so that both ways of sharing out work are taken
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) {
+/// Shared memory as that of sm_86, sm_89 and sm_120, and of sm_80. So slow a clock that a pass of a small model is many groups of work.
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   cudaDeviceProp properties{};
   const cudaError_t status = cudaGetDeviceProperties(&properties, device);
-  return *value = properties.multiProcessorCount, status;
+  switch (attribute) {
+    case cudaDevAttrClockRate: *value = 100; break;
+    case cudaDevAttrMultiProcessorCount: *value = properties.multiProcessorCount; break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = (device == 0 ? 100 : 164) << 10; break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = kMostShared; break;
+  }
+  return status;
 }
 cudaError_t cudaSetDevice(int device) { return device == 0 || device == 1 ? cudaSuccess : fail(cudaErrorInvalidDevice); }
 cudaError_t cudaGetLastError() { return std::exchange(state().last, state().sticky); }
@@ -308,9 +320,10 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) { return *milliseconds = 1, cudaSuccess; }
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) { return *attributes = {}, cudaSuccess; }
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
   const Lock lock(state().mutex);
-  if (value > 99 << 10) return fail(cudaErrorInvalidValue);  // what sm_86, sm_89 and sm_120 have
+  if (value > kMostShared) return fail(cudaErrorInvalidValue);
   return state().shared_limit[kernel] = value, cudaSuccess;
 }
 

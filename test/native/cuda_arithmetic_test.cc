@@ -8,6 +8,7 @@
 #include "cuda/mma_tile.h"
 #include "cuda/patches.h"
 #include "cuda/selection.h"
+#include "cuda/tuning.h"
 #include "test/native/cases_vq.h"
 
 using namespace cases;
@@ -182,6 +183,24 @@ TEST(every_tile_of_a_product_has_one_block) {
     }
     CHECK_EQ(static_cast<int64_t>(seen.size()), rows * columns);
   }
+}
+
+TEST(few_rows_and_few_blocks_take_small_tiles) {
+  using cuda::TileRows;
+  const cuda::Tuning plain;
+  CHECK(cuda::product_rows(plain, 32, 1000, 132) == TileRows::few);
+  CHECK(cuda::product_rows(plain, 33, 1000, 132) == TileRows::some);
+  CHECK(cuda::product_rows(plain, 64, 1000, 132) == TileRows::some);
+  CHECK(cuda::product_rows(plain, 65, 132, 132) == TileRows::many);
+  CHECK(cuda::product_rows(plain, 8442, 131, 132) == TileRows::some);
+  cuda::Tuning forced;
+  forced.products = TileRows::few;
+  CHECK(cuda::product_rows(forced, 8442, 1000, 132) == TileRows::few);
+  CHECK(!cuda::expands(plain, 256, 4096));
+  CHECK(cuda::expands(plain, 257, 32768));
+  CHECK(!cuda::expands(plain, 257, 32769));
+  forced.expand_rows = -1;
+  CHECK(!cuda::expands(forced, 8442, 4096));
 }
 
 TEST(gate_and_up_columns_meet_in_one_warp) {

@@ -188,7 +188,7 @@ TEST(cuda_repeats_passes_over_long_caches) {
   const auto decoded = [&](golden::Bound& bound) {
     const KvCache caches[] = {{*bound.device, bound.hyper, bound.backbone->kv_type(), kKeys},
                               {*bound.device, bound.hyper, bound.backbone->kv_type(), kKeys}};
-    std::vector<float> all;
+    std::vector<std::byte> all;
     const auto pass = [&](int64_t first, int64_t one, int64_t other, int32_t seed) {
       std::vector<int32_t> tokens, positions, rows;
       for (int64_t i = 0; i < one + other; i++) {
@@ -198,7 +198,7 @@ TEST(cuda_repeats_passes_over_long_caches) {
       }
       const BranchRows branches[] = {{0, one, &caches[0]}, {one, other, &caches[1]}};
       const Tensor hidden = bound.backbone->forward({tokens, positions, branches, rows});
-      std::vector<float> values(static_cast<size_t>(hidden.rows * hidden.stride));
+      std::vector<std::byte> values(static_cast<size_t>(hidden.rows * type_bytes(hidden.type, hidden.stride)));
       bound.device->download(values.data(), hidden);
       bound.device->settle();
       all.insert(all.end(), values.begin(), values.end());

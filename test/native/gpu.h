@@ -7,12 +7,12 @@ namespace gpus {
 
 using namespace dimoo;
 
-/// The first GPU; without one the test is skipped, and says why.
-inline std::unique_ptr<Device> gpu() {
+/// The first GPU, or the one of this name; without one the test is skipped, and says why. `variant` as cuda/tuning.h reads it.
+inline std::unique_ptr<Device> gpu(const std::string& variant = "", const std::string& id = "") {
   std::string reason = "none listed";
   for (const DeviceReport& report : inspect_devices()) {
-    if (report.id == "cpu") continue;
-    if (report.usable) return create_device(report.id, {});
+    if (report.id == "cpu" || (!id.empty() && report.id != id)) continue;
+    if (report.usable) return create_device(report.id, {.variant = variant});
     reason = report.id + ": " + report.reason;
   }
   check::skip(reason);
@@ -20,6 +20,8 @@ inline std::unique_ptr<Device> gpu() {
 
 /// A CPU that plays the GPU (test/cuda_emulation) takes smaller shapes and fewer recorded decodings: it is a thousand times slower.
 inline bool emulated(const Device& device) { return device.name() == "Emulated GPU"; }
+/// The first one as a data centre has it: of those emulated, the one with many processors that have much shared memory.
+inline std::unique_ptr<Device> large_gpu(const std::string& variant = "") { return gpu(variant, emulated(*gpu()) ? "cuda:1" : ""); }
 using check::sanitized;  // then fewer still
 
 /// Host rows on a device.

@@ -1,7 +1,7 @@
 // cuda/ptx/mma.cuh for the emulation: fragments as the PTX manual lays them out (sections on ldmatrix and mma.m16n8k16), products exact and
 // summed in f64, rounded once. Tensor cores round more often; the tests' bounds hold for both.
 #pragma once
-#include "fibers.h"
+#include "cuda/ptx/shared.cuh"
 
 namespace dimoo::cuda::ptx {
 
@@ -31,14 +31,9 @@ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_
   }
 }
 
-inline const uint16_t* matrix_row(const void* row, int lane) {
-  if (reinterpret_cast<uintptr_t>(row) % 16) emulation::broken("ldmatrix from an address that is not aligned", __FILE__, __LINE__);
-  (void)lane;
-  return static_cast<const uint16_t*>(row);
-}
-
-inline void load_matrices(uint32_t (&r)[4], const void* row, bool transposed) {
-  const uint16_t* own = matrix_row(row, emulation::lane());
+inline void load_matrices(uint32_t (&r)[4], uint32_t row, bool transposed) {
+  if (row % 16) emulation::broken("ldmatrix from an address that is not aligned", __FILE__, __LINE__);
+  const auto* own = reinterpret_cast<const uint16_t*>(at_shared(row));
   std::memcpy(emulation::own_slot(), &own, sizeof own);
   emulation::exchange(__FILE__, __LINE__);
   const int group = emulation::lane() / 4, in = emulation::lane() % 4;
@@ -50,16 +45,7 @@ inline void load_matrices(uint32_t (&r)[4], const void* row, bool transposed) {
   }
 }
 
-inline void ldmatrix(uint32_t (&r)[4], const void* row) { load_matrices(r, row, false); }
-inline void ldmatrix_transposed(uint32_t (&r)[4], const void* row) { load_matrices(r, row, true); }
-
-inline uint32_t pack_bf16(float low, float high) {
-  const auto rounded = [](float value) {
-    const auto bits = emulation::bits_as<uint32_t>(value);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fffu;
-    return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-  };
-  return rounded(low) | rounded(high) << 16;
-}
+inline void ldmatrix(uint32_t (&r)[4], uint32_t row) { load_matrices(r, row, false); }
+inline void ldmatrix_transposed(uint32_t (&r)[4], uint32_t row) { load_matrices(r, row, true); }
 
 }  // namespace dimoo::cuda::ptx

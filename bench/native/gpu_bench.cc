@@ -3,19 +3,23 @@
 //   gpu_bench ops [reference.json]
 // products, attention and row ops, as fractions of what bench/torch/gpu_reference.py measured;
 //
+//   gpu_bench switches
+// every way that cuda/tuning.h knows beside the default, each on the shapes that it is for, in turns;
+//
+//   gpu_bench one product|attention
+// the largest product, or attention, a few times: for a profiler;
+//
 //   gpu_bench model <model.gguf> [steps 64]
 // upload, pictures of 1024 x 1024 exactly and with ML-Cache, by kind of pass; memory, launches, waits;
 //
 //   gpu_bench synth <shape> <model.gguf> <type>
 // a model for it.
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <map>
 
-#include "bench/native/report.h"
-#include "device/registry.h"
+#include "bench/native/gpu_switches.h"
 #include "diffusion/picture.h"
 #include "engine/pass.h"
 #include "engine/plan.h"
@@ -26,60 +30,7 @@ using namespace dimoo;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::unique_ptr<Device> gpu() {
-  for (const DeviceReport& report : inspect_devices())
-    if (report.id != "cpu" && report.usable) return create_device(report.id, {});
-  return nullptr;
-}
-
-struct Rows {
-  Buffer memory;
-  Tensor tensor;
-  Rows(Device& device, int64_t rows, int64_t cols) : memory(device.allocate(rows * cols * 4)) {
-    tensor = Tensor(static_cast<float*>(memory.data()), rows, cols);
-    const std::vector<float> some = bench::random_values(cols);
-    for (int64_t r = 0; r < rows; r++) device.upload(tensor.slice(r, 1), some.data());
-  }
-};
-
-/// Keys or values as the device keeps them.
-struct KeptRows {
-  Buffer memory;
-  Tensor tensor;
-  KeptRows(Device& device, int64_t rows, int64_t cols, int64_t head_dim) {
-    const DType type = device.kv_type(Precision::fast, head_dim);
-    memory = device.allocate(rows * type_bytes(type, cols));
-    tensor = Tensor(memory.data(), type, rows, cols);
-    const Rows from(device, rows, cols);
-    std::vector<int32_t> in_order;
-    for (int32_t i = 0; i < rows; i++) in_order.push_back(i);
-    device.scatter(from.tensor, in_order, tensor);
-  }
-};
-
-/// Seconds of one `body`, whose work is queued: repeated for about a second between two waits.
-template <class Body>
-double seconds_of(Device& device, Tensor any, Body body) {
-  float value = 0;
-  const auto wait = [&] { device.download(&value, Tensor(any.f32(), 1, 1)); };
-  const auto round = [&](int times) {
-    wait();
-    const auto start = Clock::now();
-    for (int i = 0; i < times; i++) body();
-    wait();
-    return seconds_since(start);
-  };
-  round(2);
-  const double once = round(3) / 3;
-  const int times = std::max(3, static_cast<int>(0.3 / once));
-  std::vector<double> rounds;
-  for (int i = 0; i < 3; i++) rounds.push_back(round(times) / times);
-  std::sort(rounds.begin(), rounds.end());
-  return rounds[1];
-}
+using namespace gpu_rows;
 
 /// A number of the reference under "group" / "name", 0 where there is none.
 double reference_of(const Json& reference, const char* group, const std::string& name) {
@@ -103,7 +54,8 @@ Json products(Device& device, const Json& reference) {
       const std::vector<std::byte> data = bench::random_matrix(type, n, k, 0.02f);
       const auto weight = device.prepare({"w", type, n, k, data.data()}, Precision::fast);
       for (const int64_t rows : {8442, 845, 128, 32}) {
-        const Rows x(device, rows, k), out(device, rows, n);
+        const MovedRows x(device, weight->operand(), rows, k);
+        const Rows out(device, rows, n);
         const std::string shape = text(rows, "x", n, "x", k);
         const double seconds = seconds_of(device, any.tensor, [&] { device.linear(x.tensor, *weight, out.tensor); });
         Json entry = measured(shape, 2.0 * static_cast<double>(rows * n * k), seconds, reference_of(reference, "products", shape),
@@ -117,12 +69,13 @@ Json products(Device& device, const Json& reference) {
 Json attention(Device& device, const Json& reference) {
   constexpr int kHeads = 32;
   constexpr int64_t kDim = 128, kWidth = kHeads * kDim, kFirst = 4264, kSecond = 4178;
-  const KeptRows k(device, kFirst + kSecond, kWidth, kDim), v(device, kFirst + kSecond, kWidth, kDim);
+  const DType type = device.kv_type(Precision::fast, kDim);
+  const MovedRows k(device, type, kFirst + kSecond, kWidth), v(device, type, kFirst + kSecond, kWidth);
   const Rows any(device, 1, 1);
   Json::Array list;
   for (const int64_t every : {1, 10, 128}) {  // all rows, ML-Cache's share, a text block's
     const int64_t first = kFirst / every, second = kSecond / every;
-    const Rows q(device, first + second, kWidth), out(device, first + second, kWidth);
+    const MovedRows q(device, type, first + second, kWidth), out(device, type, first + second, kWidth);
     const AttentionSpan spans[] = {{0, first, k.tensor.slice(0, kFirst), v.tensor.slice(0, kFirst), Precision::fast},
                                    {first, second, k.tensor.slice(kFirst, kSecond), v.tensor.slice(kFirst, kSecond), Precision::fast}};
     const double operations = 4.0 * static_cast<double>((first * kFirst + second * kSecond) * kWidth);
@@ -242,11 +195,14 @@ int run(int argc, char** argv) {
     std::printf("{\"tensors\":%lld,\"bytes\":%lld}\n", static_cast<long long>(report.tensors), static_cast<long long>(report.bytes));
     return 0;
   }
-  if (what != "ops" && (what != "model" || argc < 3)) return std::fprintf(stderr, "usage: gpu_bench ops|model|synth ...\n"), 2;
+  const bool known = what == "ops" || what == "switches" || (argc > 2 && (what == "model" || what == "one"));
+  if (!known) return std::fprintf(stderr, "usage: gpu_bench ops|switches|one|model|synth ...\n"), 2;
   const auto device = gpu();
   if (!device) return std::printf("{\"device\": null, \"skipped\": \"no usable GPU\"}\n"), 0;
-  const Json report =
-      what == "ops" ? ops(*device, argc > 2 ? argv[2] : nullptr) : model(*device, argv[2], argc > 3 ? std::atoll(argv[3]) : 64);
+  if (what == "one") return one(*device, argv[2]), 0;
+  const Json report = what == "ops"        ? ops(*device, argc > 2 ? argv[2] : nullptr)
+                      : what == "switches" ? switches()
+                                           : model(*device, argv[2], argc > 3 ? std::atoll(argv[3]) : 64);
   std::printf("%s\n", report.dump().c_str());
   return 0;
 }

@@ -1,7 +1,8 @@
 """What PyTorch reaches on this GPU, for bench/native/gpu_bench.cc and bench/README.md: cuBLAS on the layer shapes, the best of SDPA, and the
 plain loop's step (bf16, SDPA, two passes, full head) eager and compiled:
-    gpu_reference.py [layers] > reference.json
-Random weights of the released model's shapes. Teraflops, and seconds for whole steps."""
+    gpu_reference.py [products] [attention] [step] [--layers 4] > reference.json
+Those named, or all. Random weights of the released model's shapes. Teraflops, and seconds for whole steps. Progress goes to stderr; what was
+measured is printed even where a later part fails."""
 import json
 import sys
 import time
@@ -111,7 +112,24 @@ def step(layers):
     return result
 
 
+def main(names):
+    layers = 4
+    if "--layers" in names:
+        at = names.index("--layers")
+        layers = int(names[at + 1])
+        del names[at : at + 2]
+    parts = {"products": products, "attention": attention, "step": lambda: step(layers)}
+    unknown = [name for name in names if name not in parts]
+    if unknown:
+        sys.exit(f"gpu_reference: expected {', '.join(parts)}, got {unknown[0]}")
+    report = {"device": torch.cuda.get_device_name(), "torch": torch.__version__}
+    try:
+        for name in names or parts:
+            report[name] = parts[name]()
+            print(name, json.dumps(report[name]), file=sys.stderr, flush=True)
+    finally:
+        print(json.dumps(report), flush=True)
+
+
 if __name__ == "__main__":
-    report = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "products": products(), "attention": attention()}
-    report["step"] = step(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
-    print(json.dumps(report))
+    main(sys.argv[1:])

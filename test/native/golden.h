@@ -17,7 +17,11 @@ namespace golden {
 
 using namespace dimoo;
 
-inline std::string path(const std::string& name) { return std::string(DIMOO_GOLDEN) + "/" + name; }
+/// $DIMOO_GOLDEN where the tests travel without the folder they were built in.
+inline std::string path(const std::string& name) {
+  const char* given = std::getenv("DIMOO_GOLDEN");
+  return std::string(given ? given : DIMOO_GOLDEN) + "/" + name;
+}
 
 inline Json json(const std::string& name) {
   std::ifstream file(path(name));

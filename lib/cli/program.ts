@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; readonly loa
   ask: { summary: 'answer a question about pictures', load: () => import('./ask.js') },
   chat: { summary: 'converse in text', load: () => import('./chat.js') },
   serve: { summary: 'serve a model over HTTP', load: async () => ({ command: (await import('./serve.js')).serveCommand }) },
+  worker: { summary: 'decode what is in a queue in Redis', load: () => import('./worker.js') },
   studio: { summary: 'draw in the browser', load: async () => ({ command: (await import('./serve.js')).studioCommand }) },
   convert: { summary: 'write a checkpoint as one GGUF file', load: () => import('./convert.js') },
   export: { summary: 'write a checkpoint as a Hugging Face folder', load: () => import('./export.js') },

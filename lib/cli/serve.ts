@@ -13,9 +13,10 @@ import type { ServerOptions } from '../server/types.js'
 import { printable, writeJson, type Context } from './context.js'
 import { readEnvironment } from './environment.js'
 import { addFlags, readFlags } from './flags.js'
-import { addModelFlags, withModel, type ModelFlags } from './model.js'
+import { addModelFlags } from './model.js'
 import { openBrowser } from './browser.js'
 import { makeReporter } from './progress.js'
+import { addFleetFlags, withRunner, type FleetFlags } from './fleet.js'
 
 const LISTENING: Fields = {
   port: integer(0, 65_535, { summary: 'Where it listens; 0: any free port.', flag: { help: 'port; 0: any free one' } }),
@@ -28,9 +29,12 @@ Every flag is an environment variable too: --max-queue is DIMOO_MAX_QUEUE.
 Examples:
   dimoo serve                                          127.0.0.1:7860, the miniature
   dimoo serve --model lumina.gguf --port 8000 --host 0.0.0.0 --api-key-file keys.txt --max-queue 64
+  dimoo serve --model lumina.gguf --members 2          a model in each of two processes
+  dimoo serve --redis redis://localhost --store /srv/dimoo
+                                                       no model here: dimoo worker decodes, here or elsewhere
   curl -s http://127.0.0.1:7860/v1/images/generations -H 'content-type: application/json' -d '{"prompt": "a red circle"}'`
 
-type Flags = ModelFlags & Readonly<Record<string, unknown>> & { readonly apiKeyFile?: string; readonly studio?: boolean }
+type Flags = FleetFlags & Readonly<Record<string, unknown>> & { readonly apiKeyFile?: string; readonly studio?: boolean }
 
 export function serveCommand(context: Context): Command {
   const command = new Command('serve')
@@ -52,7 +56,7 @@ export function studioCommand(context: Context): Command {
 
 function serving(command: Command, body: (flags: Flags) => Promise<void>): Command {
   addFlags(command, LISTENING).option('--api-key-file <file>', 'who may come in: a line "name key [rate=N] [concurrency=N]" each')
-  addModelFlags(addFlags(command, SERVER_FIELDS))
+  addModelFlags(addFleetFlags(addFlags(command, SERVER_FIELDS)))
   return command.action(async () => {
     readEnvironment(command, process.env)
     await body(command.opts<Flags>())
@@ -70,11 +74,11 @@ async function serve(flags: Flags, context: Context, ready: (url: string) => voi
     ...(flags.apiKeyFile !== undefined && { apiKeys: parseKeys(await keysIn(flags.apiKeyFile)) }),
   }
   checkListening(host, { apiKeys: [], insecure: false, ...options }) // before minutes of loading
-  await withModel(flags, context, makeReporter(context, flags.json ?? false), async (model) => {
-    const app = createServer(model, options)
+  await withRunner(flags, context, makeReporter(context, flags.json ?? false), async (runners, name) => {
+    const app = createServer(runners, options)
     const url = await listen(app, port, host)
     if (flags.json) writeJson(context.stdout, { event: 'listening', url })
-    else context.stderr.write(`dimoo: serving ${printable((await model.info()).name)} at ${url}\n`)
+    else context.stderr.write(`dimoo: serving ${printable(name)} at ${url}\n`)
     ready(url)
     await ended(context.signal)
     context.stderr.write('dimoo: ending; a second signal ends at once\n')

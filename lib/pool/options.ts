@@ -22,7 +22,7 @@ export interface MemberOptions {
 
 export interface PoolOptions extends Pick<
   LoadOptions,
-  'onDeviceUnavailable' | 'precision' | 'compat' | 'scheduler' | 'verify' | 'signal' | 'onProgress' | 'logger'
+  'onDeviceUnavailable' | 'weights' | 'precision' | 'compat' | 'scheduler' | 'verify' | 'signal' | 'onProgress' | 'logger'
 > {
   /** As for `loadModel`; without one, the miniature. A model on the Hub is fetched once. */
   readonly source?: ModelSource
@@ -79,7 +79,7 @@ export function checkPool(options: PoolOptions): void {
 
 /** What each member loads from a source: shares of processors and memory where the caller has not said otherwise. */
 export function memberLoads(source: string | undefined, { members, scheduler, ...options }: PoolOptions): MemberLoad[] {
-  const { onDeviceUnavailable, precision, compat, verify } = options
+  const { onDeviceUnavailable, weights, precision, compat, verify } = options
   const onCpu = members.filter(({ device = 'auto' }) => device === 'auto' || device === 'cpu').length
   const threads = Math.max(1, Math.floor(availableParallelism() / Math.max(1, onCpu)))
   const maxHostBytes = Math.floor(freeBytes() / Math.max(1, onCpu))
@@ -88,7 +88,10 @@ export function memberLoads(source: string | undefined, { members, scheduler, ..
   return members.map((member) => {
     const own =
       onCpu > 1 && (member.device ?? 'auto') !== 'cuda' && !member.device?.startsWith('cuda') ? { threads, memory: { maxHostBytes } } : {}
-    return { source, options: { ...defined({ onDeviceUnavailable, precision, compat, verify }), scheduler: shared, ...own, ...member } }
+    return {
+      source,
+      options: { ...defined({ onDeviceUnavailable, weights, precision, compat, verify }), scheduler: shared, ...own, ...member },
+    }
   })
 }
 

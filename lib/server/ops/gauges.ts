@@ -47,9 +47,17 @@ export function gauges(metrics: Metrics, app: App, house: House): void {
   const ofModels: readonly (readonly [name: string, help: string, read: (stats: SchedulerStats) => number | undefined])[] = [
     ['dimoo_cache_reuse_ratio', 'Share of the rows that a cache or prefix reuse spared.', ({ reusedRowRatio }) => reusedRowRatio],
     ['dimoo_rows_per_pass', 'Mean rows of a pass.', ({ meanRowsPerPass }) => meanRowsPerPass],
+    ['dimoo_waiting', 'Runs that wait at the runner: behind a queue those of every server.', ({ queued }) => queued],
+    ['dimoo_workers', 'Members or workers that are there.', (found) => workersOf(found)],
     ['dimoo_estimated_wait_seconds', 'How long a run that came now would wait.', ({ estimatedWaitMs }) => estimatedWaitMs / 1000],
   ]
   for (const [name, help, read] of ofModels) {
     new Gauge({ name, help, labelNames: ['model'], registers, collect: stats((found) => [[read(found)]]) })
   }
+}
+
+// Pools and queues say more than one scheduler does.
+function workersOf(stats: SchedulerStats): number | undefined {
+  const { members, workers } = stats as { readonly members?: readonly { readonly state: string }[]; readonly workers?: readonly unknown[] }
+  return workers?.length ?? members?.filter(({ state }) => state === 'ready').length
 }

@@ -1,0 +1,107 @@
+// What is asked of a run that is decoded elsewhere: a stream in Redis that its worker follows, so that whoever takes over hears of it too. A word
+// on a channel says that there is something new; a look once a second finds it where that was lost.
+import { encodeCbor } from '../wire/cbor.js'
+import type { RunKeys } from './keys.js'
+import type { Redis } from './redis.js'
+import { RUN_TTL_MS } from './scripts.js'
+import type { Subscriptions } from './subscriptions.js'
+
+export interface Order {
+  readonly id: string
+  readonly kind: 'remask' | 'snapshot' | 'pause' | 'continue'
+  readonly message: Uint8Array
+}
+
+/** Before the first order. */
+export const NOTHING = '0-0'
+const LOOK_MS = 1000
+const MOST = 1024
+
+/** Returns its id. */
+export async function give(redis: Redis, keys: RunKeys, kind: Order['kind'], message: object = {}): Promise<string> {
+  const id = await redis.xadd(keys.orders, 'MAXLEN', '=', MOST, '*', 'kind', kind, 'message', Buffer.from(encodeCbor(message)))
+  await redis.multi().pexpire(keys.orders, RUN_TTL_MS).publish(keys.calls, 'order').exec()
+  return id!
+}
+
+/** Nobody wants the run any more. */
+export async function cancel(redis: Redis, keys: RunKeys): Promise<void> {
+  await redis.multi().set(keys.cancelled, '1', 'PX', RUN_TTL_MS).publish(keys.calls, 'cancel').exec()
+}
+
+export interface Followed {
+  readonly cancelled: () => void
+  /** One after the other. */
+  readonly order: (order: Order) => Promise<void>
+}
+
+export class Orders {
+  readonly #at: { readonly redis: Redis; readonly subscriptions: Subscriptions }
+  readonly #keys: RunKeys
+  readonly #followed: Followed
+  #last: string
+  #looking = false
+  #again = false
+  #ended = false
+  #timer: NodeJS.Timeout | undefined
+  #unlisten: (() => void) | undefined
+
+  constructor(at: { readonly redis: Redis; readonly subscriptions: Subscriptions }, keys: RunKeys, last: string, followed: Followed) {
+    this.#at = at
+    this.#keys = keys
+    this.#last = last
+    this.#followed = followed
+  }
+
+  async begin(): Promise<void> {
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    const unlisten = await this.#at.subscriptions.listen(this.#keys.calls, () => this.#look())
+    if (this.#ended) unlisten()
+    else this.#unlisten = unlisten
+    this.#look()
+  }
+
+  end(): void {
+    this.#ended = true
+    clearInterval(this.#timer)
+    this.#unlisten?.()
+  }
+
+  // What an order may have made of it.
+  #over(): boolean {
+    return this.#ended
+  }
+
+  #look(): void {
+    this.#again = true
+    if (this.#looking) return
+    this.#looking = true
+    void this.#all().finally(() => (this.#looking = false))
+  }
+
+  async #all(): Promise<void> {
+    while (this.#again && !this.#ended) {
+      this.#again = false
+      try {
+        const { redis } = this.#at
+        const [cancelled, found] = await Promise.all([
+          redis.exists(this.#keys.cancelled),
+          redis.xrangeBuffer(this.#keys.orders, `(${this.#last}`, '+'),
+        ])
+        if (cancelled > 0) this.#followed.cancelled()
+        for (const [id, fields] of found) {
+          if (this.#over()) return
+          await this.#followed.order({ id: id.toString(), ...read(fields) })
+          this.#last = id.toString()
+        }
+      } catch {
+        // Redis is away: looked for again in a second
+      }
+    }
+  }
+}
+
+function read(fields: readonly Buffer[]): Omit<Order, 'id'> {
+  const at = (name: string): Buffer => fields[fields.findIndex((one, i) => i % 2 === 0 && one.toString() === name) + 1]!
+  return { kind: at('kind').toString() as Order['kind'], message: new Uint8Array(at('message')) }
+}

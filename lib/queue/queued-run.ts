@@ -1,0 +1,339 @@
+// One run in the queue, seen from whoever asked for it: put there, followed as a stream of events over any number of workers, to its end. What
+// comes is read as it comes; steps wait here for their reader, a few of them, and in Redis beyond that.
+import { DimooError, errorFromData, errorToData, invalid, type ErrorData } from '../base/errors.js'
+import type { MaskInput } from '../fields/values.js'
+import { merged } from '../remote/trail.js'
+import type { FarEnd, FarStep } from '../remote/far.js'
+import { FarRun, type FarPort } from '../remote/far-run.js'
+import { messageOf, stepMessage } from '../remote/frames.js'
+import { emit } from '../run/diagnostics.js'
+import { snapshotHeader } from '../snapshot/index.js'
+import { decodeCbor } from '../wire/cbor.js'
+import { endFrom, type JobData } from './job.js'
+import type { RunKeys } from './keys.js'
+import { cancel, give, type Order } from './orders.js'
+import { unavailable, type Redis } from './redis.js'
+import { fetchKept, type BlobStore } from './store.js'
+import type { Subscriptions } from './subscriptions.js'
+
+/** What a queue does for its runs. */
+export interface Queuer {
+  readonly redis: Redis
+  readonly subscriptions: Subscriptions
+  readonly store: BlobStore
+  /** Puts the job into the queue; one that is there already is followed. Throws `queue/full`, `request/invalid`. */
+  add(data: JobData): Promise<void>
+  /** Takes a job that nobody has begun out of the queue. */
+  remove(data: JobData): Promise<void>
+  ended(run: QueuedRun): void
+  /** Runs go on though nobody here follows them. */
+  readonly closing: boolean
+}
+
+interface Event {
+  readonly id: number
+  readonly kind: string
+  readonly message: Uint8Array
+}
+
+interface Asked {
+  readonly kind: Order['kind']
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+const LOOK_MS = 1000
+const MOST_PENDING = 64
+
+export class QueuedRun implements FarPort {
+  readonly far: FarRun
+  readonly data: JobData
+  readonly #queue: Queuer
+  readonly #keys: RunKeys
+  readonly #asked = new Map<string, Asked>()
+  #pending: Event[] = []
+  #heard = 0 // the last event that was looked at
+  #read = 0 // the last one that is pending or delivered
+  #behind = false // there are more between the two
+  #looking = false
+  #again = false
+  #over = false
+  #lives = 0
+  #timer: NodeJS.Timeout | undefined
+  #unlisten: (() => void) | undefined
+
+  /** `isThere`: in the queue already. */
+  constructor(data: JobData, keys: RunKeys, queue: Queuer, { isThere, wake }: { readonly isThere: boolean; readonly wake: () => void }) {
+    this.data = data
+    this.#keys = keys
+    this.#queue = queue
+    this.far = new FarRun(this, wake)
+    this.#begin(isThere).catch((error: unknown) => this.#finish({ error: errorToData(unavailable(error)) }))
+  }
+
+  async #begin(isThere: boolean): Promise<void> {
+    const unlisten = await this.#queue.subscriptions.listen(this.#keys.news, () => this.#look())
+    if (this.#over) unlisten()
+    else this.#unlisten = unlisten
+    if (!isThere && !this.#over) await this.#queue.add(this.data)
+    if (this.#over) return
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
+    this.#look()
+  }
+
+  // What its reader asks for ------------------------------------------------------------------------------------------------------------
+  pull(): void {
+    queueMicrotask(() => void this.#deliver().catch(() => undefined)) // its reader does not wait yet
+  }
+
+  cancel(): void {
+    if (this.#over) return
+    if (!this.#queue.closing) {
+      const { redis } = this.#queue
+      cancel(redis, this.#keys)
+        .then(() => this.#queue.remove(this.data))
+        .catch(() => undefined) // Redis is away for long: the run is decoded for nobody
+    }
+    this.#leave('aborted')
+  }
+
+  remask(image: number, cells: Uint32Array): void {
+    this.remaskRegion(cells, image).catch(() => undefined)
+  }
+
+  remaskRegion(region: MaskInput, image: number): Promise<void> {
+    return this.#ask('remask', { region, image })
+  }
+
+  snapshot(): void {
+    this.#ask('snapshot').then(
+      () => this.#fetchSnapshot(),
+      () => this.far.refused(),
+    )
+  }
+
+  pause(): void {
+    this.#ask('pause').catch(() => undefined)
+  }
+
+  continue(): void {
+    this.#ask('continue').catch(() => undefined)
+  }
+
+  // Resolves once a worker has done it, and written it down.
+  async #ask(kind: Order['kind'], message?: object): Promise<void> {
+    if (this.#over) throw gone(kind)
+    const order = await give(this.#queue.redis, this.#keys, kind, message).catch((error: unknown) => {
+      throw unavailable(error)
+    })
+    await new Promise<void>((resolve, reject) => {
+      if (this.#over) reject(gone(kind))
+      else this.#asked.set(order, { kind, resolve, reject })
+    })
+  }
+
+  async #fetchSnapshot(): Promise<void> {
+    const { redis, store } = this.#queue
+    try {
+      const { bytes, blob } = await redis.hgetallBuffer(this.#keys.snapshot)
+      const found = bytes ?? (blob && (await fetchKept(store, blob.toString())))
+      if (!found) throw gone('snapshot')
+      const own = new Uint8Array(found)
+      this.far.snapshotTaken(own, snapshotHeader(own).step)
+    } catch {
+      this.far.refused()
+    }
+  }
+
+  // What its worker tells ---------------------------------------------------------------------------------------------------------------
+  #look(): void {
+    this.#again = true
+    if (this.#looking) return
+    this.#looking = true
+    void this.#lookAll().finally(() => (this.#looking = false))
+  }
+
+  async #lookAll(): Promise<void> {
+    while (this.#again && !this.#over) {
+      this.#again = false
+      try {
+        const job = await this.#state() // before the events: none is missed of a run that has ended
+        await this.#hear()
+        if (this.far.pulling) await this.#deliver()
+        if (job === 'ended') await this.#end()
+        else if (job === 'missing') await this.#missing()
+      } catch (error) {
+        if (DimooError.is(error, 'output/failed')) this.#finish({ error: error.toJSON() })
+        // Otherwise Redis is away: looked for again in a second
+      }
+    }
+  }
+
+  async #state(): Promise<'ended' | 'missing' | 'going'> {
+    const [finished, data] = await this.#queue.redis.hmget(this.#keys.job, 'finishedOn', 'name')
+    return finished ? 'ended' : data === null ? 'missing' : 'going'
+  }
+
+  // Redis has lost its memory, or somebody has cancelled a run that waited.
+  async #missing(): Promise<void> {
+    if ((await this.#queue.redis.exists(this.#keys.cancelled)) > 0) this.#finish({ error: abortedData() })
+    else await this.#queue.add(this.data)
+  }
+
+  async #hear(): Promise<void> {
+    for (const event of await this.#events(this.#heard)) {
+      this.#heard = event.id
+      if (event.kind === 'answer') this.#answered(event.message)
+      else {
+        this.#begun(event)
+        if (this.#behind || this.#pending.length >= MOST_PENDING) this.#behind = true
+        else this.#take(event)
+      }
+    }
+    if (this.data.options.delivery !== 'all' && this.#behind) await this.#collapse()
+  }
+
+  async #events(after: number, count = 4096): Promise<Event[]> {
+    const found = await this.#queue.redis.xrangeBuffer(this.#keys.events, `(${after}-0`, '+', 'COUNT', count)
+    return found.map(([id, fields]) => ({
+      id: Number(id.toString().split('-')[0]),
+      kind: fields[1]!.toString(),
+      message: new Uint8Array(fields[3]!),
+    }))
+  }
+
+  #begun({ kind, message }: Event): void {
+    this.far.running()
+    if (kind !== 'resumed' && kind !== 'anew') return
+    const { id, task } = this.data
+    emit('dimoo:run:resumed', { id, task, step: kind === 'anew' ? 0 : (decodeCbor(message) as { readonly step: number }).step })
+  }
+
+  #take(event: Event): void {
+    // What was trimmed away meanwhile is counted by the step that comes next.
+    if (event.id > this.#read + 1) this.#pending.push({ id: event.id, kind: 'resumed', message: event.message })
+    this.#read = event.id
+    if (event.kind !== 'running') this.#pending.push(event)
+  }
+
+  // Under delivery 'latest' a reader who is slow gets one step for many.
+  async #collapse(): Promise<void> {
+    while (this.#behind) {
+      this.#pending = collapsed(this.#pending)
+      if (!(await this.#refill())) this.#behind = false
+    }
+  }
+
+  async #refill(): Promise<boolean> {
+    const found = (await this.#events(this.#read, MOST_PENDING)).filter(({ id }) => id <= this.#heard)
+    for (const event of found) {
+      if (event.kind === 'answer') this.#read = event.id
+      else this.#take(event)
+    }
+    return found.length > 0
+  }
+
+  async #deliver(all = false): Promise<void> {
+    for (;;) {
+      if (this.data.options.delivery !== 'all' && this.#pending.length > 1) this.#pending = collapsed(this.#pending)
+      const event = this.#pending.shift()
+      if (event) {
+        this.#show(event)
+        if (event.kind === 'step' && !all && !this.far.pulling) return
+      } else if (this.#behind) {
+        if (!(await this.#refill())) this.#behind = false
+      } else return
+    }
+  }
+
+  #show({ kind, message }: Event): void {
+    if (kind === 'step') {
+      const told = messageOf(message)
+      if (told.kind === 'step') this.far.deliver(told.step)
+      return
+    }
+    if (kind === 'anew') this.far.resumed('anew')
+    else if (this.#lives++ > 0 || kind === 'resumed') this.far.resumed('exactly')
+  }
+
+  #answered(message: Uint8Array): void {
+    const { order, error } = decodeCbor(message) as { readonly order: string; readonly error?: ErrorData }
+    const asked = this.#asked.get(order)
+    this.#asked.delete(order)
+    if (error) asked?.reject(errorFromData(error))
+    else asked?.resolve()
+  }
+
+  async #end(): Promise<void> {
+    const [value, reason, added, finished] = await this.#queue.redis.hmget(
+      this.#keys.job,
+      'returnvalue',
+      'failedReason',
+      'timestamp',
+      'finishedOn',
+    )
+    if (value === null && reason === null) return // between two writes
+    const end = await endFrom(this.#queue.store, {
+      ...(value !== null && reason === null && { value: value! }),
+      ...(reason !== null && { reason: reason! }),
+    })
+    if ('result' in end) {
+      await this.#deliver(true)
+      this.far.noMoreSteps()
+      this.#finish({ result: timed(end.result, Number(finished) - Number(added)) })
+    } else this.#finish(end)
+  }
+
+  #finish(end: FarEnd): void {
+    if (this.#over) return
+    this.#leave(this.far.state())
+    this.far.end(end)
+  }
+
+  #leave(state: string): void {
+    this.#over = true
+    clearInterval(this.#timer)
+    this.#unlisten?.()
+    for (const { kind, reject } of this.#asked.values()) reject(gone(kind, state))
+    this.#asked.clear()
+    this.#queue.ended(this)
+  }
+}
+
+/** Steps of the same picture as one; between them nothing is lost that a reader counts. */
+function collapsed(events: readonly Event[]): Event[] {
+  const steps = new Map<number, { readonly event: Event; readonly step: FarStep }>()
+  const before: Event[] = []
+  for (const event of events) {
+    if (event.kind === 'anew') steps.clear()
+    if (event.kind !== 'step') {
+      before.push(event)
+      continue
+    }
+    const told = messageOf(event.message)
+    if (told.kind !== 'step') continue
+    const image = told.step.kind === 'image' ? told.step.image : 0
+    const known = steps.get(image)
+    steps.delete(image)
+    steps.set(image, { event, step: known ? merged(known.step, told.step) : told.step })
+  }
+  return [...before, ...[...steps.values()].map(({ event, step }) => ({ ...event, message: stepMessageOf(event, step) }))]
+}
+
+function stepMessageOf(event: Event, step: FarStep): Uint8Array {
+  const told = messageOf(event.message)
+  return told.kind === 'step' ? stepMessage(told.task, step) : event.message
+}
+
+// What it waited for a worker, and what earlier ones did for it, is time of this run.
+function timed<Result extends { readonly timings: { readonly queuedMs: number; readonly totalMs: number } }>(
+  result: Result,
+  ms: number,
+): Result {
+  const { timings } = result
+  const before = Math.max(0, ms - timings.totalMs)
+  return { ...result, timings: { ...timings, queuedMs: timings.queuedMs + before, totalMs: timings.totalMs + before } }
+}
+
+const gone = (what: string, state = 'done'): DimooError => invalid(`${what}: expected a run that goes on, got one that is ${state}`)
+const abortedData = (): ErrorData => ({ code: 'aborted', message: 'the run was aborted: its caller asked for it' }) as unknown as ErrorData

@@ -51,6 +51,7 @@ export function startTask<Task extends TaskName>(
   checkRequest(task, request)
   const own = capture(request, DESCRIPTORS[task].fields)
   const resolved = resolveRequest(task, own, model.info)
+  if (resolved.task === 'chat' && resolved.images.length > 0) checkSees('chat with pictures', model)
   const warnings: readonly string[] = []
   const prepare = (signal: AbortSignal): Work | Promise<Work> =>
     flatMaybe(layOut(resolved, options, model, signal), (found) => ({ request: found, warnings }))
@@ -61,7 +62,11 @@ export function startTask<Task extends TaskName>(
 // A model that lacks what a task needs says so at once.
 function checkAble(task: TaskName, { info, coder }: TaskModel): void {
   coder()
-  if (task === 'chat' || info.codebookSize > 0) return
+  if (task !== 'chat') checkSees(task, { info })
+}
+
+function checkSees(task: string, { info }: Pick<TaskModel, 'info'>): void {
+  if (info.codebookSize > 0) return
   const what = `${task}: expected a model with image codes, got ${quote(info.name)} (${quote(info.architecture)}), which answers in text only`
   throw new DimooError('model/unsupported', what)
 }

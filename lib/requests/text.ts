@@ -106,6 +106,13 @@ export const CHAT: TaskDescriptor = {
       summary: "The conversation: a system message first if any, then user and assistant in turns, a user's last.",
       flag: { form: 'none' },
     }),
+    images: list(picture({ summary: 'A picture.' }), {
+      max: MAX_PICTURES,
+      summary: "Pictures that it is about, in order; they stand where `ask` has them, at the end of the last user's message.",
+      default: { words: 'none' },
+      flag: { value: 'file', help: 'a picture; may be given several times' },
+    }),
+    imageArea: imageArea({ checkpoint: 'text.imageArea', else: TEXT_DEFAULTS.imageArea }),
   },
   required: ['messages'],
   argument: { field: 'messages', words: 'what to say; without one, a conversation or stdin', optional: true },
@@ -137,20 +144,25 @@ export interface ResolvedAsk extends ResolvedTextBase {
 export interface ResolvedChat extends ResolvedTextBase {
   readonly task: 'chat'
   readonly messages: readonly ChatMessage[]
+  readonly images: readonly ImageInput[]
+  readonly imageArea: number | 'native'
 }
 
 export type ResolvedText = ResolvedAsk | ResolvedChat
 
 export function resolveAsk(request: AskRequest, facts: ModelFacts): ResolvedAsk {
-  const { prompt, images, imageArea: area } = request
-  const base = resolveText('ask', request, facts)
-  return { task: 'ask', ...base, prompt, images, imageArea: area ?? facts.defaults.text?.imageArea ?? TEXT_DEFAULTS.imageArea }
+  const { prompt, images } = request
+  return { task: 'ask', ...resolveText('ask', request, facts), prompt, images, imageArea: areaOf(request, facts) }
 }
 
 export function resolveChat(request: ChatRequest, facts: ModelFacts): ResolvedChat {
   checkTurns(request.messages)
-  return { task: 'chat', ...resolveText('chat', request, facts), messages: request.messages }
+  const { messages, images = [] } = request
+  return { task: 'chat', ...resolveText('chat', request, facts), messages, images, imageArea: areaOf(request, facts) }
 }
+
+const areaOf = ({ imageArea: area }: Pick<AskRequest, 'imageArea'>, { defaults }: ModelFacts): number | 'native' =>
+  area ?? defaults.text?.imageArea ?? TEXT_DEFAULTS.imageArea
 
 function checkTurns(messages: readonly ChatMessage[]): void {
   const first = messages[0]?.role === 'system' ? 1 : 0

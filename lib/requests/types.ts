@@ -531,6 +531,10 @@ export interface ChatRequest {
   readonly threshold?: number
   /** The conversation: a system message first if any, then user and assistant in turns, a user's last. 0 to 4096. */
   readonly messages: readonly ChatMessage[]
+  /** Pictures that it is about, in order; they stand where `ask` has them, at the end of the last user's message. 0 to 64. Default: none. */
+  readonly images?: readonly ImageInput[]
+  /** Size of the given pictures: A crops to the best of the sizes of about A x A pixels that the model was trained with; 'native' keeps the picture, each side down to the grid. Default: the checkpoint's, else 1024. */
+  readonly imageArea?: 'native' | number
 }
 
 /**

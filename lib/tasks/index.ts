@@ -10,7 +10,7 @@ import { layOutTransform } from './transform.js'
 /** Whether `layOut` answers at once. */
 export function isQuick(resolved: Resolved, model: TaskModel): boolean {
   if (resolved.task === 'generate') return !resolved.start && model.coder().isQuick(generatePrompts(resolved, model).conditional)
-  return resolved.task === 'chat' && model.coder().isQuick(chatText(resolved, model))
+  return resolved.task === 'chat' && resolved.images.length === 0 && model.coder().isQuick(chatText(resolved, model))
 }
 
 /** At once where there is nothing to wait for. Everything in it stops when `signal` is aborted. */

@@ -21,16 +21,22 @@ export function layOutChat(
   model: TaskModel,
   signal: AbortSignal,
 ): TextEngineRequest | Promise<TextEngineRequest> {
+  if (resolved.images.length > 0) return withPictures(chatText(resolved, model), resolved, options, model, signal)
   return flatMaybe(model.coder().encode(chatText(resolved, model), signal), (prompt) => textRequest(prompt, [], resolved, options, model))
 }
 
-export async function layOutAsk(
-  resolved: ResolvedAsk,
+export function layOutAsk(resolved: ResolvedAsk, options: RunOptions, model: TaskModel, signal: AbortSignal): Promise<TextEngineRequest> {
+  return withPictures(askPrompt(callerText(resolved.prompt, resolved, model)), resolved, options, model, signal)
+}
+
+async function withPictures(
+  text: PromptText,
+  resolved: ResolvedText,
   options: RunOptions,
   model: TaskModel,
   signal: AbortSignal,
 ): Promise<TextEngineRequest> {
-  const prompt = await model.coder().encode(askPrompt(callerText(resolved.prompt, resolved, model)), signal)
+  const prompt = await model.coder().encode(text, signal)
   const crop = cropOf(resolved.imageArea, resolved.seed, model)
   const lay = model.info.compat === 'reference' ? doubledImageTokens : imageTokens
   const images: Int32Array[] = []

@@ -260,3 +260,30 @@ test('a run ends at once when its client goes', async () => {
     expect(performance.now() - left).toBeLessThan(1000)
   }
 })
+
+test('a picture in a conversation of several turns is seen, as chat with pictures', async () => {
+  const [first] = asked('What color is the circle?')
+  const messages = [
+    first!,
+    { role: 'assistant' as const, content: 'red' },
+    { role: 'user' as const, content: 'What color is the background?' },
+  ]
+  const turns = [
+    { role: 'user', content: 'What color is the circle?' },
+    { role: 'assistant', content: 'red' },
+    { role: 'user', content: 'What color is the background?' },
+  ] as const
+  const local = await model.chat({ messages: turns, images: [circle] }).result()
+  const blind = await model.chat({ messages: turns }).result()
+  expect(local.usage.inputTokens).toBe(blind.usage.inputTokens + 64 + 8 + 2)
+  const told = await openai.chat.completions.create({ model: 'x', messages })
+  expect(told.choices[0]!.message.content).toBe(local.text)
+  expect(told.usage!.prompt_tokens).toBe(local.usage.inputTokens)
+})
+
+test('one turn of chat with a picture is ask, bit for bit', async () => {
+  const prompt = 'What color is the circle?'
+  const asking = await model.ask({ prompt, images: [circle], seed: 3, temperature: 0.5 }).result()
+  const chatting = await model.chat({ messages: [{ role: 'user', content: prompt }], images: [circle], seed: 3, temperature: 0.5 }).result()
+  expect([chatting.text, chatting.usage]).toEqual([asking.text, asking.usage])
+})

@@ -10,7 +10,7 @@ import { place, VIEWS, type Place } from './parts/place.js'
 import { applyTheme } from './parts/theme.js'
 import { listenToPaste } from './pictures/picture-field.js'
 import { findAgain } from './runs/runs.js'
-import { greet, serverState, trouble } from './server/connection.js'
+import { greet, serverState, trouble, watchServer } from './server/connection.js'
 import { AskView } from './views/ask.js'
 import { CreateView } from './views/create.js'
 import { HelpView } from './views/help.js'
@@ -31,7 +31,7 @@ export function App() {
   useEffect(() => {
     applyTheme()
     void greet()
-    const ends = [listenToKeys(), listenToPaste()]
+    const ends = [listenToKeys(), listenToPaste(), watchServer()]
     return () => ends.forEach((end) => end())
   }, [])
   useSignalEffect(() => {

@@ -39,6 +39,9 @@ studio('a person takes part', () => {
     await page.getByLabel('Seed of the fork').fill('9')
     await page.getByRole('button', { name: 'Start the fork' }).click()
     await page.getByRole('img', { name: 'a small red circle' }).waitFor()
+    await page.getByRole('button', { name: 'Side by side (2)' }).click()
+    await expect.poll(() => page.getByRole('list', { name: 'This run and its forks' }).getByRole('application').count()).toBe(2)
+    await page.getByRole('button', { name: 'Side by side (2)' }).click()
     // The first one goes on where it was held.
     await page.getByRole('button', { name: /yellow star.*paused/ }).click()
     await page.getByRole('button', { name: 'Go on' }).click()

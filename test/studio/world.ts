@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, vi } from 'vitest'
 import type { Runner } from '../../lib/runner/runner.js'
 import { loadModel } from '../../lib/model/load.js'
 import type { DimooModel } from '../../lib/model/model.js'
@@ -11,6 +11,9 @@ import { createServer } from '../../lib/server/app.js'
 import type { ServerOptions } from '../../lib/server/types.js'
 
 const CHROMIUM = process.env['DIMOO_CHROMIUM'] ?? '/usr/bin/chromium'
+// Seconds on a machine of one's own, minutes on one that many share.
+vi.setConfig({ testTimeout: 300_000 })
+
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 
@@ -50,7 +53,7 @@ export async function listen(runner: Runner, options: ServerOptions = {}, port =
 /** A page of its own. Whatever it complains of fails the test, but for what `expected` matches. */
 export async function open(browser: Browser, url: string, options: BrowserContextOptions = {}, expected?: RegExp): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options })
-  context.setDefaultTimeout(60_000)
+  context.setDefaultTimeout(100_000)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {
@@ -84,8 +87,8 @@ export async function pixelsOf(image: Locator): Promise<number[]> {
   })
 }
 
-/** A run of some seconds: 144 cells, one a step. */
-export const slow = { Steps: '144', 'Width in pixels': '96', 'Height in pixels': '96', Seed: '4' } as const
+/** A run of some seconds: 144 cells, a few a step. */
+export const slow = { Steps: '96', 'Width in pixels': '96', 'Height in pixels': '96', Seed: '4' } as const
 
 /** Drags over an element, between shares of its sides. */
 export async function stroke(page: Page, element: Locator, ...points: readonly (readonly [number, number])[]): Promise<void> {

@@ -49,6 +49,8 @@ export class LiveRun {
   readonly text = signal<TextStep | undefined>(undefined)
   readonly answer = signal<TextResult | undefined>(undefined)
   readonly problem = signal('')
+  /** What it ended with, where it did not end well. */
+  error: unknown
   readonly warnings = signal<readonly string[]>([])
   readonly priority = signal(0)
   /** Which picture one looks at, and after which step; undefined: the newest. */
@@ -138,6 +140,7 @@ export class LiveRun {
       this.warnings.value = found.warnings
       this.state.value = 'done'
     } catch (error) {
+      this.error = error
       batch(() => {
         this.problem.value = wordsOf(error)
         this.state.value = isAbort(error) ? 'aborted' : 'failed'

@@ -43,8 +43,12 @@ export function goOn(bytes: Uint8Array): LiveRun {
   return follow(asked, run)
 }
 
+let finding = false
+
 /** Runs that the server still has and this page does not follow: after a reload, or from another tab of this browser. */
 export async function findAgain(): Promise<void> {
+  if (finding) return
+  finding = true
   try {
     const listed = await client().runs()
     for (const summary of listed.slice(0, KEPT).reverse()) {
@@ -60,6 +64,8 @@ export async function findAgain(): Promise<void> {
     }
   } catch (error) {
     hear(error)
+  } finally {
+    finding = false
   }
 }
 
@@ -67,6 +73,7 @@ function follow(asked: Asked, run: RemoteRun): LiveRun {
   const live = new LiveRun(asked, run)
   runs.value = [live, ...runs.value]
   void live.ended.then(async () => {
+    if (live.error !== undefined) hear(live.error)
     await keepEnd(live)
     tidy()
   })

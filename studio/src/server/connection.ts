@@ -16,6 +16,7 @@ export const trouble = signal('')
 export const drawsPictures = computed(() => (info.value?.codebookSize ?? 1) > 0)
 
 const RETRY_MS = 2000
+const PULSE_MS = 4000
 let runner: RemoteRunner | undefined
 let retry: ReturnType<typeof setTimeout> | undefined
 
@@ -35,11 +36,28 @@ export async function greet(): Promise<void> {
     // Short of patience: the page says at once that nobody answers.
     const asked = connect(location.origin, { patienceMs: 0, ...keyOption() })
     const [found, forms] = await Promise.all([asked.info(), schemas.value ?? asked.schemas()])
-    info.value = found
+    // Its memory changes all the time, and nobody wants to be told here.
+    if (!info.value || info.value.sha256 !== found.sha256) info.value = found
     schemas.value = forms
     serverState.value = 'ready'
   } catch (error) {
     hear(error)
+  }
+}
+
+/** Asks now and then whether the server is still there, until the function that it returns is called. */
+export function watchServer(): () => void {
+  const pulse = (): void => {
+    if (serverState.value === 'ready' && !document.hidden) void greet()
+  }
+  const timer = setInterval(pulse, PULSE_MS)
+  const changed = (): void => void greet()
+  addEventListener('online', changed)
+  addEventListener('offline', changed)
+  return () => {
+    clearInterval(timer)
+    removeEventListener('online', changed)
+    removeEventListener('offline', changed)
   }
 }
 
@@ -52,7 +70,7 @@ function keyOption(): { apiKey?: string } {
 export function hear(error: unknown): void {
   if (DimooError.is(error, 'server/denied')) {
     serverState.value = 'key'
-    trouble.value = recall('apiKey') === undefined ? '' : 'This key is not known to the server.'
+    trouble.value = recall('apiKey') === undefined ? '' : 'This key is not known to the server. Enter another one.'
   } else if (isAway(error)) {
     serverState.value = 'away'
     trouble.value = 'The server does not answer. It is asked again every two seconds; nothing here is lost.'

@@ -14,3 +14,5 @@ export const brush = signal(1)
 export const showMask = signal(true)
 /** How much of the original lies over a result, in percent; undefined: none. */
 export const compare = signal<number | undefined>(undefined)
+/** A run stands beside its forks. */
+export const beside = signal(false)

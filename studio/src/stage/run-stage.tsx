@@ -2,7 +2,10 @@
 import { useState } from 'preact/hooks'
 import type { LiveRun } from '../runs/live-run.js'
 import { wordsOf } from '../runs/words.js'
+import { runs } from '../runs/runs.js'
+import { Family, familyOf } from './family.js'
 import { ForkPanel } from './fork-panel.js'
+import { beside } from './look.js'
 import { LiveCanvas } from './live-canvas.js'
 import { Looks } from './looks.js'
 import { MarkTools } from './mark-tools.js'
@@ -14,13 +17,14 @@ export function RunStage({ run }: { readonly run: LiveRun }) {
   const [problem, complain] = useState('')
   const [forking, fork] = useState(false)
   const over = run.over.value
+  const family = familyOf(run, runs.value).length
   const attempt = (work: () => Promise<unknown>) => () => {
     complain('')
     work().catch((error: unknown) => complain(wordsOf(error)))
   }
   return (
     <div class="run-stage">
-      <LiveCanvas run={run} />
+      {beside.value && family > 1 ? <Family run={run} /> : <LiveCanvas run={run} />}
       <Pictures run={run} />
       <Timeline run={run} />
       <StateLine run={run} />
@@ -55,6 +59,13 @@ export function RunStage({ run }: { readonly run: LiveRun }) {
         {run.frame.value && <MarkTools run={run} attempt={attempt} />}
         <Looks />
       </div>
+      {family > 1 && (
+        <div class="toolbar" role="group" aria-label="Forks">
+          <button type="button" aria-pressed={beside.value} onClick={() => (beside.value = !beside.value)}>
+            {`Side by side (${family})`}
+          </button>
+        </div>
+      )}
       {forking && run.frame.value && <ForkPanel run={run} onDone={() => fork(false)} />}
       {problem !== '' && (
         <p class="problem" role="alert">

@@ -1,0 +1,151 @@
+// Pictures of the studio, by Debian's chromium before a server with the miniature: every view in both themes at three widths, into a folder
+// (to look at), or with --readme those that the README shows, into docs/.
+//   node scripts/studio-pictures.mjs FOLDER
+//   node scripts/studio-pictures.mjs --readme
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+import sharp from 'sharp'
+import { loadModel } from '../dist/index.js'
+import { createServer } from '../dist/server/index.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+const VIEWS = ['create', 'ask', 'runs', 'history', 'server', 'help']
+const WIDTHS = [390, 1280, 2560]
+
+const [target] = process.argv.slice(2)
+if (target === undefined) {
+  console.error('expected a folder, or --readme')
+  process.exit(2)
+}
+const model = await loadModel()
+const app = createServer(model, { drainMs: 0 })
+const url = await app.listen({ port: 0, host: '127.0.0.1' })
+const browser = await chromium.launch({
+  executablePath: process.env['DIMOO_CHROMIUM'] ?? '/usr/bin/chromium',
+  args: FLAGS.split(' '),
+})
+try {
+  if (target === '--readme') await readme()
+  else await everyView(target)
+} finally {
+  await browser.close()
+  await app.close()
+  await model.close()
+}
+
+async function open(width, height, options = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, reducedMotion: 'reduce', ...options })
+  context.setDefaultTimeout(120_000)
+  const page = await context.newPage()
+  await page.goto(url)
+  return page
+}
+
+async function generate(page, prompt, fields) {
+  await page.getByRole('textbox').first().fill(prompt)
+  for (const [label, value] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).first().fill(value)
+  await page.getByRole('button', { name: 'Generate' }).click()
+}
+
+/** Drags over the picture, between shares of its sides. */
+async function drag(page, ...points) {
+  const box = await page.getByRole('application').first().boundingBox()
+  const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height]
+  await page.mouse.move(...at(points[0]))
+  await page.mouse.down()
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 6 })
+  await page.mouse.up()
+}
+
+async function everyView(folder) {
+  mkdirSync(folder, { recursive: true })
+  const page = await open(1280, 900)
+  await generate(page, 'a large yellow star on a black background', { Steps: '24', Seed: '7' })
+  await page.getByText('Finished after').waitFor()
+  await page.getByRole('slider', { name: 'Step' }).fill('9')
+  await page.getByRole('button', { name: 'Fork…' }).click()
+  await page.getByLabel('Prompt of the fork').fill('a large red star on a white background')
+  await page.getByRole('button', { name: 'Start the fork' }).click()
+  await page.getByText('from step 10, done').waitFor()
+  await page.getByLabel('Confidence').check()
+  await page.getByRole('link', { name: 'Ask and chat' }).click()
+  await page.getByLabel('Question', { exact: true }).fill('There is a red circle. What color is the circle?')
+  await page.getByRole('button', { name: 'Ask', exact: true }).click()
+  await page.locator('.answer .unsettled').waitFor({ state: 'detached' })
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: Math.max(800, Math.round(width * 0.62)) })
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme })
+      for (const view of VIEWS) {
+        await page.goto(`${url}#${view}`)
+        await page.waitForTimeout(400)
+        await page.screenshot({ path: path.join(folder, `${view}-${colorScheme}-${width}.png`), fullPage: true })
+      }
+    }
+  }
+}
+
+async function readme() {
+  const folder = path.join(root, 'docs/studio')
+  mkdirSync(folder, { recursive: true })
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await open(1280, 860, { colorScheme })
+    await generate(page, 'a large yellow star on a black background', { Steps: '24', Seed: '7' })
+    await page.getByText('Finished after').waitFor()
+    await page.getByRole('slider', { name: 'Step' }).fill('14')
+    await page.getByLabel('Confidence').setChecked(colorScheme === 'dark')
+    await page.waitForTimeout(400)
+    writeFileSync(
+      path.join(folder, `${colorScheme}.webp`),
+      await sharp(await page.screenshot())
+        .webp({ quality: 82 })
+        .toBuffer(),
+    )
+  }
+  await midRun(path.join(folder, 'mid-run.webp'))
+}
+
+/** Cells of a run that goes on are sent back to the mask, and decided again. */
+async function midRun(file) {
+  const page = await open(900, 760, { colorScheme: 'dark' })
+  await generate(page, 'a large yellow star on a black background', { Steps: '40', Seed: '7' })
+  await page.getByRole('button', { name: 'Pause' }).click()
+  const stage = page.getByRole('region', { name: 'Picture' })
+  const frames = []
+  const shoot = async () => frames.push(await stage.screenshot())
+  const stepsOn = async (count) => {
+    for (let i = 0; i < count; i++) {
+      await page.getByRole('button', { name: 'Go on' }).click()
+      await page.getByRole('button', { name: 'Pause' }).click()
+      await page.waitForTimeout(150)
+      await shoot()
+    }
+  }
+  await shoot()
+  await stepsOn(5)
+  await page.getByRole('button', { name: 'Mark', exact: true }).click()
+  await page.getByLabel('Brush').fill('2')
+  await drag(page, [0.3, 0.35], [0.65, 0.35], [0.65, 0.5])
+  await shoot()
+  await shoot()
+  await page.getByRole('button', { name: /^Send/ }).click()
+  await page.waitForTimeout(200)
+  await page.getByRole('button', { name: 'Look', exact: true }).click()
+  await stepsOn(6)
+  await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByText('Finished after').waitFor()
+  await shoot()
+  await shoot()
+  const width = 560
+  const pictures = await Promise.all(
+    frames.map((frame) => sharp(frame).resize({ width, height: 600, fit: 'contain', position: 'top' }).toBuffer()),
+  )
+  const film = await sharp(pictures, { join: { animated: true } })
+    .webp({ quality: 75, delay: pictures.map(() => 450), loop: 0 })
+    .toBuffer()
+  writeFileSync(file, film)
+}

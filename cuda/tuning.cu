@@ -44,7 +44,7 @@ void take(Tuning& tuning, const std::string& name, const std::string& value) {
   }
   std::string known = "expand=<rows>";
   for (const Way& way : kWays) known += std::string(", ") + way.name + "=" + way.value;
-  fail(Code::request_invalid, "CUDA variant: expected ", known, ", got ", name, "=", value);
+  fail(Code::request_invalid, "CUDA variant: expected ", OwnWords{known}, ", got ", name, "=", value);
 }
 
 }  // namespace

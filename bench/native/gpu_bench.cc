@@ -3,8 +3,8 @@
 //   gpu_bench ops [reference.json]
 // products, attention and row ops, as fractions of what bench/torch/gpu_reference.py measured;
 //
-//   gpu_bench switches
-// every way that cuda/tuning.h knows beside the default, each on the shapes that it is for, in turns;
+//   gpu_bench switches [seconds 75]
+// every way that cuda/tuning.h knows beside the default, each on the shapes that it is for, in turns, as many as there is time for;
 //
 //   gpu_bench one product|attention
 // the largest product, or attention, a few times: for a profiler;
@@ -201,7 +201,7 @@ int run(int argc, char** argv) {
   if (!device) return std::printf("{\"device\": null, \"skipped\": \"no usable GPU\"}\n"), 0;
   if (what == "one") return one(*device, argv[2]), 0;
   const Json report = what == "ops"        ? ops(*device, argc > 2 ? argv[2] : nullptr)
-                      : what == "switches" ? switches()
+                      : what == "switches" ? switches(argc > 2 ? std::atof(argv[2]) : 75)
                                            : model(*device, argv[2], argc > 3 ? std::atoll(argv[3]) : 64);
   std::printf("%s\n", report.dump().c_str());
   return 0;

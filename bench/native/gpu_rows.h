@@ -46,9 +46,10 @@ struct MovedRows {
   }
 };
 
-/// Seconds of one `body`, whose work is queued: the median of three rounds of about `each` seconds between two waits.
+/// Seconds of one `body`, whose work is queued: the median of three rounds of about `each` seconds between two waits. Little: whoever lends
+/// a GPU counts minutes.
 template <class Body>
-double seconds_of(Device& device, Tensor any, Body body, double each = 0.3) {
+double seconds_of(Device& device, Tensor any, Body body, double each = 0.1) {
   float value = 0;
   const auto wait = [&] { device.download(&value, Tensor(any.f32(), 1, 1)); };
   const auto round = [&](int times) {

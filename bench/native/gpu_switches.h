@@ -60,7 +60,9 @@ struct Switch {
   }
 };
 
-inline Json switches() {
+/// The first ones decide most. What begins after `budget` seconds is left.
+inline Json switches(double budget) {
+  const auto start = Clock::now();
   std::vector<Switch> all;
   const auto product = [&](const std::string& name, const std::vector<std::string>& ways, DType type, int64_t rows, int64_t n, int64_t k) {
     all.push_back({name, ways, text(type_info(type).name, " ", rows, "x", n, "x", k),
@@ -82,11 +84,13 @@ inline Json switches() {
   for (const int64_t queries : {32, 64, 128, 427}) attention({"", "queries=few", "queries=many"}, queries);
   Json::Array list;
   for (const Switch& one : all) {
+    if (seconds_since(start) > budget) break;
     list.push_back(one.measure());
     std::fprintf(stderr, "%s\n", list.back().dump().c_str());
   }
   Json report(Json::Object{});
-  return report.set("device", gpu()->name()).set("commit", bench::commit()).set("list", Json(std::move(list)));
+  report.set("device", gpu()->name()).set("commit", bench::commit()).set("left", static_cast<int64_t>(all.size() - list.size()));
+  return report.set("list", Json(std::move(list)));
 }
 
 /// What a profiler looks at.

@@ -1,9 +1,7 @@
 // Where pictures lie that are too large for Redis: by the digest of their bytes, so that the same picture is there once and a damaged one is
 // found out.
 import { createHash } from 'node:crypto'
-import { DimooError, invalid } from '../base/errors.js'
-import { isObject } from '../base/realm.js'
-import { show } from '../base/show.js'
+import { DimooError } from '../base/errors.js'
 
 /** A place for bytes that all servers and workers reach. */
 export interface BlobStore {
@@ -15,21 +13,6 @@ export interface BlobStore {
   delete(key: string): Promise<void>
   /** Deletes what was put longer ago than so many milliseconds. Absent where the place does that by itself. */
   sweep?(olderThanMs: number): Promise<number>
-}
-
-/**
- * A store in a folder or a bucket (`s3://bucket/prefix`); one of one's own stays as it is.
- *
- * @throws `request/invalid`; `binding/not-found` without the package @aws-sdk/client-s3.
- * @example
- * const store = await openStore('/srv/dimoo')
- */
-export async function openStore(store: string | BlobStore): Promise<BlobStore> {
-  if (isObject(store) && typeof store['put'] === 'function' && typeof store['get'] === 'function') return store as unknown as BlobStore
-  if (typeof store !== 'string' || store === '')
-    throw invalid(`store must be a folder, s3://bucket/prefix, or have put, get and delete; got ${show(store)}`)
-  if (store.startsWith('s3://')) return (await import('./s3-store.js')).s3Store(store)
-  return (await import('./folder-store.js')).folderStore(store)
 }
 
 export const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -56,9 +56,9 @@ async function concurrency(on, side, steps, repetitions) {
 /** The share of a run's time that is not spent in the network, and milliseconds of it per step. */
 async function overhead(on, side, steps) {
   await decode(() => [picture(on, side, 2)])
-  const before = on.stats()
+  const before = await on.stats()
   const ms = await decode(() => [picture(on, side, steps)])
-  const spent = on.stats().forwardMs - before.forwardMs
+  const spent = (await on.stats()).forwardMs - before.forwardMs
   return { share: Number((1 - spent / ms).toFixed(4)), msPerStep: Number(((ms - spent) / steps).toFixed(3)) }
 }
 

@@ -9,6 +9,7 @@ namespace dimoo {
 const char* code_name(Code code) {
   switch (code) {
     case Code::model_not_found: return "model/not-found";
+    case Code::model_unreadable: return "model/unreadable";
     case Code::model_unsupported: return "model/unsupported";
     case Code::model_corrupt: return "model/corrupt";
     case Code::request_invalid: return "request/invalid";

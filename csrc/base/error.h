@@ -14,6 +14,7 @@ namespace dimoo {
 
 enum class Code {
   model_not_found,
+  model_unreadable,
   model_unsupported,
   model_corrupt,
   request_invalid,

@@ -10,7 +10,8 @@ struct FileStatus {
   enum class Kind { none, file, folder, other };
   Kind kind = Kind::none;
   uint64_t device = 0, inode = 0;
-  std::string reason;  // of none: the system's words
+  std::string reason;       // of none: the system's words
+  bool unreadable = false;  // of none: something may lie there, but the system does not say (permissions, memory, a failing disk)
 
   bool exists() const { return kind != Kind::none; }
 };

@@ -32,8 +32,10 @@ class Json {
   Json(Object value) : value_(std::move(value)) {}
   // NOLINTEND(google-explicit-constructor)
 
+  /// python: also what Python's json writes, NaN and infinities, and a byte order mark.
+  enum class Dialect { standard, python };
   /// Throws Error{on_error} with `what` named: "config.json: expected ',' or '}' at byte 17".
-  static Json parse(std::string_view text, std::string_view what, Code on_error = Code::model_corrupt);
+  static Json parse(std::string_view text, std::string_view what, Code on_error = Code::model_corrupt, Dialect dialect = Dialect::standard);
   std::string dump() const;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "base/json.h"
 
@@ -46,10 +47,12 @@ void append_utf8(std::string& out, uint32_t point) {
 
 class Reader {
  public:
-  Reader(std::string_view text, std::string_view what, Code code) : text_(text), what_(what), code_(code) {}
+  Reader(std::string_view text, std::string_view what, Code code, Json::Dialect dialect)
+      : text_(text), what_(what), code_(code), python_(dialect == Json::Dialect::python) {}
 
   Json document() {
     if (const size_t end = utf8_end(text_); end != text_.size()) fail(code_, what_, ": bad JSON: expected UTF-8 at byte ", end);
+    if (python_) take("\xEF\xBB\xBF");
     Json value = read_value(0);
     skip_space();
     if (at_ != text_.size()) stop("the end of the text");
@@ -92,7 +95,7 @@ class Reader {
       case 'n':
         if (take("null")) return Json();
         stop("a value");
-      default: return read_number();
+      default: return python_ ? read_python_number() : read_number();
     }
   }
 
@@ -182,6 +185,15 @@ class Reader {
     }
   }
 
+  /// What Python's json writes for numbers that JSON does not have.
+  Json read_python_number() {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (take("NaN")) return Json(std::numeric_limits<double>::quiet_NaN());
+    if (take("Infinity")) return Json(kInfinity);
+    if (take("-Infinity")) return Json(-kInfinity);
+    return read_number();
+  }
+
   static bool is_digit(char c) { return c >= '0' && c <= '9'; }
   void skip_digits() {
     if (at_ >= text_.size() || !is_digit(text_[at_])) stop("a digit");
@@ -218,11 +230,14 @@ class Reader {
 
   std::string_view text_, what_;
   Code code_;
+  bool python_;
   size_t at_ = 0, values_ = 0;
 };
 
 }  // namespace
 
-Json Json::parse(std::string_view text, std::string_view what, Code on_error) { return Reader(text, what, on_error).document(); }
+Json Json::parse(std::string_view text, std::string_view what, Code on_error, Dialect dialect) {
+  return Reader(text, what, on_error, dialect).document();
+}
 
 }  // namespace dimoo

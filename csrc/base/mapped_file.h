@@ -10,8 +10,9 @@ namespace dimoo {
 
 class MappedFile {
  public:
-  /// model/not-found when the path is missing or unreadable, model/corrupt when it is empty or not a regular file.
-  explicit MappedFile(const std::string& path);
+  /// model/not-found when nothing is there, model/unreadable with the system's words when it is and cannot be opened or mapped,
+  /// model/corrupt when it is empty, no regular file, or has more than `most` bytes.
+  explicit MappedFile(const std::string& path, uint64_t most = UINT64_MAX);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&&) = delete;
@@ -29,6 +30,8 @@ class MappedFile {
   void release(size_t offset, size_t size) const;
 
  private:
+  void check_size(uint64_t most) const;
+
   std::string path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;

@@ -14,23 +14,47 @@
 
 namespace dimoo {
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) fail(Code::model_not_found, path, ": cannot be opened: ", std::strerror(errno));
-  struct stat status {};
-  const bool known = ::fstat(file, &status) == 0;
-  if (!known || !S_ISREG(status.st_mode) || status.st_size == 0) {
-    ::close(file);
-    fail(Code::model_corrupt, path, ": expected a file with content, got ",
-         !known                    ? "no status"
-         : S_ISREG(status.st_mode) ? "an empty one"
-                                   : "something else");
+namespace {
+
+Code code_of(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP ? Code::model_not_found : Code::model_unreadable; }
+
+/// Closed on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(const std::string& path) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+  ~Descriptor() {
+    if (file_ >= 0) ::close(file_);
   }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return file_; }
+
+ private:
+  int file_;
+};
+
+}  // namespace
+
+MappedFile::MappedFile(const std::string& path, uint64_t most) : path_(path) {
+  const Descriptor file(path);
+  if (file.get() < 0) {
+    const int error = errno;
+    fail(code_of(error), path, ": cannot be opened: ", std::strerror(error));
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) {
+    const int error = errno;
+    fail(Code::model_unreadable, path, ": cannot be read: ", std::strerror(error));
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size == 0)
+    fail(Code::model_corrupt, path, ": expected a file with content, got ", S_ISREG(status.st_mode) ? "an empty one" : "something else");
   size_ = static_cast<size_t>(status.st_size);
-  void* data = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
-  const int error = errno;
-  ::close(file);
-  if (data == MAP_FAILED) fail(Code::model_corrupt, path, ": cannot be mapped: ", std::strerror(error));
+  check_size(most);
+  void* data = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (data == MAP_FAILED) {
+    const int error = errno;
+    fail(Code::model_unreadable, path, ": cannot be mapped (", size_, " bytes): ", std::strerror(error));
+  }
   data_ = static_cast<const std::byte*>(data);
 #if defined(__APPLE__)
   const timespec& changed = status.st_mtimespec;

@@ -5,18 +5,22 @@
 
 namespace dimoo {
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
+MappedFile::MappedFile(const std::string& path, uint64_t most) : path_(path) {
   const win32::Handle file(CreateFileW(win32::wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                                        nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
-  if (!file) fail(Code::model_not_found, path, ": cannot be opened: ", win32::error_text(GetLastError()));
+  if (!file) {
+    const DWORD error = GetLastError();
+    fail(win32::is_absent(error) ? Code::model_not_found : Code::model_unreadable, path, ": cannot be opened: ", win32::error_text(error));
+  }
   BY_HANDLE_FILE_INFORMATION found{};
   const bool known = GetFileType(file.get()) == FILE_TYPE_DISK && GetFileInformationByHandle(file.get(), &found) != 0;
   size_ = static_cast<size_t>(uint64_t{found.nFileSizeHigh} << 32 | found.nFileSizeLow);
   if (!known || size_ == 0)
     fail(Code::model_corrupt, path, ": expected a file with content, got ", known ? "an empty one" : "something else");
+  check_size(most);
   const win32::Handle mapping(CreateFileMappingW(file.get(), nullptr, PAGE_READONLY, 0, 0, nullptr));
   data_ = mapping ? static_cast<const std::byte*>(MapViewOfFile(mapping.get(), FILE_MAP_READ, 0, 0, 0)) : nullptr;
-  if (!data_) fail(Code::model_corrupt, path, ": cannot be mapped: ", win32::error_text(GetLastError()));
+  if (!data_) fail(Code::model_unreadable, path, ": cannot be mapped (", size_, " bytes): ", win32::error_text(GetLastError()));
   identity_ = {found.dwVolumeSerialNumber, uint64_t{found.nFileIndexHigh} << 32 | found.nFileIndexLow,
                uint64_t{found.ftLastWriteTime.dwHighDateTime} << 32 | found.ftLastWriteTime.dwLowDateTime, static_cast<uint64_t>(size_)};
 }

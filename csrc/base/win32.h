@@ -18,6 +18,11 @@ namespace dimoo::win32 {
 std::wstring wide(const std::string& utf8);
 /// The system's words for an error of GetLastError().
 std::string error_text(unsigned long error);
+/// Whether it says that nothing lies at a path.
+inline bool is_absent(unsigned long error) {
+  return error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND || error == ERROR_INVALID_NAME || error == ERROR_BAD_PATHNAME ||
+         error == ERROR_BAD_NETPATH || error == ERROR_FILENAME_EXCED_RANGE;
+}
 
 /// Owns a HANDLE.
 class Handle {

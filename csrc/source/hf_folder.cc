@@ -5,15 +5,21 @@
 #include <map>
 #include <set>
 
-#include "base/file_status.h"
 #include "source/safetensors.h"
 
 namespace dimoo {
 namespace {
 
-bool exists(const std::string& path) { return file_status(path).exists(); }
+constexpr uint64_t kMostJson = uint64_t{32} << 20, kMostTokenizer = uint64_t{256} << 20;  // bytes
+constexpr size_t kMostNamed = 5;                                                          // of what is missing
 
 std::string_view text_of(const MappedFile& file) { return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}; }
+
+/// A byte order mark is nobody's content.
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
 
 struct NamePair {
   std::string_view hf, gguf;
@@ -42,7 +48,7 @@ class HfFolder : public Source {
       vq = read_json("vqvae/config.json");
       add_tensors("vqvae/diffusion_pytorch_model.safetensors", "vq.");
     }
-    if (exists(path + "/tokenizer.json")) tokenizer_ = text_of(map("tokenizer.json"));
+    if (exists(path + "/tokenizer.json")) tokenizer_ = without_mark(text_of(add(path + "/tokenizer.json", kMostTokenizer)));
     if (exists(path + "/generation_config.json")) {
       const Json all = read_json("generation_config.json");
       if (const Json* ours = all.find("lumina_dimoo"); ours && ours->is_object()) generation_ = *ours;
@@ -54,16 +60,29 @@ class HfFolder : public Source {
   Format format() const override { return Format::safetensors; }
 
  private:
-  const MappedFile& map(const std::string& name) {
-    files_.emplace_back(path_ + "/" + name);
-    return files_.back();
+  Json read_json(const std::string& name) {
+    const std::string file = path_ + "/" + name;
+    return Json::parse(text_of(add(file, kMostJson)), file, Code::model_corrupt, Json::Dialect::python);
   }
-  Json read_json(const std::string& name) { return Json::parse(text_of(map(name)), path_ + "/" + name); }
+
+  /// One list of all that is missing.
+  void check_shards(const std::map<std::string, std::set<std::string>>& shards) const {
+    std::string names;
+    size_t missing = 0;
+    for (const auto& [shard, tensors] : shards)
+      if (!exists(path_ + "/" + shard) && missing++ < kMostNamed) names += (names.empty() ? "" : ", ") + shard;
+    if (missing > kMostNamed) names += text(" and ", missing - kMostNamed, " more");
+    if (missing > 0)
+      fail(Code::model_not_found, path_, ": ", missing, " of the ", shards.size(), " files that ", kIndex, " names are missing: ", names,
+           "; fetch them again (dimoo pull)");
+  }
 
   /// One file, or shards with an index; the index says which shard's copy of a tensor counts. A single file goes first, as
   /// everywhere in the ecosystem.
   void add_transformer() {
-    if (exists(path_ + "/model.safetensors") || !exists(path_ + "/" + kIndex)) return add_tensors("model.safetensors", "");
+    if (exists(path_ + "/model.safetensors")) return add_tensors("model.safetensors", "");
+    if (!exists(path_ + "/" + kIndex))
+      fail(Code::model_not_found, path_, ": expected model.safetensors, or ", kIndex, " with the files that it names, got neither");
     std::map<std::string, std::set<std::string>> shards;
     const Json listing = read_json(kIndex);
     const Json* weights = listing.find("weight_map");
@@ -73,11 +92,12 @@ class HfFolder : public Source {
         fail(Code::model_corrupt, path_, "/", kIndex, ": ", tensor, ": expected the name of a file in the folder");
       shards[shard.as_string()].insert(tensor);
     }
+    check_shards(shards);
     for (const auto& [shard, tensors] : shards) add_tensors(shard, "", &tensors);
   }
 
   void add_tensors(const std::string& name, const std::string& prefix, const std::set<std::string>* listed = nullptr) {
-    const MappedFile& file = map(name);
+    const MappedFile& file = add(path_ + "/" + name);
     size_t found = 0;
     for (const SafetensorsEntry& entry : parse_safetensors(file.bytes(), file.path())) {
       if (listed && !listed->contains(entry.name)) continue;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <numeric>
 
 #include "base/file_status.h"
@@ -44,8 +45,7 @@ class GgufFile : public Source {
   static constexpr int64_t kMostShards = 99'999;
 
   Json add_file(const std::string& path) {
-    files_.emplace_back(path);
-    Gguf gguf = parse_gguf(files_.back().bytes(), path);
+    Gguf gguf = parse_gguf(add(path).bytes(), path);
     for (SourceTensor& tensor : gguf.tensors) tensors_.push_back(std::move(tensor));
     return std::move(gguf.metadata);
   }
@@ -65,7 +65,7 @@ class GgufFile : public Source {
     const std::string stem = path_.substr(0, path_.size() - first.size());
     for (int64_t i = 2; i <= count; i++) {
       const std::string name = stem + suffix(i, count);
-      if (!file_status(name).exists()) fail(Code::model_corrupt, path_, ": file ", i, " of ", count, " is missing: expected ", name);
+      if (!exists(name)) fail(Code::model_corrupt, path_, ": file ", i, " of ", count, " is missing: expected ", name);
       const Json keys = add_file(name);
       if (keys.int_or(kSplitNumber, -1) != i - 1 || keys.int_or(kSplitCount, -1) != count)
         fail(Code::model_corrupt, name, ": expected file ", i, " of ", count, ", got ", keys.int_or(kSplitNumber, -1) + 1, " of ",
@@ -84,11 +84,26 @@ class GgufFile : public Source {
 std::unique_ptr<Source> Source::open(const std::string& path) {
   if (path.find('\0') != std::string::npos) fail(Code::model_not_found, path.c_str(), ": a path cannot hold a NUL");
   const FileStatus status = file_status(path);
-  if (!status.exists()) fail(Code::model_not_found, path, ": ", status.reason);
+  if (!status.exists()) fail(status.unreadable ? Code::model_unreadable : Code::model_not_found, path, ": ", status.reason);
   if (status.kind != FileStatus::Kind::folder) return std::make_unique<GgufFile>(path);
-  if (!file_status(path + "/config.json").exists())
+  if (!exists(path + "/config.json"))
     fail(Code::model_not_found, path, ": expected a .gguf file or a folder with config.json, got a folder without");
   return open_hf_folder(path);
+}
+
+bool Source::exists(const std::string& path) {
+  const FileStatus status = file_status(path);
+  if (status.unreadable) fail(Code::model_unreadable, path, ": ", status.reason);
+  return status.exists();
+}
+
+const MappedFile& Source::add(const std::string& path, uint64_t most) {
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
+  const MappedFile& file = files_.emplace_back(path, most);
+  if (file.bytes().size() >= kPointer.size() && std::memcmp(file.bytes().data(), kPointer.data(), kPointer.size()) == 0)
+    fail(Code::model_corrupt, path,
+         ": expected a model's file, got a Git LFS pointer to it; fetch the file itself: git lfs pull, or dimoo pull");
+  return file;
 }
 
 void Source::index_tensors() {

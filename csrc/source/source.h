@@ -52,6 +52,10 @@ class Source {
   const std::vector<MappedFile>& files() const { return files_; }
 
  protected:
+  /// Maps another of the files this is made of: at most so many bytes, and no pointer that a clone without git-lfs left in its place.
+  const MappedFile& add(const std::string& path, uint64_t most = UINT64_MAX);
+  /// model/unreadable where the system does not say whether it is there.
+  static bool exists(const std::string& path);
   void index_tensors();  // sorts an index by name; refuses duplicates
 
   std::string path_;

@@ -106,6 +106,17 @@ TEST(bounds_values) {
   refuse(many + "]", "more than 8388608 values");
 }
 
+TEST(takes_what_python_writes_only_when_asked) {
+  const auto python = [](std::string_view text) { return Json::parse(text, "test", Code::model_corrupt, Json::Dialect::python); };
+  CHECK(std::isnan(python("NaN").as_double()));
+  CHECK_EQ(python("[Infinity]").as_array()[0].as_double(), std::numeric_limits<double>::infinity());
+  CHECK_EQ(python("{\"a\": -Infinity}").find("a")->as_double(), -std::numeric_limits<double>::infinity());
+  CHECK_EQ(python("\xEF\xBB\xBF-1").as_int(), -1);
+  for (const char* text : {"NaN", "Infinity", "-Infinity", "\xEF\xBB\xBF[]"}) refuse(text, "expected a value");
+  CHECK_THROWS(python("Nan"), Code::model_corrupt, "expected a value");
+  CHECK_THROWS(python("Infinity").as_int(), Code::model_corrupt, "");
+}
+
 TEST(names_the_callers_code) {
   CHECK_THROWS(Json::parse("{", "options", Code::request_invalid), Code::request_invalid, "options: bad JSON");
 }

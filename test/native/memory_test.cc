@@ -1,58 +1,12 @@
 // Allocations that fail, one after another: whichever it is, on the engine's thread, a worker's or the caller's, every run ends, right or
 // with device/out-of-memory, nothing hangs, and afterwards everything is as ever. This program's own operator new does it.
-#include <new>
-
+#include "test/native/failing_new.h"
 #include "test/native/task_requests.h"
 
-namespace {
-
-/// Counts allocations of some threads; the one that it comes down to fails, and then every `every`-th.
-struct Failing {
-  std::atomic<bool> armed{false};
-  std::atomic<int64_t> left{0}, failed{0};
-  int64_t every = 0;  // 0: only one
-  bool callers = false;
-};
-Failing failing;
-thread_local bool is_caller = false;
-
-bool fails() {
-  if (!failing.armed.load(std::memory_order_relaxed) || is_caller != failing.callers) return false;
-  const int64_t left = failing.left.fetch_sub(1);
-  if (left > 0 || (left < 0 && (failing.every == 0 || left % failing.every))) return false;
-  failing.failed++;
-  return true;
-}
-
-void* take(std::size_t bytes) {
-  void* memory = fails() ? nullptr : std::malloc(bytes ? bytes : 1);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return take(bytes); }
-void* operator new[](std::size_t bytes) { return take(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-
 using namespace engine_fixture;
+using namespace failing_new;
 
 namespace {
-
-/// While it stands, allocation `nth` fails (and then one in `every`), of the caller's threads or of all others.
-class Fails {
- public:
-  Fails(int64_t nth, int64_t every, bool callers) {
-    failing.left = nth, failing.failed = 0, failing.every = every, failing.callers = callers;
-    failing.armed = true;
-  }
-  ~Fails() { failing.armed = false; }
-  int64_t failed() const { return failing.failed; }
-};
 
 std::vector<RunRequest> requests(const Model& model) {
   std::vector<RunRequest> all{request_for(model, 1), cached(request_for(model, 2, 6)), answer_for(model, 3, 8, 4, 4)};

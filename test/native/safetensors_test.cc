@@ -180,3 +180,49 @@ TEST(a_file_must_be_gguf) {
   CHECK_THROWS(Source::open(folder.write("x.gguf", "")), Code::model_corrupt, "an empty one");
   CHECK_THROWS(Source::open("/dev/null"), Code::model_corrupt, "something else");
 }
+
+TEST(folder_lists_what_is_missing_once) {
+  const TemporaryFolder folder;
+  folder.write("config.json", kConfig);
+  CHECK_THROWS(open(folder), Code::model_not_found, "expected model.safetensors, or model.safetensors.index.json");
+  std::string map;
+  for (int i = 1; i <= 7; i++) map += text(i > 1 ? "," : "", "\"model.transformer.blocks.", i, ".q_proj.weight\": \"", i, ".safetensors\"");
+  folder.write("model.safetensors.index.json", text("{\"weight_map\": {", map, "}}"));
+  folder.write("3.safetensors", one_tensor("model.transformer.blocks.3.q_proj.weight"));
+  CHECK_THROWS(open(folder), Code::model_not_found,
+               "6 of the 7 files that model.safetensors.index.json names are missing: 1.safetensors, 2.safetensors, 4.safetensors, "
+               "5.safetensors, 6.safetensors and 1 more; fetch them again");
+}
+
+TEST(folder_takes_what_python_wrote) {
+  const TemporaryFolder folder;
+  folder.write("config.json", "\xEF\xBB\xBF{\"init_cutoff_factor\": Infinity, \"a\": [-Infinity, NaN]}");
+  folder.write("model.safetensors", one_tensor("model.transformer.wte.weight"));
+  folder.write("generation_config.json", R"({"temperature": NaN})");
+  folder.write("tokenizer.json", "\xEF\xBB\xBF{}");
+  CHECK_EQ(std::string(open(folder)->tokenizer_json()), "{}");
+}
+
+TEST(pointers_of_git_lfs_are_named) {
+  const TemporaryFolder folder;
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4998000000\n";
+  CHECK_THROWS(Source::open(folder.write("x.gguf", pointer)), Code::model_corrupt, "Git LFS pointer");
+  folder.write("config.json", kConfig);
+  folder.write("model.safetensors", pointer);
+  CHECK_THROWS(open(folder), Code::model_corrupt, "model.safetensors: expected a model's file, got a Git LFS pointer");
+  folder.write("model.safetensors", one_tensor("model.transformer.wte.weight"));
+  folder.write("tokenizer.json", pointer);
+  CHECK_THROWS(open(folder), Code::model_corrupt, "tokenizer.json: expected a model's file, got a Git LFS pointer");
+}
+
+TEST(json_of_a_terabyte_is_refused_unread) {
+  const TemporaryFolder folder;
+  folder.write("config.json", kConfig);
+  std::filesystem::resize_file(folder.path() / "config.json", uint64_t{1} << 36);  // sparse
+  CHECK_THROWS(open(folder), Code::model_corrupt, "config.json: expected a file of at most 33554432 bytes, got 68719476736");
+  folder.write("config.json", kConfig);
+  folder.write("model.safetensors", one_tensor("model.transformer.wte.weight"));
+  folder.write("tokenizer.json", "{}");
+  std::filesystem::resize_file(folder.path() / "tokenizer.json", uint64_t{1} << 36);
+  CHECK_THROWS(open(folder), Code::model_corrupt, "tokenizer.json: expected a file of at most 268435456 bytes");
+}

@@ -1,0 +1,195 @@
+// The process that soak.mjs watches: runs of all tasks, several at a time, with buffers that are transferred away, aborts, snapshots that are
+// gone on with, forged ones, hostile files and models that come and go, while the preloaded library (failing-allocations.c) lets one in so
+// many of the addon's allocations fail. Between two such times everything must give the results that it gave before.
+//   node --expose-gc child.mjs SECONDS FOLDER       prints one JSON object
+import { createHash } from 'node:crypto'
+import { writeFileSync, truncateSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
+import { clearTimeout, setTimeout } from 'node:timers'
+import { DimooError, loadModel } from '../../dist/index.js'
+import { random } from '../../test/hostile/forge.mjs'
+import { forged } from '../../test/hostile/forged.mjs'
+
+const SECONDS = Number(process.argv[2])
+const FOLDER = process.argv[3]
+const PHASE_MS = 15_000
+const PATIENCE_MS = 60_000
+const TOGETHER = 4
+const pick = random(20)
+const model = await loadModel(undefined, { threads: 2 })
+const counts = {}
+const wrong = []
+const count = (what) => (counts[what] = (counts[what] ?? 0) + 1)
+const fault = (what) => wrong.length < 20 && wrong.push(what)
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+const picture = (shade = 200) => ({ data: new Uint8Array(64 * 64 * 3).fill(shade), width: 64, height: 64, channels: 3 })
+const mask = { left: 8, top: 8, width: 32, height: 32 }
+const small = { prompt: 'a red circle', seed: 5, steps: 6 }
+const { prompt: _, ...wordless } = small
+const answer = { length: 16, block: 8, steps: 8, seed: 1 }
+/** Requests of every task, made anew for every run. */
+const REQUESTS = [
+  ['generate', () => ({ ...small, width: 64, height: 64 })],
+  ['generate', () => ({ ...small, cache: true, n: 2 })],
+  ['edit', () => ({ ...small, image: picture() })],
+  ['inpaint', () => ({ ...small, image: picture(), mask, composite: { feather: 2 } })],
+  ['outpaint', () => ({ ...small, image: picture(), extend: { left: 16 } })],
+  ['retouch', () => ({ ...small, from: picture(), region: mask })],
+  ['control', () => ({ ...small, image: picture(), control: 'canny' })],
+  ['predict', () => ({ ...wordless, image: picture(), map: 'depth' })],
+  ['subject', () => ({ ...small, image: picture() })],
+  ['style', () => ({ ...wordless, image: picture(), style: picture(90) })],
+  ['view', () => ({ ...wordless, image: picture(), view: 'back' })],
+  ['ask', () => ({ ...answer, prompt: 'What is red?', images: [picture()] })],
+  ['chat', () => ({ ...answer, messages: [{ role: 'user', content: 'What is red?' }], reuse: 'prefix' })],
+]
+
+const hash = (...parts) => parts.reduce((sum, part) => sum.update(part), createHash('sha256')).digest('hex')
+const bytesOf = (array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+const digest = (result) =>
+  'images' in result ? hash(...result.images.flatMap((one) => [bytesOf(one.tokens), one.image.data])) : hash(result.text)
+
+/** What becomes of it: the code of an error of ours, or that it was wrong. */
+async function outcome(what, act, allowed) {
+  let timer
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`HANG ${what}`)), PATIENCE_MS)))
+  try {
+    await Promise.race([act(), late])
+    count('ok')
+  } catch (error) {
+    const code = DimooError.is(error) ? error.code : error?.name
+    count(code)
+    if (!allowed.includes(code)) fault(`${what}: ${code} ${String(error?.message).slice(0, 200)}`)
+    if (String(error?.message).startsWith('HANG')) throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const MEMORY = ['device/out-of-memory']
+
+async function whole(i, expected) {
+  const [task, make] = REQUESTS[i]
+  const request = make()
+  const run = model.run(task, request)
+  if (pick(3) === 0 && request.image) void globalThis.structuredClone(request.image.data, { transfer: [request.image.data.buffer] })
+  const found = digest(await run.result())
+  if (expected && found !== expected[i]) fault(`${task}: another result`)
+  return found
+}
+
+async function aborted(i) {
+  const [task, make] = REQUESTS[i]
+  const controller = new globalThis.AbortController()
+  const run = model.run(task, make(), { delivery: 'all', signal: controller.signal })
+  const stop = pick(4)
+  for await (const step of run) {
+    if (step.step === stop) controller.abort()
+    if (step.kind === 'image' && pick(4) === 0) await step.decode({ quality: 'full' })
+  }
+  await run.result()
+}
+
+async function resumed(i, expected) {
+  const [task, make] = REQUESTS[i]
+  const run = model.run(task, make(), { delivery: 'all' })
+  for await (const step of run) {
+    if (step.step !== 2) continue
+    const bytes = await run.snapshot()
+    const next = model.resume(bytes)
+    bytes.fill(0)
+    if (digest(await next.result()) !== expected[i]) fault(`${task}: resumed to another result`)
+    return
+  }
+}
+
+const names = Object.keys(forged).filter((name) => !/5M|8192|10000|1M/.test(name))
+const HOSTILE = ['broken.gguf', 'sparse/config.json', 'fifo.gguf', 'zeros.png']
+function files() {
+  spawnSync('mkfifo', [path.join(FOLDER, 'fifo.gguf')])
+  writeFileSync(path.join(FOLDER, 'broken.gguf'), Buffer.from('GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff', 'latin1'))
+  writeFileSync(path.join(FOLDER, 'zeros.png'), Buffer.alloc(1000))
+  spawnSync('mkdir', ['-p', path.join(FOLDER, 'sparse')])
+  writeFileSync(path.join(FOLDER, 'sparse/config.json'), '')
+  truncateSync(path.join(FOLDER, 'sparse/config.json'), 2 ** 40)
+}
+
+async function hostile(snapshots) {
+  const name = HOSTILE[pick(HOSTILE.length)]
+  const file = path.join(FOLDER, name === 'sparse/config.json' ? 'sparse' : name)
+  const refused = [
+    'request/invalid',
+    'model/corrupt',
+    'model/unsupported',
+    'model/unreadable',
+    'model/not-found',
+    'image/invalid',
+    'run/deadline',
+  ]
+  if (pick(2)) {
+    const snapshot = forged[names[pick(names.length)]](snapshots)
+    return outcome('forged', () => model.resume(snapshot, { deadlineMs: 3000 }).result(), [...MEMORY, ...refused])
+  }
+  const act = name.endsWith('.png') ? () => model.edit({ ...small, image: file }).result() : () => loadModel(file)
+  return outcome(name, act, [...MEMORY, ...refused])
+}
+
+async function another() {
+  const other = await loadModel(undefined, { threads: 2 })
+  await other.decodeVq(new Int32Array(16), { width: 4, height: 4 })
+  await other.encodeVq(picture())
+  await other.close()
+}
+
+async function worker(until, expected, snapshots) {
+  while (performance.now() < until) {
+    const i = pick(REQUESTS.length)
+    const kind = pick(10)
+    if (kind < 4) await outcome(REQUESTS[i][0], () => whole(i, expected), MEMORY)
+    else if (kind < 6) await outcome('aborted', () => aborted(i), [...MEMORY, 'AbortError'])
+    else if (kind < 7) await outcome('resumed', () => resumed(i, expected), MEMORY)
+    else if (kind < 9) await hostile(snapshots)
+    else await outcome('another', another, MEMORY)
+  }
+}
+
+async function taken(task, request) {
+  const run = model.run(task, request, { delivery: 'all' })
+  for await (const step of run) if (step.step === 2) return await run.snapshot()
+}
+
+files()
+const snapshots = {
+  inpaint: await taken('inpaint', REQUESTS[3][1]()),
+  generate: await taken('generate', { ...small, width: 64, height: 64, cache: true }),
+  chat: await taken('chat', REQUESTS[12][1]()),
+}
+const expected = []
+for (let i = 0; i < REQUESTS.length; i++) expected.push(await whole(i))
+const rss = []
+const end = performance.now() + SECONDS * 1000
+while (performance.now() < end) {
+  process.kill(process.pid, 'SIGUSR2')
+  const until = Math.min(end, performance.now() + PHASE_MS)
+  await Promise.all(Array.from({ length: TOGETHER }, () => worker(until, expected, snapshots)))
+  process.kill(process.pid, 'SIGUSR2')
+  await sleep(50)
+  // With all the memory there is, everything is as before.
+  await Promise.all(expected.map((_, i) => outcome(REQUESTS[i][0], () => whole(i, expected), [])))
+  const { running, queued, paused } = await model.stats()
+  if (running + queued + paused > 0) fault(`${running} running, ${queued} queued, ${paused} paused after all have ended`)
+  globalThis.gc()
+  rss.push(process.memoryUsage.rss())
+  process.stderr.write(
+    `${Math.round((end - performance.now()) / 1000)} s left, ${Math.round(rss.at(-1) / 2 ** 20)} MB ${JSON.stringify(counts)} ${wrong[0] ?? ''}\n`,
+  )
+}
+await model.close()
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
+const third = Math.floor(rss.length / 3)
+const [first, last] = [median(rss.slice(0, Math.max(1, third))), median(rss.slice(-Math.max(1, third)))]
+const growth = Number((last / first - 1).toFixed(4))
+console.log(JSON.stringify({ counts, wrong, rssMB: { first: Math.round(first / 2 ** 20), last: Math.round(last / 2 ** 20), growth } }))
+process.exit(wrong.length > 0 ? 1 : 0)

@@ -1,6 +1,7 @@
 // `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
 import { Command } from 'commander'
-import { planMemory, type MemoryPlan } from '../model/devices.js'
+import { planMemory } from '../model/devices.js'
+import type { MemoryPlan } from '../native/info.js'
 import { PLAN_FIELDS } from '../model/options.js'
 import type { PlanOptions } from '../model/types.js'
 import { DimooError } from '../base/errors.js'

@@ -5,7 +5,7 @@ import { DimooError, invalid } from '../base/errors.js'
 import { quote, show } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import { boolean, integer, number, type Fields } from '../fields/field.js'
-import type { Device, DeviceId, DeviceReport } from '../native/info.js'
+import type { Device, DeviceId, DeviceReport, MemoryPlan } from '../native/info.js'
 import { runJob } from '../native/job.js'
 import { PLAN_FIELDS } from './options.js'
 import { findSource, type ModelSource } from './source.js'
@@ -63,19 +63,6 @@ export interface PlannedRun {
   readonly textTokens?: number
   /** With ML-Cache, which keeps keys and values of every layer. Default false. */
   readonly cache?: boolean
-}
-
-/** Bytes that a model and its runs need, by what for. */
-export interface MemoryPlan {
-  readonly weightsBytes: number
-  readonly panelBytes: number
-  readonly kvBytes: number
-  readonly logitsBytes: number
-  readonly activationsBytes: number
-  readonly vqBytes: number
-  readonly totalBytes: number
-  readonly fits: boolean
-  readonly availableBytes: number
 }
 
 const RUN_FIELDS: Fields = {

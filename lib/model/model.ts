@@ -10,7 +10,7 @@ import { fitToGrid } from '../image/prepare.js'
 import { readImage } from '../image/read.js'
 import type { Grid } from '../image/region.js'
 import type { NativeModel } from '../native/binding.js'
-import type { DeviceReport, ModelInfo } from '../native/info.js'
+import type { DeviceReport, MemoryPlan, ModelInfo } from '../native/info.js'
 import { settle } from '../native/job.js'
 import { said } from '../prompt/prompt-text.js'
 import type { TextCoder } from '../prompt/text.js'
@@ -24,7 +24,7 @@ import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats, type St
 import { Admission } from './admission.js'
 import { drawStep } from './draw.js'
 import { CLOSE_FIELDS } from './options.js'
-import { resumeTask, startTask, type LocalRun, type StartingModel } from './start.js'
+import { planTask, resumeTask, startTask, type LocalRun, type StartingModel } from './start.js'
 import type { SchedulerOptions } from './types.js'
 
 const SPECIAL_TOKENS = boolean({ summary: 'Whether added tokens are recognised.' })
@@ -92,6 +92,25 @@ export class DimooModel extends RunnerBase implements StepDrawer {
   override resume(snapshot: Uint8Array, options: ResumeOptions = {}): AnyRun {
     this.#open()
     return this.#runs.add(resumeTask(snapshot, options, this.#tasks))
+  }
+
+  /**
+   * Bytes that this very request would be started with, over those in use now, and whether they are there. Texts and pictures are read and nothing
+   * is computed, so that it takes milliseconds. Without loading, by sizes alone: `planMemory`.
+   * @throws as `run` does, but `device/out-of-memory`.
+   * @example const { fits, totalBytes } = await model.plan('edit', { prompt: 'Make it blue.', image: 'photo.jpg' })
+   */
+  async plan<Task extends TaskName>(
+    task: Task,
+    request: TaskRequests[Task],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<MemoryPlan> {
+    this.#open()
+    checkTask(task)
+    checkOptions('plan', options, { fields: { signal: SIGNAL } })
+    const signal = options.signal ?? new AbortController().signal
+    signal.throwIfAborted()
+    return planTask(task, request, this.#tasks, signal)
   }
 
   /**

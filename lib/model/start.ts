@@ -4,6 +4,7 @@ import { DimooError, invalid } from '../base/errors.js'
 import { quote } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import type { NativeStep } from '../native/binding.js'
+import type { MemoryPlan } from '../native/info.js'
 import { capture } from '../requests/capture.js'
 import { checkRequest, DESCRIPTORS, resolveRequest } from '../requests/index.js'
 import { isTextTask, type TaskName } from '../requests/names.js'
@@ -19,6 +20,7 @@ import { copySnapshot, openSnapshot, readSnapshot, writeSnapshot } from '../snap
 import { runFields, type EngineRequest, type ImageEngineRequest, type TaskModel, type TextEngineRequest } from '../tasks/engine-request.js'
 import { finishImages, finishText } from '../tasks/finish.js'
 import { isQuick, layOut } from '../tasks/index.js'
+import { layOutPlanned, planOf } from '../tasks/plan.js'
 import { flatMaybe } from '../tasks/prompt-ids.js'
 import type { Admission } from './admission.js'
 import { drawStep } from './draw.js'
@@ -53,10 +55,25 @@ export function startTask<Task extends TaskName>(
   const resolved = resolveRequest(task, own, model.info)
   if (resolved.task === 'chat' && resolved.images.length > 0) checkSees('chat with pictures', model)
   const warnings: readonly string[] = []
+  const planned = task === 'generate' || task === 'chat' ? layOut : layOutPlanned
   const prepare = (signal: AbortSignal): Work | Promise<Work> =>
-    flatMaybe(layOut(resolved, options, model, signal), (found) => ({ request: found, warnings }))
+    flatMaybe(planned(resolved, options, model, signal), (found) => ({ request: found, warnings }))
   const slow = (signal: AbortSignal): Promise<Work> => model.admission.prepare(options, signal, () => prepare(signal))
   return begin(task, options, model, isQuick(resolved, model) ? prepare : slow)
+}
+
+/** The memory that this run would be started with. Throws as `startTask` does; reads pictures and texts, computes nothing. */
+export async function planTask<Task extends TaskName>(
+  task: Task,
+  request: TaskRequests[Task],
+  model: StartingModel,
+  signal: AbortSignal,
+): Promise<MemoryPlan> {
+  checkAble(task, model)
+  checkRequest(task, request)
+  const own = capture(request, DESCRIPTORS[task].fields)
+  const resolved = resolveRequest(task, own, model.info)
+  return model.admission.prepare({}, signal, () => planOf(resolved, {}, model, signal))
 }
 
 // A model that lacks what a task needs says so at once.

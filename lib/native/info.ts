@@ -106,3 +106,16 @@ function camelCased(value: unknown): unknown {
   const name = (key: string): string => key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [name(key), camelCased(one)]))
 }
+
+/** Bytes that a model and its runs need, by what for. */
+export interface MemoryPlan {
+  readonly weightsBytes: number
+  readonly panelBytes: number
+  readonly kvBytes: number
+  readonly logitsBytes: number
+  readonly activationsBytes: number
+  readonly vqBytes: number
+  readonly totalBytes: number
+  readonly fits: boolean
+  readonly availableBytes: number
+}

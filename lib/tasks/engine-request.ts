@@ -16,7 +16,12 @@ export interface TaskModel {
   readonly coder: () => TextCoder
   /** Drafts of the codes, asked for once. */
   readonly previewTable: () => Promise<Uint8Array>
+  /** Of one run: what its pictures were read as, so that each is read once though the run is planned before it is laid out. */
+  readonly given?: GivenPictures
 }
+
+/** By what was given, then by how it was read. */
+export type GivenPictures = Map<unknown, Map<string, Promise<unknown>>>
 
 /** Whose pixels come back where nothing was masked. */
 export interface Composite {

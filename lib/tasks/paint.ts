@@ -2,7 +2,7 @@
 // outpaint what lies around it (or, by ratio, around a rectangle in it).
 import { breathe } from '../base/breathe.js'
 import { invalid } from '../base/errors.js'
-import { isCells, isMade, isRawImage, type MadeImage, type MaskInput, type RawImage, type Rect } from '../fields/values.js'
+import { isCells, isMade, isRawImage, type MadeImage, type RawImage, type Rect } from '../fields/values.js'
 import { prepareImage } from '../image/prepare.js'
 import { readRegion } from '../image/read.js'
 import { checkMaskSize, checkRects, hasAlpha, isMasked, ratioCells, regionCellsSlowly, type Grid, type Region } from '../image/region.js'
@@ -12,7 +12,7 @@ import { isRatio, type ResolvedPaint } from '../requests/paint.js'
 import type { ExtendOptions, Ratio, RunOptions } from '../requests/types.js'
 import type { ImageEngineRequest, TaskModel } from './engine-request.js'
 import { imageRequest } from './images.js'
-import { checkCells, cropOf, encode, readGiven } from './pictures.js'
+import { checkCells, cropOf, encode, readGiven, readOnce } from './pictures.js'
 import { callerText, promptIds } from './prompt-ids.js'
 
 /** A given picture: as it came, at its size on the grid, and its codes. */
@@ -59,7 +59,10 @@ async function targetOf(resolved: ResolvedPaint, model: TaskModel, signal: Abort
   const { task, mask } = resolved
   if (isRatio(mask)) return byRatio(given, mask.ratio, 'inside', model)
   const crop = resolved.imageArea === 'native' ? undefined : (pixels: RawImage) => cropAlike(pixels, resolved, model, signal)
-  return maskedBy(task === 'retouch' ? 'retouch: region' : 'inpaint: mask', given, mask, crop, signal)
+  const where = task === 'retouch' ? 'retouch: region' : 'inpaint: mask'
+  const region = await readOnce(model, mask, 'region', () => readRegion(mask, { field: where.split(': ')[1], signal }))
+  signal.throwIfAborted()
+  return maskedBy(where, given, region, crop)
 }
 
 // A result's tokens are taken as they are where they are to stay.
@@ -69,7 +72,7 @@ async function givenOf(resolved: ResolvedPaint, model: TaskModel, signal: AbortS
   const read = await readGiven(image, task === 'retouch' ? 'from' : 'image', model, signal)
   signal.throwIfAborted()
   const how = { ...cropOf(imageArea, seed, model), scale: model.info.scale, use: 'target' } as const
-  const pixels = checkCells(await prepareImage(read, how, signal), model)
+  const pixels = await readOnce(model, image, 'target', async () => checkCells(await prepareImage(read, how, signal), model))
   const { width, height, codes } = await encode(pixels, model, signal)
   return { grid: { width, height }, codes, size: { width: read.width, height: read.height }, pixels }
 }
@@ -89,12 +92,9 @@ function fromResult({ image, tokens }: MadeImage, { info }: TaskModel): Given {
 async function maskedBy(
   where: string,
   { grid, size, codes, pixels }: Given,
-  mask: MaskInput,
+  region: Region,
   crop: ((pixels: RawImage) => Promise<RawImage>) | undefined,
-  signal: AbortSignal,
 ): Promise<Target> {
-  const region = await readRegion(mask, { field: where.split(': ')[1], signal })
-  signal.throwIfAborted()
   // Cells are of the grid already, whatever was cropped before.
   const touched =
     crop && !isCells(region)

@@ -25,22 +25,36 @@ export interface Use extends Crop {
   readonly use: 'edit' | 'question'
 }
 
+/** What `read` gives, once a run for each thing that is given and way of reading it. */
+export function readOnce<T>({ given }: TaskModel, input: unknown, how: string, read: () => Promise<T>): Promise<T> {
+  if (!given) return read()
+  const ways = given.get(input) ?? new Map<string, Promise<unknown>>()
+  given.set(input, ways)
+  const found = ways.get(how) ?? read()
+  ways.set(how, found)
+  return found as Promise<T>
+}
+
 /** RGB pixels of a picture; with `compat: 'reference'` as the original's editing script sees them. */
-export function readGiven(input: ImageInput, field: string, { info }: TaskModel, signal: AbortSignal): Promise<RawImage> {
-  return info.compat === 'reference' ? readOriginal(input, 'rgb', { field, signal }) : readImage(input, { field, signal })
+export function readGiven(input: ImageInput, field: string, model: TaskModel, signal: AbortSignal): Promise<RawImage> {
+  return readOnce<RawImage>(model, input, 'rgb', () =>
+    model.info.compat === 'reference' ? readOriginal(input, 'rgb', { field, signal }) : readImage(input, { field, signal }),
+  )
 }
 
 /**
  * Reads a picture and brings it to size for a prompt. With `compat: 'reference'` one in a question is cropped in its own mode, as in the
  * original; one that is not cropped is RGB there too.
  */
-export async function givenPicture(input: ImageInput, how: Use, model: TaskModel, signal: AbortSignal): Promise<RawImage> {
+export function givenPicture(input: ImageInput, how: Use, model: TaskModel, signal: AbortSignal): Promise<RawImage> {
   const { area, offset, field, use } = how
-  const { compat, scale } = model.info
-  const own = compat === 'reference' && use === 'question' && area !== 'native'
-  const image = await (own ? readOriginal(input, 'own', { field, signal }) : readGiven(input, field, model, signal))
-  signal.throwIfAborted()
-  return checkCells(await prepareImage(image, { area, offset, scale, use: 'prompt' }, signal), model)
+  return readOnce(model, input, `${use} of ${area} at ${offset}`, async () => {
+    const { compat, scale } = model.info
+    const own = compat === 'reference' && use === 'question' && area !== 'native'
+    const image = await (own ? readOriginal(input, 'own', { field, signal }) : readGiven(input, field, model, signal))
+    signal.throwIfAborted()
+    return checkCells(await prepareImage(image, { area, offset, scale, use: 'prompt' }, signal), model)
+  })
 }
 
 /** Throws `image/invalid` for a picture of more cells than a sequence may hold. */

@@ -36,6 +36,7 @@ async function host(kind, settings = {}) {
 
 const round = (value, digits = 2) => Number(value.toFixed(digits))
 const results = { machine: machine(2), commit: commit(), date: new Date().toISOString().slice(0, 10), node: process.versions.node }
+results.noisy = results.machine.loadAverageBefore > 3 // beside other work: ratios hold about, delays say nothing
 const [local, timer] = [await host('local'), await host('timer')]
 
 // What each request gives by itself.

@@ -90,6 +90,11 @@ async function everyView(folder) {
 }
 
 async function readme() {
+  if (process.argv[3] !== 'film') await themes()
+  await midRun(path.join(root, 'docs/studio/mid-run.webp'))
+}
+
+async function themes() {
   const folder = path.join(root, 'docs/studio')
   mkdirSync(folder, { recursive: true })
   for (const colorScheme of ['light', 'dark']) {
@@ -106,46 +111,47 @@ async function readme() {
         .toBuffer(),
     )
   }
-  await midRun(path.join(folder, 'mid-run.webp'))
 }
 
-/** Cells of a run that goes on are sent back to the mask, and decided again. */
+/** Cells of a run that goes on are sent back to the mask, and decided again: its steps, one a picture, with the marks where they were set. */
 async function midRun(file) {
   const page = await open(900, 760, { colorScheme: 'dark' })
-  await generate(page, 'a large yellow star on a black background', { Steps: '40', Seed: '7' })
-  await page.getByRole('button', { name: 'Pause' }).click()
-  const stage = page.getByRole('region', { name: 'Picture' })
-  const frames = []
-  const shoot = async () => frames.push(await stage.screenshot())
-  const stepsOn = async (count) => {
-    for (let i = 0; i < count; i++) {
-      await page.getByRole('button', { name: 'Go on' }).click()
-      await page.getByRole('button', { name: 'Pause' }).click()
-      await page.waitForTimeout(150)
-      await shoot()
-    }
-  }
-  await shoot()
-  await stepsOn(5)
+  await generate(page, 'a large yellow star on a black background', { Steps: '64', Seed: '7' })
+  await page.getByLabel('Masked cells').selectOption('grey')
+  await page.getByText(/^Step [2-4]\d/).waitFor()
+  await page.getByRole('application').focus()
+  await page.keyboard.press('p')
+  const paused = await page.getByText(/^Paused at step/).innerText()
+  const held = Number(/\d+/.exec(paused)[0])
   await page.getByRole('button', { name: 'Mark', exact: true }).click()
   await page.getByLabel('Brush').fill('2')
+  await page.evaluate(() => scrollTo(0, 0))
   await drag(page, [0.3, 0.35], [0.65, 0.35], [0.65, 0.5])
-  await shoot()
-  await shoot()
+  await page.mouse.move(5, 5)
+  const picture = page.locator('.stage-picture')
+  const marked = await picture.screenshot()
   await page.getByRole('button', { name: /^Send/ }).click()
-  await page.waitForTimeout(200)
   await page.getByRole('button', { name: 'Look', exact: true }).click()
-  await stepsOn(6)
   await page.getByRole('button', { name: 'Go on' }).click()
   await page.getByText('Finished after').waitFor()
-  await shoot()
-  await shoot()
-  const width = 560
-  const pictures = await Promise.all(
-    frames.map((frame) => sharp(frame).resize({ width, height: 600, fit: 'contain', position: 'top' }).toBuffer()),
+  const slider = page.getByRole('slider', { name: 'Step' })
+  const last = Number(await slider.getAttribute('max'))
+  const frames = []
+  for (let step = 2; step <= last; step += 3) {
+    await slider.fill(String(step))
+    await page.waitForTimeout(250)
+    frames.push(await picture.screenshot())
+    if (step < held && step + 3 >= held) frames.push(marked, marked)
+  }
+  await slider.fill(String(last))
+  await page.waitForTimeout(300)
+  const end = await picture.screenshot()
+  frames.push(end, end, end)
+  const pictures = await Promise.all(frames.map((frame) => sharp(frame).resize(320, 320, { fit: 'fill' }).toBuffer()))
+  writeFileSync(
+    file,
+    await sharp(pictures, { join: { animated: true } })
+      .webp({ quality: 70, delay: pictures.map(() => 350), loop: 0 })
+      .toBuffer(),
   )
-  const film = await sharp(pictures, { join: { animated: true } })
-    .webp({ quality: 75, delay: pictures.map(() => 450), loop: 0 })
-    .toBuffer()
-  writeFileSync(file, film)
 }

@@ -125,7 +125,7 @@ async function midRun(file) {
   const held = Number(/\d+/.exec(paused)[0])
   await page.getByRole('button', { name: 'Mark', exact: true }).click()
   await page.getByLabel('Brush').fill('2')
-  await page.evaluate(() => scrollTo(0, 0))
+  await page.evaluate('scrollTo(0, 0)')
   await drag(page, [0.3, 0.35], [0.65, 0.35], [0.65, 0.5])
   await page.mouse.move(5, 5)
   const picture = page.locator('.stage-picture')

@@ -17,7 +17,7 @@ import type { PreviewOptions, ResumeOptions, TaskRequests } from '../requests/ty
 import { LiveRuns } from '../run/live-runs.js'
 import type { AnyRun, StepData } from '../run/types.js'
 import { materialise } from '../runner/materialise.js'
-import { RunnerBase, type CloseOptions, type RunOf, type StepDrawer } from '../runner/runner.js'
+import { RunnerBase, type CloseOptions, type RunKeeper, type RunOf, type StepDrawer } from '../runner/runner.js'
 import { draw } from './draws.js'
 import { estimatedWaitMs, fleet, knownInfo } from './fleet.js'
 import { checkJob, digestOfAsked, packed, type JobData } from './job.js'
@@ -49,7 +49,7 @@ const LOWEST = 1001
 
 type Prepared = Pick<JobData, 'request' | 'snapshot' | 'work' | 'inputs' | 'digest'>
 
-export class Queue extends RunnerBase implements StepDrawer {
+export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
   readonly #parts: QueueParts
   readonly #options: QueueOptions
   readonly #runs = new LiveRuns<RemoteRun>()

@@ -54,7 +54,6 @@ export class QueuedRun implements FarPort {
   #pending: Event[] = []
   #heard = 0 // the last event that was looked at
   #read = 0 // the last one that is pending or delivered
-  #behind = false // there are more between the two
   #looking = false
   #again = false
   #over = false
@@ -182,15 +181,22 @@ export class QueuedRun implements FarPort {
 
   async #hear(): Promise<void> {
     for (const event of await this.#events(this.#heard)) {
+      const next = !this.#behind
       this.#heard = event.id
-      if (event.kind === 'answer') this.#answered(event.message)
-      else {
+      if (event.kind === 'answer') {
+        this.#answered(event.message)
+        if (next) this.#read = event.id
+      } else {
         this.#begun(event)
-        if (this.#behind || this.#pending.length >= MOST_PENDING) this.#behind = true
-        else this.#take(event)
+        if (next && this.#pending.length < MOST_PENDING) this.#take(event)
       }
     }
     if (this.data.options.delivery !== 'all' && this.#behind) await this.#collapse()
+  }
+
+  /** There are more events than those that are pending. */
+  get #behind(): boolean {
+    return this.#read < this.#heard
   }
 
   async #events(after: number, count = 4096): Promise<Event[]> {
@@ -220,17 +226,20 @@ export class QueuedRun implements FarPort {
   async #collapse(): Promise<void> {
     while (this.#behind) {
       this.#pending = collapsed(this.#pending)
-      if (!(await this.#refill())) this.#behind = false
+      await this.#refill()
     }
   }
 
-  async #refill(): Promise<boolean> {
-    const found = (await this.#events(this.#read, MOST_PENDING)).filter(({ id }) => id <= this.#heard)
+  async #refill(): Promise<void> {
+    const heard = this.#heard
+    const found = await this.#events(this.#read, MOST_PENDING)
     for (const event of found) {
+      // Somebody else may have taken it meanwhile, or nobody has heard of it yet.
+      if (event.id <= this.#read || event.id > this.#heard) continue
       if (event.kind === 'answer') this.#read = event.id
       else this.#take(event)
     }
-    return found.length > 0
+    if (found.length === 0) this.#read = Math.max(this.#read, heard) // trimmed away
   }
 
   async #deliver(all = false): Promise<void> {
@@ -240,9 +249,8 @@ export class QueuedRun implements FarPort {
       if (event) {
         this.#show(event)
         if (event.kind === 'step' && !all && !this.far.pulling) return
-      } else if (this.#behind) {
-        if (!(await this.#refill())) this.#behind = false
-      } else return
+      } else if (this.#behind) await this.#refill()
+      else return
     }
   }
 

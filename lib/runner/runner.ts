@@ -101,6 +101,16 @@ export interface StepDrawer {
   decodeStep(step: StepData, options?: PreviewOptions): Promise<RawImage | Uint8Array>
 }
 
+/** A runner whose runs outlive whoever asked for them. */
+export interface RunKeeper {
+  /** The run of a name, of this tenant; undefined: there is none. Steps from the first that is still there. */
+  attach(id: string, options?: { readonly tag?: string }): Promise<AnyRun | undefined>
+}
+
+export function isRunKeeper(runner: object): runner is Runner & RunKeeper {
+  return 'attach' in runner && typeof runner.attach === 'function'
+}
+
 /** The twelve methods, from `run`. */
 export abstract class RunnerBase implements Runner {
   abstract run<Task extends TaskName, const Options extends RunOptions>(

@@ -26,6 +26,7 @@ import { chatRoutes } from './openai/chat.js'
 import { imageRoutes } from './openai/images.js'
 import { modelRoutes } from './openai/models.js'
 import { responseRoutes } from './openai/responses.js'
+import { adopting } from './runs/keeper.js'
 import { settingsOf, type Settings } from './options.js'
 import { docRoutes } from './pages/docs.js'
 import { describe } from './pages/openapi.js'
@@ -77,6 +78,7 @@ function everything(house: House): (app: FastifyInstance) => Promise<void> {
     await watchPressure(app)
     await readBodies(app, settings)
     const description = describe(app)
+    app.addHook('preHandler', adopting(house))
     runRoutes(app, house)
     eventRoutes(app, house)
     pictureRoutes(app, house)

@@ -17,6 +17,8 @@ async function drained({ admission, registry, settings }: House, late: 'answered
   admission.draining = true
   const until = performance.now() + settings.drainMs
   const reason = new DimooError('server/unavailable', `the run was aborted: the server ends, and waited ${settings.drainMs} ms for it`)
+  // What a queue keeps goes on without this server: its clients are sent to another one.
+  for (const run of [...registry.active.values()]) if (run.isKept) run.part(reason)
   await Promise.race([registry.idle(), sleep(settings.drainMs, undefined, { ref: false })])
   for (const run of registry.active.values()) run.abort(reason)
   await registry.idle()

@@ -10,10 +10,9 @@ import type { Client } from '../keys.js'
 import { weigh, type Limits } from '../limits.js'
 import type { Served } from '../models.js'
 import { Problem } from '../problem.js'
-import { HeldRun, type HeldParts } from './held-run.js'
-
-/** Most bytes of one run's events. */
-const MAX_EVENT_BYTES = 8 * 2 ** 20
+import { isRunKeeper } from '../../runner/runner.js'
+import { HeldRun, MAX_EVENT_BYTES, type HeldParts } from './held-run.js'
+import { keptOptions } from './keeper.js'
 
 export interface Manner {
   readonly client: Client
@@ -37,7 +36,7 @@ export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
   house.admission.check(wanted.client, served.runner)
   await weigh(task, request, await served.info(), house.settings)
   const seeded = { ...request, seed: request.seed ?? randomSeed() }
-  return hold(house, wanted, task, wanted.options, (options) => served.runner.run(task, seeded, options))
+  return hold(house, wanted, task, wanted.options, (options) => served.runner.run(task, seeded, keptOptions(served.runner, options)))
 }
 
 /** A run that goes on from a snapshot. */
@@ -51,7 +50,7 @@ export async function beginAgain(house: House, snapshot: Uint8Array, options: Re
 
 function hold(house: House, manner: Manner, task: TaskName, asked: RunOptions, start: HeldParts['start']): HeldRun {
   const { registry, admission, settings } = house
-  const { client, served, detached = false, graceMs = settings.graceMs, release } = manner
+  const { client, served, graceMs = settings.graceMs, release } = manner
   const { id = `run-${randomUUID()}` } = asked
   admission.check(client, served.runner)
   if (registry.has(client.name, id))
@@ -65,7 +64,8 @@ function hold(house: House, manner: Manner, task: TaskName, asked: RunOptions, s
     runner: served.runner,
     task,
     options,
-    detached,
+    // Whoever can come back may come back to another server.
+    detached: (manner.detached ?? false) || (isRunKeeper(served.runner) && graceMs > 0),
     graceMs,
     maxEventBytes: MAX_EVENT_BYTES,
     start,

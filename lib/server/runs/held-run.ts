@@ -1,6 +1,6 @@
 // A run that the server holds for its client: its steps become numbered events that any number of listeners follow, each at its own pace,
 // and that a client who comes back goes on with. Without a listener it is aborted after a while, unless it is detached.
-import { errorToData } from '../../base/errors.js'
+import { errorToData, invalid } from '../../base/errors.js'
 import { toJson } from '../../base/json.js'
 import { onAbort } from '../../base/signals.js'
 import type { TaskName } from '../../requests/names.js'
@@ -8,7 +8,7 @@ import type { RunOptions } from '../../requests/types.js'
 import type { ImageResult, TextResult } from '../../run/results.js'
 import type { ImageStep, TextStep } from '../../run/steps.js'
 import type { AnyRun, RunState } from '../../run/types.js'
-import type { Runner } from '../../runner/runner.js'
+import { isRunKeeper, type Runner } from '../../runner/runner.js'
 import { messageToJson } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
 import { EventLog, type Cursor, type RunEvent } from './event-log.js'
@@ -19,6 +19,9 @@ export type Outcome = { readonly result: ImageResult | TextResult } | { readonly
 
 /** What begins a run, or goes on with one, under options that may have changed. */
 export type Start = (options: RunOptions) => AnyRun
+
+/** Most bytes of one run's events. */
+export const MAX_EVENT_BYTES = 8 * 2 ** 20
 
 export interface HeldParts {
   readonly id: string
@@ -125,6 +128,16 @@ export class HeldRun {
     this.#held?.()
   }
 
+  /** It outlives the server. */
+  get isKept(): boolean {
+    return isRunKeeper(this.#parts.runner)
+  }
+
+  /** Ends it here; it goes on where it is kept. */
+  part(reason: unknown): void {
+    if (!this.#outcome) this.#end({ error: reason })
+  }
+
   async pause(): Promise<void> {
     await this.#run.pause()
     if (!this.#outcome) this.#tell('paused')
@@ -138,6 +151,7 @@ export class HeldRun {
   /** Goes on under another priority: from where it is, to the same bits. */
   async reprioritise(priority: number): Promise<void> {
     if (priority === this.priority) return
+    if (this.isKept) throw invalid('priority: a run in a queue keeps the one it came with')
     const old = this.#run
     const options = { ...this.#options, priority }
     const paused = old.state === 'paused'
@@ -246,15 +260,15 @@ export class HeldRun {
     try {
       if (this.#options.delivery !== 'none') {
         for await (const step of run as AsyncIterable<AnyStep>) {
-          if (run !== this.#run) return
+          if (run !== this.#run || this.#outcome) return
           this.#take(step)
           if (this.#options.delivery === 'all') await this.#room()
         }
       }
       const found = await result
-      if (run === this.#run) this.#end({ result: found })
+      if (run === this.#run && !this.#outcome) this.#end({ result: found })
     } catch (error) {
-      if (run === this.#run) this.#end({ error })
+      if (run === this.#run && !this.#outcome) this.#end({ error })
     }
   }
 

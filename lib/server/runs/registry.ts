@@ -47,6 +47,11 @@ export class Registry implements Watch {
     return this.#active.has(key) || this.#ended.has(key)
   }
 
+  /** Also of one that was dropped. */
+  knows(owner: string, id: string): boolean {
+    return this.has(owner, id) || this.#gone.has(keyOf(owner, id))
+  }
+
   add(run: HeldRun): void {
     if (!run.outcome) this.#active.set(keyOf(run.owner.name, run.id), run)
   }

@@ -5,6 +5,7 @@
 #include "base/cgroup.h"
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/size_text.h"
 
 namespace dimoo::cpu {
 namespace {
@@ -19,7 +20,8 @@ void* aligned_block(int64_t bytes) {
   const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
   const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), alignment));
   void* block = allocate_block(static_cast<size_t>(alignment), size);
-  if (!block) throw Error(Code::device_out_of_memory, text("cpu: ", bytes, " bytes could not be allocated"), bytes, available_memory());
+  if (!block)
+    throw Error(Code::device_out_of_memory, text("cpu: ", size_text(bytes), " could not be allocated"), bytes, available_memory());
   return block;
 }
 
@@ -43,7 +45,7 @@ Buffer allocate(const std::shared_ptr<HostMemory>& memory, int64_t bytes) {
 void expect_available(int64_t bytes) {
   if (bytes < kWorthAsking) return;
   if (const int64_t available = available_memory(); bytes > available)
-    throw Error(Code::device_out_of_memory, text("cpu: needs ", bytes, " bytes, has ", available), bytes, available);
+    throw Error(Code::device_out_of_memory, text("cpu: needs ", size_text(bytes), ", has ", size_text(available)), bytes, available);
 }
 
 }  // namespace dimoo::cpu

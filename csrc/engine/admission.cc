@@ -1,6 +1,9 @@
 #include "engine/admission.h"
 
 #include <algorithm>
+#include <string>
+
+#include "base/size_text.h"
 
 namespace dimoo {
 namespace {
@@ -32,6 +35,13 @@ struct Planner {
   }
 };
 
+/// What there is, and whether the caller set that limit.
+std::string room_text(const Device& device, const LoadOptions& options, int64_t available) {
+  const MemoryReport memory = device.memory();
+  const bool own = options.max_host_bytes >= 0 && options.max_host_bytes < memory.free + memory.used;
+  return text(device.id(), " has ", size_text(available), own ? " of the limit that memory.maxHostBytes sets" : "");
+}
+
 }  // namespace
 
 Admission plan_run(const Device& device, const Weights& weights, const LoadOptions& options, const RunRequest& request) {
@@ -57,8 +67,8 @@ Admission admit_run(const Device& device, const Weights& weights, const LoadOpti
   const size_t images = request.seeds.size();
   throw Error(Code::device_out_of_memory,
               text(picture ? "a picture of " : "an answer of ", request.layout->columns, " x ", request.layout->rows,
-                   picture ? " cells" : " tokens", images > 1 ? text(" (", images, " of them)") : std::string(), " needs ", plan.needed(),
-                   " bytes, ", device.id(), " has ", plan.available),
+                   picture ? " cells" : " tokens", images > 1 ? text(" (", images, " of them)") : std::string(), " needs ",
+                   size_text(plan.needed()), ", ", room_text(device, options, plan.available)),
               plan.needed(), plan.available);
 }
 
@@ -74,8 +84,8 @@ VqAdmission admit_vq(const Device& device, const Weights& weights, const LoadOpt
   admission.needed = kernels + rgb + whole;
   if (admission.needed > admission.available)
     throw Error(Code::device_out_of_memory,
-                text(what, " of ", columns * scale, " x ", rows * scale, " pixels needs ", admission.needed, " bytes, ", device.id(),
-                     " has ", admission.available),
+                text(what, " of ", columns * scale, " x ", rows * scale, " pixels needs ", size_text(admission.needed), ", ",
+                     room_text(device, options, admission.available)),
                 admission.needed, admission.available);
   return admission;
 }

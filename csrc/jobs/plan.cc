@@ -5,7 +5,7 @@
 
 namespace dimoo {
 
-MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
+RunsPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
   DeviceOptions device_options;
   device_options.threads = load.threads;
   const auto device = create_device(load.device, device_options);
@@ -15,6 +15,7 @@ MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
   const auto standard = [&](const char* key, int64_t fallback) { return image ? image->int_or(key, fallback) : fallback; };
   const int64_t scale = hyper.vq.scale();
   RunShape shape;
+  RunsPlan plan;
   if (runs.empty()) runs.emplace_back();
   for (const PlannedRun& run : runs) {
     if (!hyper.has_images() && run.text_tokens == 0)
@@ -31,6 +32,10 @@ MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
     layout->prefixes.assign(branches, std::vector<int32_t>(prompt)), layout->suffixes.resize(branches);
     layout->row_ends = text_tokens == 0;
     layout->rows = text_tokens ? 1 : rows, layout->columns = text_tokens ? text_tokens : columns;
+    const int64_t positions = static_cast<int64_t>(prompt) + (text_tokens ? text_tokens : rows * (columns + 1));
+    if (hyper.context_length > 0 && positions > hyper.context_length)
+      plan.warnings.push_back(text(positions, " positions are more than the ", hyper.context_length,
+                                   " that the checkpoint was made for; what is so far apart may not fit together"));
     RunRequest request;
     request.target = PictureRequest{};
     if (text_tokens) request.target = AnswerRequest{text_tokens, text_tokens, text_tokens, {}, {}, {}, {}};
@@ -41,7 +46,8 @@ MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs) {
     shape = together(shape, times(one, run.images, budget), budget);
   }
   const int64_t panels = load.panel_bytes >= 0 ? load.panel_bytes : default_panel_budget(*source);
-  return plan_memory(*device, hyper, *source, load.precision, shape, panels, available_bytes(*device, load.max_host_bytes));
+  plan.memory = plan_memory(*device, hyper, *source, load.precision, shape, panels, available_bytes(*device, load.max_host_bytes));
+  return plan;
 }
 
 }  // namespace dimoo

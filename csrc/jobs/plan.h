@@ -1,6 +1,7 @@
 // `planMemory` for a checkpoint that is not loaded: what runs of these sizes would need together.
 #pragma once
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/load_options.h"
@@ -15,7 +16,11 @@ struct PlannedRun {
   double guidance = 1;
   bool cache = false;
 };
+struct RunsPlan {
+  MemoryPlan memory;
+  std::vector<std::string> warnings;  // runs of more positions than the checkpoint states
+};
 /// Of no runs: of one with every default.
-MemoryPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs);
+RunsPlan plan_runs(const LoadOptions& load, std::vector<PlannedRun> runs);
 
 }  // namespace dimoo

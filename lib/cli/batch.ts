@@ -95,6 +95,7 @@ export async function drawAll(
   const counts: Counts = { done: 0, there: 0, over: false, failed: [] }
   const shown = new Shown(jobs.length, counts, context, json)
   const waiting = jobs.values()
+  const warned = new Set<string>()
   const worker = async (): Promise<void> => {
     for (const job of waiting) {
       if (counts.over || signal.aborted) return
@@ -111,7 +112,10 @@ export async function drawAll(
         shown.clear()
         if (json) writeJson(stdout, { ...event(result, files, model), index: job.prompt.index, line: job.prompt.line })
         else stdout.write(`${summary(result, files, scale).join('\n')}\n`)
-        for (const warning of result.warnings) note(context, `${where(file, job.prompt.line)}: ${warning}`)
+        for (const warning of result.warnings) {
+          if (!warned.has(warning)) note(context, `${where(file, job.prompt.line)}: ${warning}`)
+          warned.add(warning)
+        }
       } catch (error) {
         if (context.signal.aborted) return
         counts.failed.push({ prompt: job.prompt, error })

@@ -5,6 +5,7 @@ import type { MemoryPlan } from '../native/info.js'
 import { PLAN_FIELDS } from '../model/options.js'
 import type { PlanOptions } from '../model/types.js'
 import { DimooError } from '../base/errors.js'
+import { quote } from '../base/show.js'
 import { readParameters } from '../parameters/read.js'
 import { inspectModel, type InspectReport } from '../model/inspect.js'
 import { integer, type Fields } from '../fields/field.js'
@@ -54,7 +55,11 @@ async function inspect(path: string | undefined, flags: Flags, { stdout, signal 
   }
   if (path !== undefined && PICTURE.test(path)) {
     const found = await readParameters(path)
-    if (!found) throw new DimooError('image/invalid', `picture: expected parameters of lumina-dimoo, got none in ${path}`)
+    if (!found)
+      throw new DimooError(
+        'image/invalid',
+        `picture: expected parameters of lumina-dimoo, got none in ${quote(path)}; tools that convert pictures often drop them`,
+      )
     print(found, () =>
       Object.entries(found).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`),
     )
@@ -96,5 +101,6 @@ function planLines(plan: MemoryPlan): string[] {
   return [
     plan.fits ? 'fits:' : 'does not fit:',
     ...parts.map(([name, value]) => `  ${name.replace('Bytes', '')}: ${bytesText(value as number)}`),
+    ...(plan.warnings ?? []).map((warning) => `note: ${warning}`),
   ]
 }

@@ -138,6 +138,9 @@ function requestOf(
 
 async function likeOf(file: string): Promise<ImageParameters> {
   const found = await readParameters(file)
-  if (!found) throw invalid(`--like: expected a picture with parameters of lumina-dimoo, got ${show(file)} without`)
+  if (!found)
+    throw invalid(
+      `--like: expected a picture with parameters of lumina-dimoo, got ${show(file)} without (tools that convert pictures often drop them)`,
+    )
   return found
 }

@@ -9,7 +9,7 @@ import { enlarge } from './enlarge.js'
 import { addPngText } from './png-text.js'
 import { checkRawImage } from './raw.js'
 import { sharp } from './sharp.js'
-import { makeXmp } from './xmp.js'
+import { makeXmp, XMP_KEYWORD } from './xmp.js'
 
 /** Kinds of files that pictures are written as. */
 export type ImageFormat = 'png' | 'jpeg' | 'webp'
@@ -18,7 +18,7 @@ export type ImageFormat = 'png' | 'jpeg' | 'webp'
 export interface EncodeOptions {
   /** JPEG and WebP, 1 to 100, default 90. PNG is always lossless. */
   readonly quality?: number
-  /** Text by name (1 to 79 Latin letters, digits, '-', '_', '.'): iTXt chunks in PNG, XMP in JPEG and WebP. */
+  /** Text by name (1 to 79 Latin letters, digits, '-', '_', '.'): iTXt chunks in PNG, and XMP. */
   readonly metadata?: Readonly<Record<string, string>>
   /** Every pixel as a square of so many a side, 1 to 64, default 1: small pictures for people to look at. */
   readonly scale?: number
@@ -59,7 +59,8 @@ export async function encodeImage(image: RawImage, format: ImageFormat, options:
   const raw = (await sharp())(data, { raw: { width, height, channels } })
   if (format === 'png') {
     const png = await raw.png().toBuffer().catch(unwritable)
-    return metadata ? addPngText(png, metadata) : png
+    // As XMP too: that is what other tools carry from one format to another.
+    return metadata ? addPngText(png, { ...metadata, [XMP_KEYWORD]: makeXmp(metadata) }) : png
   }
   const described = metadata ? raw.withXmp(makeXmp(metadata)) : raw
   const encoded = format === 'jpeg' ? described.flatten({ background: 'white' }).jpeg({ quality }) : described.webp({ quality })

@@ -2,7 +2,7 @@
 // path is a model is the core's to say.
 import { emitWarning } from 'node:process'
 import path from 'node:path'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../base/package-root.js'
 import { DimooError, invalid } from '../base/errors.js'
@@ -52,8 +52,17 @@ export function resolveSource(source: ModelSource | undefined): string {
   return existing(source)
 }
 
+// What is there but may not be looked at.
+const UNREADABLE = ['EACCES', 'EPERM', 'ELOOP', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM']
+
 function existing(source: string): string {
-  if (existsSync(source)) return path.resolve(source)
+  try {
+    if (statSync(source, { throwIfNoEntry: false })) return path.resolve(source)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (UNREADABLE.includes(code ?? ''))
+      throw new DimooError('model/unreadable', `source: cannot look at ${quote(source)} (${quote(message)})`, { cause: error })
+  }
   throw new DimooError('model/not-found', `source: expected a .gguf file or a folder with config.json, got nothing at ${quote(source)}`)
 }
 

@@ -23,6 +23,7 @@ import { isQuick, layOut } from '../tasks/index.js'
 import { layOutPlanned, planOf } from '../tasks/plan.js'
 import { flatMaybe } from '../tasks/prompt-ids.js'
 import type { Admission } from './admission.js'
+import { contextWarnings } from './context-length.js'
 import { drawStep } from './draw.js'
 
 /** A model that runs can be started on. */
@@ -132,7 +133,7 @@ function common(
 ): Pick<Prepared<never, never>, 'scale' | 'warnings' | 'start' | 'toSnapshot'> {
   return {
     scale: model.info.scale,
-    warnings,
+    warnings: [...warnings, ...contextWarnings(request.native, model.info)],
     start: (wake) => model.native().run(request.native, wake, state),
     toSnapshot: (found) => writeSnapshot(request, found, model.info),
   }

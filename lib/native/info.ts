@@ -118,4 +118,6 @@ export interface MemoryPlan {
   readonly totalBytes: number
   readonly fits: boolean
   readonly availableBytes: number
+  /** One sentence for a run of more positions than the checkpoint states: it would go on all the same. */
+  readonly warnings?: readonly string[]
 }

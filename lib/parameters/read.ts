@@ -1,4 +1,4 @@
-// The parameters inside a picture's file: a PNG's text chunk, XMP in WebP and JPEG.
+// The parameters inside a picture's file: a PNG's text chunk, XMP in every format.
 import type { RawImage } from '../fields/values.js'
 import { fileBytes, nameOf, type FileInput } from '../image/bytes.js'
 import { readPngText } from '../image/png-text.js'

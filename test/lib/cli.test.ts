@@ -115,9 +115,10 @@ describe('exit codes and errors', () => {
   test('an interrupt stops the run, leaves nothing, and exits with 130', async () => {
     behaviour.stepMs = 20
     const controller = new AbortController()
-    setTimeout(() => controller.abort(new DOMException('interrupted', 'AbortError')), 60)
+    const watch = setInterval(() => asked.stepsMade > 0 && controller.abort(new DOMException('interrupted', 'AbortError')), 5)
     const args = ['generate', 'x', '--device', 'cpu', '--steps', '500', '-o', at('a.png'), '--animate', at('a.webp')]
     const { code, err } = await dimoo(args, { signal: controller.signal })
+    clearInterval(watch)
     expect([code, err.trim().split('\n').at(-1)]).toEqual([130, 'dimoo: interrupted'])
     expect(asked.cancelled).toBe(1)
     expect(readdirSync(folder)).toEqual([])
@@ -255,6 +256,20 @@ describe('generate', () => {
     expect(err.match(/▀/g)!.length % (32 * 8)).toBe(0)
   })
 
+  test('more positions than the checkpoint states: the run goes on and says so once', async () => {
+    behaviour.info = { hyper: { contextLength: 20 } }
+    const { code, err } = await generate('-o', at('a.png'))
+    expect([code, err]).toEqual([
+      0,
+      expect.stringMatching(/^dimoo: \d+ positions are more than the 20 that the checkpoint was made for[^\n]*\n$/),
+    ])
+    behaviour.info = { hyper: { contextLength: 200 } }
+    expect((await generate('-o', at('a.png'))).err).toBe('')
+    behaviour.info = { hyper: { contextLength: 20 } }
+    const asked = await dimoo(['chat', 'What?', '--device', 'cpu', '--json'])
+    expect(JSON.parse(asked.out.trim().split('\n').at(-1)!)).toMatchObject({ warnings: [expect.stringContaining('more than the 20')] })
+  })
+
   test('without -o the seed names the file', async () => {
     const here = process.cwd()
     process.chdir(folder)
@@ -278,11 +293,11 @@ describe('other commands', () => {
     }
     behaviour.jobs['inspect'] = ({ verify }) =>
       verify ? { ...report, verify: { ok: false, nonFinite: [{ tensor: 'blk.0', count: 3 }], zeros: [] } } : report
-    behaviour.jobs['plan'] = () => ({ weightsBytes: 1024, totalBytes: 1024, availableBytes: 4096, fits: true })
+    behaviour.jobs['plan'] = () => ({ weightsBytes: 1024, totalBytes: 1024, availableBytes: 4096, fits: true, warnings: ['it is long'] })
     const { out } = await dimoo(['inspect', '--plan', '--size', '64x32', '--n', '2', '--device', 'cpu'])
     expect(out).toMatch(/10 parameters in 1 tensors: 1 x F32 \(32 B\)/)
     expect(out).toMatch(/token_embd\.weight {2}F32 {2}\[4, 2\]/)
-    expect(out).toMatch(/fits:\n {2}weights: 1\.00 KiB/)
+    expect(out).toMatch(/fits:\n {2}weights: 1\.00 KiB[^]*\nnote: it is long\n/)
     expect(asked.jobs.at(-1)!.options).toMatchObject({ runs: [{ width: 64, height: 32, images: 2 }] })
     const failed = await dimoo(['inspect', '--verify'])
     expect([failed.code, failed.err]).toEqual([1, expect.stringMatching(/blk\.0 \(3\) \(model\/corrupt\)/)])

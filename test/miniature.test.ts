@@ -145,8 +145,8 @@ describe('scores', () => {
     async (task, kinds, cases) => {
       const found = await scores(task, kinds, cases, cached)
       expect(rightOf(found)).toBeGreaterThanOrEqual(least(measured(task, kinds, cached), cases * kinds.length))
-      const exact = findRow(results.rows, { task, kind: kinds[0], settings: plain, weights: 'bf16', device: 'cpu' })!
-      expect(found[0]!.rows).toBeLessThan(exact.rows)
+      const [exact] = await scores(task, kinds.slice(0, 1), cases) // the same ones: rows depend on what is masked
+      expect(found[0]!.rows).toBeLessThan(exact!.rows)
     },
     patience,
   )

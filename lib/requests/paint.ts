@@ -88,9 +88,9 @@ export const INPAINT: TaskDescriptor = {
   example:
     "const { image: patched } = await model.inpaint({ prompt: 'a red circle', image, mask: { left: 16, top: 16, width: 32, height: 32 } }).result()",
   commands: [
-    'dimoo inpaint "a red circle" --image in.png --mask mask.png -o out.png        white (or transparent) is drawn anew',
-    'dimoo inpaint "a red circle" --image in.png --region 8,8,32,32 --region 40,0,24,24 --composite-feather 4',
-    'dimoo inpaint "a red circle" --image in.png --mask-ratio 0.5x0.5',
+    'dimoo inpaint "a red circle" --image circle.png --mask mask.png -o out.png        white (or transparent) is drawn anew',
+    'dimoo inpaint "a red circle" --image circle.png --region 8,8,32,32 --region 40,0,24,24 --composite-feather 4',
+    'dimoo inpaint "a red circle" --image circle.png --mask-ratio 0.5x0.5',
   ],
 }
 
@@ -130,8 +130,8 @@ export const OUTPAINT: TaskDescriptor = {
   argument: { field: 'prompt', words: 'what the whole picture is to show' },
   example: "const { image: wider } = await model.outpaint({ prompt: 'a red circle', image, extend: { left: 16 } }).result()",
   commands: [
-    'dimoo outpaint "a red circle" --image in.png --extend-left 32 --extend-right 32 -o out.png',
-    'dimoo outpaint "a red circle" --image in.png --extend-ratio 0.5x1',
+    'dimoo outpaint "a red circle" --image wide.png --extend-top 16 --extend-bottom 16 -o out.png',
+    'dimoo outpaint "a red circle" --image circle.png --extend-ratio 0.5x1',
   ],
 }
 
@@ -153,7 +153,7 @@ export const RETOUCH: TaskDescriptor = {
   required: ['from', 'region'],
   argument: { field: 'prompt', words: 'what the whole picture is to show (default: nothing said)', optional: true },
   example: 'const { image: again } = await model.retouch({ from: image, region: { left: 0, top: 0, width: 16, height: 16 } }).result()',
-  commands: ['dimoo retouch "a red circle" --from in.png --region 16,16,32,32 -o out.png'],
+  commands: ['dimoo retouch "a red circle" --from circle.png --region 16,16,32,32 -o out.png'],
 }
 
 interface PaintBase extends ResolvedImage {

@@ -76,8 +76,8 @@ export const ASK: TaskDescriptor = {
   commands: [
     'dimoo ask "What color is the circle?" --image circle.png',
     'dimoo ask "What has changed?" --image before.png --image after.png --model lumina.gguf',
-    'dimoo ask "Please describe this image." --image in.png --reuse prefix --threshold 0.9    faster, approximate',
-    'dimoo ask "How many objects are there?" --image in.png --json                            the last line holds the text',
+    'dimoo ask "Please describe this image." --image circle.png --reuse prefix --threshold 0.9    faster, approximate',
+    'dimoo ask "How many objects are there?" --image circle.png --json                            the last line holds the text',
   ],
 }
 

@@ -33,8 +33,8 @@ export const EDIT: TaskDescriptor = {
   argument: { field: 'prompt', words: 'what to change' },
   example: "const { image: blue } = await model.edit({ prompt: 'Change the red circle to blue.', image }).result()",
   commands: [
-    'dimoo edit "Change the red circle to blue." --image in.png -o out.png',
-    'dimoo edit "Remove the star." --image in.png --guidance-image 1',
+    'dimoo edit "Change the red circle to blue." --image circle.png -o out.png',
+    'dimoo edit "Remove the blue star." --image circle-and-star.png --guidance-image 1',
   ],
 }
 
@@ -78,7 +78,7 @@ export const PREDICT: TaskDescriptor = {
   },
   required: ['image', 'map'],
   example: "const { image: depth } = await model.predict({ image, map: 'depth' }).result()",
-  commands: ['dimoo predict --image in.png --map depth -o depth.png'],
+  commands: ['dimoo predict --image circle.png --map depth -o depth.png'],
 }
 
 export const SUBJECT: TaskDescriptor = {
@@ -96,7 +96,7 @@ export const SUBJECT: TaskDescriptor = {
   required: ['prompt', 'image'],
   argument: { field: 'prompt', words: 'the scene' },
   example: "const { image: scene } = await model.subject({ prompt: 'a star on a gray background', image }).result()",
-  commands: ['dimoo subject "the dog on a beach" --image dog.png -o out.png'],
+  commands: ['dimoo subject "a red circle on a gray background" --image circle.png -o out.png'],
 }
 
 export const STYLE: TaskDescriptor = {
@@ -114,7 +114,7 @@ export const STYLE: TaskDescriptor = {
   },
   required: ['image', 'style'],
   example: 'const { image: styled } = await model.style({ image, style: image }).result()',
-  commands: ['dimoo style --image content.png --style reference.png -o out.png'],
+  commands: ['dimoo style --image circle.png --style gray.png -o out.png'],
 }
 
 export const VIEW: TaskDescriptor = {
@@ -132,7 +132,7 @@ export const VIEW: TaskDescriptor = {
   },
   required: ['image', 'view'],
   example: "const { image: left } = await model.view({ image, view: 'left' }).result()",
-  commands: ['dimoo view --image front.png --view left -o left.png'],
+  commands: ['dimoo view --image circle.png --view left -o left.png'],
 }
 
 export type TransformTask = 'edit' | 'control' | 'predict' | 'subject' | 'style' | 'view'

@@ -3,8 +3,8 @@ from dataclasses import dataclass, field
 
 from .world.worlds import FIRST, FULL, World
 
-IMAGE = dict(width=64, height=64, steps=24, guidance=1.0, temperature=0.5)
-EDIT = dict(steps=24, guidance_text=1.5, guidance_image=1.5, temperature=0.5, image_area=64)
+IMAGE = dict(width=64, height=64, steps=24, guidance=0.5, guidance_floor=0.05, temperature=0.5)
+EDIT = dict(steps=24, guidance_text=0.3, guidance_image=0.3, temperature=0.5, image_area=64)
 TEXT = dict(length=32, block=8, steps=32, guidance=0.0, temperature=0.0, image_area=64)
 
 

@@ -11,7 +11,8 @@ studio('a person takes part', () => {
     const { url } = await listen(made.model)
     const page = await open(made.browser, url)
     const prompt = 'a large yellow star on a black background'
-    await generate(page, prompt, slow)
+    // Large: a person has to be quick enough to hold it half-way.
+    await generate(page, prompt, { ...slow, 'Width in pixels': '192', 'Height in pixels': '192' })
     await page.getByText(/^Step (5|6|7|8)\d/).waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('application').focus()

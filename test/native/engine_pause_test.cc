@@ -31,14 +31,7 @@ std::vector<StepEvent> steps_of(Model& model, RunRequest request, bool pausing) 
     if (next == Run::Next::step) events.push_back(std::move(event));
     if (next == Run::Next::none || !pausing || reader.run->outcome()) continue;
     reader.run->pause();
-    // A step that waits for its reader holds the run before the boundary.
-    while (reader.run->state() != RunState::paused && !reader.run->outcome()) {
-      StepEvent more;
-      if (reader.run->next(more) == Run::Next::step)
-        events.push_back(std::move(more));
-      else
-        std::this_thread::yield();
-    }
+    while (reader.run->state() != RunState::paused && !reader.run->outcome()) std::this_thread::yield();
     reader.run->go_on();
   }
   CHECK(reader.end().state == RunState::done);

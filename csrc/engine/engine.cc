@@ -74,8 +74,8 @@ Engine::~Engine() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
+    wake();
   }
-  wake_.notify_all();
   thread_.join();
 }
 
@@ -126,7 +126,7 @@ void Engine::perform(int threads, FunctionRef<void(Device&)> body, const CancelT
   Task task{threads, &body, cancel, false, {}};
   std::unique_lock lock(mutex_);
   tasks_.push_back(&task);
-  wake_.notify_all();
+  wake();
   while (!task.done) {
     if (!cancel) {
       changed_.wait(lock);
@@ -150,7 +150,7 @@ void Engine::submit(std::unique_ptr<Entry> entry, int64_t panels) {
   scheduler_.add(*entry);
   entry->bound->panel_budget = std::min(entry->bound->panel_budget, panels);
   runs_.push_back(std::move(entry));
-  wake_.notify_all();
+  wake();
 }
 
 bool Engine::nobody_waits() const noexcept {
@@ -166,7 +166,7 @@ void Engine::leave(const Tally& tally) noexcept {
     run->cancel();
     lock.lock();
   }
-  wake_.notify_all();
+  wake();
   changed_.wait(lock, [&] {
     const bool under_way =
         std::any_of(runs_.begin(), runs_.end(), [&](const auto& entry) { return entry->in_flight && entry->tally.get() == &tally; });
@@ -174,16 +174,23 @@ void Engine::leave(const Tally& tally) noexcept {
   });
 }
 
+/// With the lock held. What is asked for while the loop has let go of the lock is not lost: it looks once more before it waits.
+void Engine::wake() noexcept {
+  news_ = true;
+  wake_.notify_all();
+}
+
 void Engine::look_again() noexcept {
   std::lock_guard lock(mutex_);
   if (pass_cancel_ && nobody_waits()) pass_cancel_->cancel();
-  wake_.notify_all();
+  wake();
 }
 
 void Engine::loop() noexcept {
   Lock lock(mutex_);
   for (;;) {
     bool worked = true;
+    news_ = false;
     try {
       settle_runs(lock);
       drop_ended();
@@ -202,9 +209,9 @@ void Engine::loop() noexcept {
     if (worked) continue;
     if (stop_) return;
     if (look_again_ == std::chrono::steady_clock::time_point{})
-      wake_.wait(lock);
+      wake_.wait(lock, [&] { return news_; });
     else
-      wake_.wait_until(lock, look_again_);
+      wake_.wait_until(lock, look_again_, [&] { return news_; });
   }
 }
 

@@ -71,6 +71,7 @@ class Engine : public std::enable_shared_from_this<Engine>, public RunKeeper {
   };
 
   void loop() noexcept;
+  void wake() noexcept;
   bool take_turn(Lock& lock);
   void rescue(Lock& lock, const Error& error) noexcept;
   void end(Lock& lock, const Entry& entry, const Error& error) noexcept;
@@ -101,6 +102,7 @@ class Engine : public std::enable_shared_from_this<Engine>, public RunKeeper {
   Entry* turn_of_ = nullptr;                            // whose turn is being taken
   CancelToken* pass_cancel_ = nullptr;                  // of the work in flight
   bool task_turn_ = false, stop_ = false;
+  bool news_ = false;  // something was asked for since the loop began to look
   std::mutex bind_mutex_;
   int most_threads_ = 0;                                 // guarded by bind_mutex_
   std::map<std::string, std::weak_ptr<Weights>> bound_;  // changed under both locks

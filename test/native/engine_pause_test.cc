@@ -96,6 +96,31 @@ TEST(a_run_may_be_paused_before_it_begins) {
   CHECK(reader.tokens() == expected);
 }
 
+// The engine rings without its lock: what its reader asks for there comes after the engine has looked at that run, and before it waits.
+TEST(what_is_asked_for_while_the_engine_rings_is_not_lost) {
+  Model model(options_for());
+  RunRequest request = request_for(model, 1);
+  request.delivery = Delivery::all;
+  std::promise<std::shared_ptr<Run>> made;
+  std::shared_future<std::shared_ptr<Run>> known = made.get_future().share();
+  std::atomic<bool> answers{false};
+  std::atomic<int> continued{0};
+  const auto run = model.start(std::move(request), [&, known] {
+    if (!answers || known.get()->state() != RunState::paused) return;
+    continued++;
+    known.get()->go_on();
+  });
+  made.set_value(run);
+  while (model.stats().steps == 0) std::this_thread::yield();  // one step waits for its reader, who takes none: nothing else is to be done
+  answers = true;
+  run->pause();
+  for (int i = 0; i < 5000 && (continued == 0 || run->state() == RunState::paused); i++)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(continued == 1);
+  CHECK(run->state() == RunState::running);
+  run->cancel();
+}
+
 TEST(a_change_of_mind_before_the_boundary_changes_nothing) {
   Model model(options_for());
   const auto expected = alone(model, 1);

@@ -1,8 +1,7 @@
 // Steps that came from a server: out of JSON, with the comfort of local ones, and merged where their reader was slow.
-import { invalid } from '../base/errors.js'
 import { fromBase64, toJson, type Json } from '../base/json.js'
-import { show } from '../base/show.js'
-import { isMade, type MaskInput, type RawImage } from '../fields/values.js'
+import { regionAtHand } from '../fields/region.js'
+import type { MaskInput, RawImage } from '../fields/values.js'
 import type { ImageFormat } from '../image/encode.js'
 import type { PreviewOptions } from '../requests/types.js'
 import type { ImageStep, TextStep } from '../run/steps.js'
@@ -75,13 +74,7 @@ export class RemoteStep implements ImageStep {
   }
 
   remask(region: MaskInput): void {
-    const ready = isMade(region) ? region.image : region
-    if (typeof ready === 'string') {
-      throw invalid(
-        `remask: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${show(ready)} (run.remask reads files)`,
-      )
-    }
-    this.#tools.remask(ready, this.image)
+    this.#tools.remask(regionAtHand(region), this.image)
   }
 
   toJSON(): Json {

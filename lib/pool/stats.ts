@@ -1,6 +1,7 @@
 // What the members of a pool say of themselves, one by one and as one.
 import type { DeviceId } from '../native/info.js'
 import type { SchedulerStats } from '../runner/runner.js'
+import { sumsOf } from '../runner/scheduler-sums.js'
 import type { MemberState } from './member.js'
 import type { Member } from './pooled-run.js'
 
@@ -36,26 +37,12 @@ export async function memberStats(member: Member): Promise<MemberStats> {
 
 export function poolStats(members: readonly MemberStats[], waiting: number): PoolStats {
   const found = members.flatMap(({ scheduler }) => scheduler ?? [])
-  const sum = (name: keyof SchedulerStats): number => found.reduce((total, one) => total + one[name], 0)
-  const passes = sum('forwardPasses')
-  const weighted = (name: 'meanRowsPerPass' | 'reusedRowRatio'): number =>
-    passes > 0 ? found.reduce((total, one) => total + one[name] * one.forwardPasses, 0) / passes : 0
+  const sums = sumsOf(found)
   return {
+    ...sums,
     members,
     waiting,
-    running: sum('running'),
-    queued: sum('queued') + waiting,
-    paused: sum('paused'),
-    completed: sum('completed'),
-    aborted: sum('aborted'),
-    failed: sum('failed'),
-    forwardPasses: passes,
-    forwardMs: sum('forwardMs'),
-    meanRowsPerPass: weighted('meanRowsPerPass'),
-    reusedRowRatio: weighted('reusedRowRatio'),
-    stepsPerSecond: sum('stepsPerSecond'),
-    deviceBytesUsed: sum('deviceBytesUsed'),
-    deviceBytesFree: sum('deviceBytesFree'),
+    queued: sums.queued + waiting,
     estimatedWaitMs: found.length > 0 ? Math.min(...found.map((one) => one.estimatedWaitMs)) : 0,
   }
 }

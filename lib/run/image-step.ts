@@ -1,8 +1,6 @@
 // A decoding step of a picture with its comfort: own fields are plain data, drawing and remasking stand on the prototype.
-import { invalid } from '../base/errors.js'
 import { toJson, type Json } from '../base/json.js'
-import { show } from '../base/show.js'
-import { isMade } from '../fields/values.js'
+import { regionAtHand } from '../fields/region.js'
 import type { MaskInput, RawImage } from '../fields/values.js'
 import type { ImageFormat } from '../image/encode.js'
 import { regionCells, type Grid, type Region } from '../image/region.js'
@@ -73,13 +71,7 @@ export class DecodedStep implements ImageStep {
   remask(region: MaskInput): void {
     const { scale, remask } = this.#tools
     const size = { width: this.grid.width * scale, height: this.grid.height * scale }
-    const ready = isMade(region) ? region.image : region
-    if (typeof ready === 'string') {
-      throw invalid(
-        `remask: region must be rectangles, a mask of pixels or an Uint32Array of cells, got ${show(ready)} (run.remask reads files)`,
-      )
-    }
-    remask(this.image, regionCells('remask', ready as Region, this.grid, size))
+    remask(this.image, regionCells('remask', regionAtHand(region) as Region, this.grid, size))
   }
 
   toJSON(): Json {

@@ -41,6 +41,12 @@ MemoryPlan Model::plan(const RunRequest& request) const {
   return plan_run(engine_->device(), *weights_, options_, request).plan;
 }
 
+void Model::check_fits(const RunRequest& request) const {
+  check_bound();
+  check(request, weights_->hyper);
+  admit_run(engine_->device(), *weights_, options_, request);
+}
+
 std::shared_ptr<Run> Model::start(RunRequest request, std::function<void()> doorbell) {
   check_bound();
   check(request, weights_->hyper);

@@ -16,6 +16,8 @@ class Model {
   void need_images() const;
   /// The memory that this very request would be started with; whether it fits is part of it. request/invalid, disposed.
   MemoryPlan plan(const RunRequest& request) const;
+  /// Throws as `start` would, starts nothing.
+  void check_fits(const RunRequest& request) const;
   /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.
   std::shared_ptr<Run> start(RunRequest request, std::function<void()> doorbell);
   /// device/out-of-memory with both numbers before any work, image/invalid, aborted, disposed.

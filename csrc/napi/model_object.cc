@@ -11,12 +11,13 @@
 namespace dimoo::napi {
 
 Napi::Function ModelObject::define(Napi::Env env) {
-  return DefineClass(env, "NativeModel",
-                     {method<ModelObject, &ModelObject::info>("info"), method<ModelObject, &ModelObject::tokenizer_json>("tokenizerJson"),
-                      method<ModelObject, &ModelObject::plan>("plan"), method<ModelObject, &ModelObject::run>("run"),
-                      method<ModelObject, &ModelObject::encode_vq>("encodeVq"), method<ModelObject, &ModelObject::decode_vq>("decodeVq"),
-                      method<ModelObject, &ModelObject::preview_table>("previewTable"), method<ModelObject, &ModelObject::stats>("stats"),
-                      method<ModelObject, &ModelObject::close>("close")});
+  return DefineClass(
+      env, "NativeModel",
+      {method<ModelObject, &ModelObject::info>("info"), method<ModelObject, &ModelObject::tokenizer_json>("tokenizerJson"),
+       method<ModelObject, &ModelObject::plan>("plan"), method<ModelObject, &ModelObject::check_fits>("checkFits"),
+       method<ModelObject, &ModelObject::run>("run"), method<ModelObject, &ModelObject::encode_vq>("encodeVq"),
+       method<ModelObject, &ModelObject::decode_vq>("decodeVq"), method<ModelObject, &ModelObject::preview_table>("previewTable"),
+       method<ModelObject, &ModelObject::stats>("stats"), method<ModelObject, &ModelObject::close>("close")});
 }
 
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
@@ -58,6 +59,13 @@ Napi::Value ModelObject::plan(const Napi::CallbackInfo& info) {
   if (!info[0].IsObject()) fail(Code::request_invalid, "plan: expected a request");
   const Model& model = *open();
   return Napi::String::New(info.Env(), to_json(model.plan(parse_request(info[0].As<Napi::Object>(), model.weights().hyper))).dump());
+}
+
+Napi::Value ModelObject::check_fits(const Napi::CallbackInfo& info) {
+  if (!info[0].IsObject()) fail(Code::request_invalid, "checkFits: expected a request");
+  const Model& model = *open();
+  model.check_fits(parse_request(info[0].As<Napi::Object>(), model.weights().hyper));
+  return info.Env().Undefined();
 }
 
 Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {

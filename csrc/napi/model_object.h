@@ -15,6 +15,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value tokenizer_json(const Napi::CallbackInfo& info);
   Napi::Value plan(const Napi::CallbackInfo& info);
+  Napi::Value check_fits(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value encode_vq(const Napi::CallbackInfo& info);
   Napi::Value decode_vq(const Napi::CallbackInfo& info);

@@ -199,6 +199,8 @@ export interface NativeModel {
    * vqBytes, totalBytes, fits, availableBytes}. Token ids only count, so zeros will do. Throws as `run` does, but for memory.
    */
   plan(request: NativeRequest): string
+  /** Throws as `run` does, `device/out-of-memory` too, and starts nothing. */
+  checkFits(request: NativeRequest): void
   /**
    * `state`: of a snapshot of the same request, to go on from. Throws `request/invalid` for one that does not fit. `resume`: 'exact' (default)
    * comes to the same bits, and may repeat steps since the last full one for that; 'present' goes on from the cells as they stood with a full

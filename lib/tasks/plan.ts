@@ -1,6 +1,5 @@
 // What a request would need, before anything of it is computed: laid out as ever, but its pictures get empty codes, as only their number counts.
-import { DimooError } from '../base/errors.js'
-import type { NativeModel } from '../native/binding.js'
+import type { NativeModel, NativeRequest } from '../native/binding.js'
 import type { MemoryPlan } from '../native/info.js'
 import type { Resolved } from '../requests/index.js'
 import type { RunOptions } from '../requests/types.js'
@@ -9,8 +8,7 @@ import { layOut } from './index.js'
 
 /** The memory that the run would be started with. */
 export async function planOf(resolved: Resolved, options: RunOptions, model: TaskModel, signal: AbortSignal): Promise<MemoryPlan> {
-  const { native } = await layOut(resolved, options, { ...model, native: () => withoutEncoder(model) }, signal)
-  return JSON.parse(model.native().plan(native)) as MemoryPlan
+  return JSON.parse(model.native().plan(await onPaper(resolved, options, model, signal))) as MemoryPlan
 }
 
 /** As `layOut` for a request with pictures, which take long to encode: throws `device/out-of-memory` before that for a run that cannot fit. */
@@ -21,10 +19,12 @@ export async function layOutPlanned(
   signal: AbortSignal,
 ): Promise<EngineRequest> {
   const reading: TaskModel = { ...model, given: new Map() }
-  const { fits, totalBytes: requiredBytes, availableBytes } = await planOf(resolved, options, reading, signal)
-  if (fits) return layOut(resolved, options, reading, signal)
-  const message = `${resolved.task} needs ${requiredBytes} bytes, ${model.info.device.id} has ${availableBytes}`
-  throw new DimooError('device/out-of-memory', message, { details: { requiredBytes, availableBytes } })
+  model.native().checkFits(await onPaper(resolved, options, reading, signal))
+  return layOut(resolved, options, reading, signal)
+}
+
+async function onPaper(resolved: Resolved, options: RunOptions, model: TaskModel, signal: AbortSignal): Promise<NativeRequest> {
+  return (await layOut(resolved, options, { ...model, native: () => withoutEncoder(model) }, signal)).native
 }
 
 function withoutEncoder({ info: { scale } }: TaskModel): NativeModel {

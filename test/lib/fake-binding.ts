@@ -85,6 +85,10 @@ class FakeModel implements NativeModel {
     return readFileSync(tokenizerFile, 'utf8')
   }
 
+  checkFits(): void {
+    if (behaviour.startError) throw behaviour.startError
+  }
+
   plan(): string {
     const bytes = { weightsBytes: 1, panelBytes: 1, kvBytes: 1, logitsBytes: 1, activationsBytes: 1, vqBytes: 1, totalBytes: 6 }
     return JSON.stringify({ ...bytes, fits: true, availableBytes: 100 })

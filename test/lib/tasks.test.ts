@@ -30,6 +30,12 @@ const codesOf = (ids: Int32Array): number[] => [...ids].filter((id) => id >= COD
 const textOf = async (ids: Int32Array): Promise<string> => model.detokenize(ids.filter((id) => id < CODE_OFFSET))
 
 describe('pictures from pictures', () => {
+  test('one that cannot fit is refused before it is encoded', async () => {
+    behaviour.startError = nativeError('device/out-of-memory', 'too much')
+    await expect(model.edit({ prompt: 'x', image: picture }).result()).rejects.toMatchObject({ code: 'device/out-of-memory' })
+    expect(asked.encoded).toEqual([])
+  })
+
   test('edit: three branches, crop, defaults of the checkpoint, parameters', async () => {
     const result = await model.edit({ image: picture, prompt, kind: 'remove', seed: 3, cache: true }).result()
     const [run] = imageRuns()

@@ -107,13 +107,16 @@ class LM(nn.Module):
             x = block(x, (self.sin[:t], self.cos[:t]), seen[:, None, None])
         return self.ln_f(x)
 
-    def loss(self, ids, length, where, row, token, share):
+    def loss(self, ids, length, where, row, token, share, weight=None):
         """(sum of the cross-entropies, log probability of the likeliest token each). where: flat positions; row, token, share: what stands
-        there, by prediction, with which probability."""
+        there, by prediction, with which probability; weight: of each prediction's cross-entropy (None: 1)."""
         x = self.body(ids, length)
         logits = (x.reshape(-1, x.shape[-1])[where] @ self.head().t()).float()
         total = logits.logsumexp(-1)
-        return total.sum() - (share * logits[row, token]).sum(), (logits.detach().amax(-1) - total.detach())
+        sure = logits.detach().amax(-1) - total.detach()
+        if weight is None:
+            return total.sum() - (share * logits[row, token]).sum(), sure
+        return (weight * total).sum() - (weight[row] * share * logits[row, token]).sum(), sure
 
 
 def released_names(mean, parts) -> dict:

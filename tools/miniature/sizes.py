@@ -30,6 +30,7 @@ class Size:
     tokens: int  # of a step, padding included
     rate: float
     decay: float = 0.25  # share of the steps at the end in which the rate falls to 0
+    words: float = 1.0  # what a word of an answer weighs in the loss, against a cell, an answer's end or its padding
     mixture: dict = field(default_factory=lambda: dict(generate=0.5, understand=0.25, edit=0.14, predict=0.02, control=0.06, subject=0.01,
                                                        style=0.01, view=0.01))
     defaults: dict = field(default_factory=lambda: dict(image=IMAGE, edit=EDIT, text=TEXT, judge=dict(by="redraw")))

@@ -28,6 +28,8 @@ def options():
     parser.add_argument("--vq-steps", type=int, help="of the image tokenizer")
     parser.add_argument("--examples", type=int, help="other than the size's")
     parser.add_argument("--tokens", type=int, help="of a step")
+    parser.add_argument("--words", type=float, help="what a word of an answer weighs in the loss, against a cell or padding (default: the size's, 1)")
+    parser.add_argument("--fused", action="store_true", help="the language model's blocks through a kernel for CPUs with bf16, built when wanted")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that make the examples")
     return parser.parse_args()
 
@@ -36,7 +38,8 @@ def main() -> int:
     """0 when all is done, 75 (try again) when there is more to do."""
     asked = options()
     folder, seed = asked.folder, asked.seed
-    changed = dict(lm_steps=asked.steps, vq_steps=asked.vq_steps, examples=asked.examples, tokens=asked.tokens)
+    changed = dict(lm_steps=asked.steps, vq_steps=asked.vq_steps, examples=asked.examples, tokens=asked.tokens,
+                   words=asked.words)
     size = replace(SIZES[asked.size], **{name: value for name, value in changed.items() if value is not None})
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -48,7 +51,7 @@ def main() -> int:
     vq = train_vq.Trainer(size, encode, seed, asked.device)
     if not checkpoint.run(vq, size.vq_steps, folder / "vq.pt", asked.seconds):
         return 75
-    model = train_lm.Trainer(size, layout, encode, seed, asked.device, train_lm.load_examples(paths))
+    model = train_lm.Trainer(size, layout, encode, seed, asked.device, train_lm.load_examples(paths), fuse=asked.fused)
     if not checkpoint.run(model, size.lm_steps, folder / "lm.pt", asked.seconds):
         return 75
     export.export(folder / "model", size, layout.tokenizer, encode, export.trained(folder / "lm.pt"), export.trained(folder / "vq.pt"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import checkpoint, data, factors, lm, tokenizer
+from . import checkpoint, data, factors, fused, lm, tokenizer
 from .layout import Layout
 from .optimizer import Optimizer
 from .posterior import Posterior
@@ -39,8 +39,9 @@ def tokenizer_of(size: Size, folder: Path, seed: int) -> tokenizer.Tokenizer:
 class Trainer:
     """Half of every step is text to image, which is hardest to learn, the other half the whole mixture."""
 
-    def __init__(self, size: Size, layout: Layout, encode, seed: int, device: str, stored=(), every: int | None = None):
-        """stored: examples of shards; without them all are made when wanted."""
+    def __init__(self, size: Size, layout: Layout, encode, seed: int, device: str, stored=(), every: int | None = None,
+                 fuse: bool = False):
+        """stored: examples of shards; without them all are made when wanted. fuse: blocks through `fused`, on a CPU."""
         torch.manual_seed(seed)
         self.size, self.layout, self.device = size, layout, device
         self.every = every or max(5, size.lm_steps // 80)
@@ -56,14 +57,26 @@ class Trainer:
         self.pool = ThreadPoolExecutor(2)
         if device.startswith("cuda") and hasattr(torch, "compile"):
             self.model.body = torch.compile(self.model.body, dynamic=False)
+        if fuse:
+            fused.use(self.model)
 
-    def run(self, made: Batch):
-        """(sum of the losses, log probability of the likeliest token) of what is hidden."""
+    def run(self, made: Batch, weight=None):
+        """(sum of the losses, log probability of the likeliest token) of what is hidden. weight: of each prediction (None: 1)."""
+        arrays = made.ids, made.length, made.where, made.row, made.token, made.share, *(() if weight is None else (weight,))
         with checkpoint.fast(self.device):
-            return self.loss(*(torch.from_numpy(a).to(self.device) for a in (made.ids, made.length, made.where, made.row, made.token, made.share)))
+            return self.loss(*(torch.from_numpy(a).to(self.device) for a in arrays))
+
+    def weight(self, made: Batch):
+        """Of each prediction in training: words of answers are few among cells and padding, so they may weigh more (`Size.words`)."""
+        if self.size.words == 1:
+            return None
+        first, ends = self.layout.tokenizer.first_code, (self.layout.padding, self.layout.answer[1])
+        weight = np.ones(len(made.where), np.float32)
+        weight[made.row[(made.token < first) & ~np.isin(made.token, ends)]] = self.size.words
+        return weight
 
     def gradients(self, made: Batch):
-        loss, sure = self.run(made)
+        loss, sure = self.run(made, self.weight(made))
         return loss.item(), sure.cpu().numpy(), torch.autograd.grad(loss, list(self.model.parameters()))
 
     def step(self, i: int):

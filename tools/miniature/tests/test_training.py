@@ -8,13 +8,16 @@ import sys
 import tempfile
 import time
 import unittest
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
+from unittest import mock
 
 import numpy as np
 import torch
 
-from .. import checkpoint, train_lm, train_vq
+from .. import checkpoint, fused, train_lm, train_vq
 from ..layout import Layout
 from ..sizes import SIZES
 from ..vq import tables
@@ -61,6 +64,39 @@ class Parts(unittest.TestCase):
             with torch.no_grad():
                 found = vq.encode(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)[0]
             np.testing.assert_array_equal(found.numpy(), self.encode(picture))
+
+    def test_words_of_answers_weigh_more_and_nothing_else_does(self):
+        plain = train_lm.Trainer(SIZE, self.layout, self.encode, 1, "cpu")
+        heavy = train_lm.Trainer(replace(SIZE, words=6.0), self.layout, self.encode, 1, "cpu")
+        made, pictures = plain.held["understand"], plain.held["edit"]
+        self.assertIsNone(plain.weight(made))
+        self.assertTrue((heavy.weight(pictures) == 1).all())
+        weight, text = heavy.weight(made), [self.layout.tokenizer.special["<padding>"], self.layout.answer[1]]
+        for token, found in zip(made.token, weight):
+            self.assertEqual(found, 1 if token in text else 6)
+        self.assertIn(1, weight)
+        self.assertIn(6, weight)
+        with torch.no_grad():
+            whole, sure = plain.run(made, np.ones(len(weight), np.float32))
+            parts = [plain.run(made, (weight == value).astype(np.float32))[0] for value in (1, 6)]
+            torch.testing.assert_close(plain.run(made)[0], whole)
+            torch.testing.assert_close(heavy.run(made, weight)[0], parts[0] + 6 * parts[1])
+
+    @unittest.skipUnless(checkpoint.narrow("cpu") and which("g++"), "needs avx512_bf16 and g++")
+    def test_fused_blocks_have_the_gradients_of_plain_ones(self):
+        """As near to f32's as those of PyTorch's own products in bf16."""
+        plain = train_lm.Trainer(SIZE, self.layout, self.encode, 1, "cpu")
+        made = plain.held["edit"]
+        with mock.patch.object(checkpoint, "fast", lambda device: nullcontext()):
+            loss, _, exact = plain.gradients(made)
+        _, _, near = plain.gradients(made)
+        fused.use(plain.model)
+        found, _, gradients = plain.gradients(made)
+        self.assertLess(abs(found - loss) / loss, 1e-3)
+        names = [name for name, _ in plain.model.named_parameters()]
+        for name, truth, other, gradient in zip(names, exact, near, gradients):
+            error, allowed = ((value - truth).norm() / truth.norm() for value in (gradient, other))
+            self.assertLess(error, max(1.5 * allowed, 0.01), name)
 
     def test_a_run_that_is_cut_off_ends_as_one_that_is_not(self):
         def trainers():

@@ -62,7 +62,7 @@ export interface Case {
   readonly image?: Scene
   readonly style?: Scene
   readonly map?: MapKind
-  readonly view?: string
+  readonly view?: 'left' | 'right' | 'back'
   readonly region?: Rectangle
   readonly extend?: Sides
   /** Any of them is right. */

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { existsSync } from 'node:fs'
 import { binding } from '../native/binding.js'
-import { inspectDevices } from '../model/devices.js'
+import { inspectDevices, whyNot } from '../model/devices.js'
 import type { DeviceReport } from '../native/info.js'
 import { BindingError, DimooError } from '../base/errors.js'
 import { quote } from '../base/show.js'
@@ -22,7 +22,8 @@ Examples:
   dimoo doctor --json`
 
 const MODEL_TEXT = `
-  It draws small pictures, to show that everything works. For the real checkpoint:
+  It knows every task in a small world: pictures of 64x64 pixels with one to four flat shapes, small or large (circle, square,
+  triangle, star, cross, diamond), in red, green, blue, yellow, purple or orange on white, gray or black. For the real checkpoint:
   dimoo pull Alpha-VLLM/Lumina-DiMOO`
 
 /** What the addon's job says. */
@@ -114,8 +115,9 @@ function addonLine(missing: BindingError | undefined): string {
   return `addon: does not load${tried.join('')}`
 }
 
-function deviceLine({ id, usable, reason, name, totalBytes, freeBytes }: DeviceReport): string {
-  if (!usable) return `${id}: not usable, ${reason ?? 'unknown reason'}${name && ` (${name})`}`
+function deviceLine(device: DeviceReport): string {
+  const { id, usable, name, totalBytes, freeBytes } = device
+  if (!usable) return `${id}: not usable, ${whyNot(device)}`
   return `${id}: usable, ${name}, ${bytesText(freeBytes)} free of ${bytesText(totalBytes)}`
 }
 
@@ -124,7 +126,7 @@ function reportLines({ cpu, cuda, verify = [] }: DoctorReport): string[] {
     `processor: ${cpu.name}, ${cpu.threads} threads, ${cpu.features.join(' ')}`,
     ...cpu.variants.map(({ op, chosen, available }) => `  ${op}: ${chosen} (of ${available.join(', ')})`),
     ...cpu.byName.map((name) => `  ${name}: has never run on real hardware, so it is only used with DIMOO_CPU_VARIANT=${name}`),
-    cuda.built ? `CUDA: compiled in for ${cuda.architectures}` : 'CUDA: not compiled in; DIMOO_CUDA=1 npx dimoo build does',
+    `CUDA: ${cuda.built ? `compiled in for ${cuda.architectures}` : 'not compiled in'}`,
     ...(verify.length > 0 ? ["relative error against f32, by variant, of products with a type's weights and of attention:"] : []),
     ...verify.map(({ op, variant, type, relativeError }) => `  ${variant} ${op} ${type}: ${relativeError.toExponential(1)}`),
   ]

@@ -1,5 +1,6 @@
 // `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
 import { Command } from 'commander'
+import { existsSync } from 'node:fs'
 import { planMemory } from '../model/devices.js'
 import type { MemoryPlan } from '../native/info.js'
 import { PLAN_FIELDS } from '../model/options.js'
@@ -16,6 +17,7 @@ import { modelOf } from './model.js'
 import { parseSize, SIZE_HELP } from './size.js'
 
 const PICTURE = /\.(png|jpe?g|webp)$/i
+const NAME = /^[^/:]+$/ // no folder, no scheme: it may be meant as a picture's name as well as a model's
 
 const PLAN_FLAGS: Fields = { ...PLAN_FIELDS, n: integer(1, 64, { summary: 'Pictures at once, for --plan.' }) }
 
@@ -64,6 +66,10 @@ async function inspect(path: string | undefined, flags: Flags, { stdout, signal 
       Object.entries(found).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`),
     )
     return
+  }
+  if (path !== undefined && NAME.test(path) && !existsSync(path)) {
+    const kinds = 'a .gguf file, a folder with config.json, or a picture (.png, .jpg, .webp)'
+    throw new DimooError('model/not-found', `inspect: expected ${kinds}, got nothing at ${quote(path)}`)
   }
   const report = await inspectModel(path, { verify: flags.verify ?? false, signal })
   const plan = flags.plan ? await planOf(path, flags) : undefined

@@ -29,6 +29,21 @@ export interface DeviceChoice {
 // A GPU that nobody bought is no surprise; these are worth a word when 'auto' passes over one.
 const SURPRISES: readonly DeviceReport['reason'][] = ['driver-too-old', 'arch-unsupported', 'out-of-memory']
 
+const CURES: Readonly<Record<NonNullable<DeviceReport['reason']>, string>> = {
+  'not-built': 'CUDA is not compiled in; DIMOO_CUDA=1 npx dimoo build does, with a CUDA toolkit',
+  'no-driver': 'there is no NVIDIA driver; install one, nvidia-smi shows it',
+  'driver-too-old': 'the NVIDIA driver is older than this build needs; update it',
+  'no-device': 'the NVIDIA driver sees no GPU; nvidia-smi lists those that it sees',
+  'arch-unsupported': 'this build has no code for it; dimoo doctor names the architectures that are compiled in',
+  'out-of-memory': 'its memory is taken; nvidia-smi shows by whom',
+  'disabled-by-env': 'DIMOO_DEVICE=cpu forbids it; unset that variable',
+}
+
+/** Why a device cannot be used, and what to do about it. */
+export function whyNot({ reason, name }: DeviceReport): string {
+  return `${reason ?? 'not usable'}${name && ` (${quote(name)})`}${reason ? `: ${CURES[reason]}` : ''}`
+}
+
 /** The device to load on. Throws `device/unavailable` where the asked-for one is absent and that is to be an error. */
 export async function resolveDevice({ device, onDeviceUnavailable, warn }: DeviceChoice): Promise<DeviceId> {
   if (device === 'cpu') return 'cpu'
@@ -38,8 +53,7 @@ export async function resolveDevice({ device, onDeviceUnavailable, warn }: Devic
   // Its kernels have not run on a GPU yet: only who names the device gets it.
   if (found) return device === 'auto' ? 'cpu' : found.id
   const [absent] = wanted
-  const why = absent ? `${absent.reason ?? 'not usable'}${absent.name && ` (${quote(absent.name)})`}` : 'no-device'
-  const message = `device '${device}': expected a usable GPU, got ${why}`
+  const message = `device '${device}': expected a usable GPU, got ${absent ? whyNot(absent) : 'none of that number'}`
   const policy = onDeviceUnavailable ?? (device === 'auto' ? 'warn' : 'error')
   if (policy === 'error') throw new DimooError('device/unavailable', message, { details: { device, reports } })
   if (policy === 'warn' && (device !== 'auto' || SURPRISES.includes(absent?.reason))) {

@@ -9,7 +9,7 @@ import { capture } from '../requests/capture.js'
 import { checkRequest, DESCRIPTORS, resolveRequest } from '../requests/index.js'
 import { isTextTask, type TaskName } from '../requests/names.js'
 import { RESUME_FIELDS, RUN_FIELDS } from '../requests/run-options.js'
-import type { ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import type { ExtendOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
 import { DecodedStep, withPreview } from '../run/image-step.js'
 import type { Prepared, Remask } from '../run/parts.js'
 import type { ImageResult, TextResult } from '../run/results.js'
@@ -55,7 +55,7 @@ export function startTask<Task extends TaskName>(
   const own = capture(request, DESCRIPTORS[task].fields)
   const resolved = resolveRequest(task, own, model.info)
   if (resolved.task === 'chat' && resolved.images.length > 0) checkSees('chat with pictures', model)
-  const warnings: readonly string[] = []
+  const warnings = resolved.task === 'outpaint' ? roundedWarnings(resolved.extend, model.info.scale) : []
   const planned = task === 'generate' || task === 'chat' ? layOut : layOutPlanned
   const prepare = (signal: AbortSignal): Work | Promise<Work> =>
     flatMaybe(planned(resolved, options, model, signal), (found) => ({ request: found, warnings }))
@@ -165,4 +165,13 @@ function ofText(work: Work, request: TextEngineRequest, model: TaskModel): Prepa
   const reference = compat === 'reference'
   const progress = new TextProgress(model.coder(), { ends: new Set(reference ? [] : ends), block, losesLast: reference })
   return { ...common(work, model), toStep: (native) => progress.take(native), toResult: (ending) => finishText(request, ending, model) }
+}
+
+/** Sides that `extend` gave off the grid: what was taken for them. */
+function roundedWarnings(extend: ExtendOptions, scale: number): string[] {
+  return (['left', 'right', 'top', 'bottom'] as const).flatMap((side) => {
+    const asked = extend[side] ?? 0
+    const taken = Math.ceil(asked / scale) * scale
+    return taken === asked ? [] : [`extend.${side}: ${taken} pixels were added for ${asked}, as a cell is ${scale} wide and high`]
+  })
 }

@@ -125,9 +125,9 @@ export const VIEW: TaskDescriptor = {
   fields: {
     ...IMAGE_GUIDED,
     ...GIVEN,
-    view: text({
-      summary: 'The view to make of the front view in `image`, e.g. "left".',
-      flag: { value: 'word', help: 'the view to make, e.g. left' },
+    view: choice(['left', 'right', 'back', 'top', 'bottom', 'front'], {
+      summary: "The view to make of the front view in `image`; which of them a checkpoint knows is its training's.",
+      flag: { help: 'the view to make' },
     }),
   },
   required: ['image', 'view'],

@@ -459,8 +459,8 @@ export interface ViewRequest {
   readonly image: ImageInput
   /** Size of the given pictures: A crops to the best of the sizes of about A x A pixels that the model was trained with; 'native' keeps the picture, each side down to the grid. Default: the checkpoint's, else 512. */
   readonly imageArea?: 'native' | number
-  /** The view to make of the front view in `image`, e.g. "left". */
-  readonly view: string
+  /** The view to make of the front view in `image`; which of them a checkpoint knows is its training's. */
+  readonly view: 'left' | 'right' | 'back' | 'top' | 'bottom' | 'front'
 }
 
 /**

@@ -107,7 +107,7 @@ test('what a caller hands in', async () => {
     () => model.edit({ prompt: 'x', image: `data:${LONG}` }).result(),
     () => model.chat({ messages: [{ role: LONG as 'user', content: 'x' }] }),
     () => model.run(LONG as 'generate', { prompt: 'x' }),
-    () => model.view({ image: LONG, view: LONG }),
+    () => model.view({ image: LONG, view: LONG as 'left' }),
   ]
   for (const call of calls) {
     const error = await Promise.resolve()

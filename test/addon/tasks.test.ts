@@ -98,6 +98,19 @@ describe('pictures of which a part is given', () => {
     expect([...result.tokens]).toEqual(recorded.codes)
   })
 
+  test('outpaint says what it took where a side is off the grid', async () => {
+    const { scale } = await model.info()
+    const image = picture('paint/input_b')
+    const { warnings } = await model.outpaint({ prompt: 'x', image, extend: { left: scale + 1, right: scale }, steps: 1 }).result()
+    expect(warnings).toEqual([`extend.left: ${2 * scale} pixels were added for ${scale + 1}, as a cell is ${scale} wide and high`])
+  })
+
+  test('view knows its words', () => {
+    expect(() => model.view({ image: picture('paint/input_b'), view: 'sideways' as 'left' })).toThrow(
+      /view must be one of 'left', 'right', 'back', 'top', 'bottom', 'front', got 'sideways'/,
+    )
+  })
+
   test('retouch changes its region only', async () => {
     const first = await model.generate({ prompt: 'x', width: 32, height: 32, steps: 4, seed: 1 }).result()
     const { scale } = await model.info()

@@ -92,6 +92,16 @@ describe('exit codes and errors', () => {
     [['generate', '--like', 'none.png'], 1, /\(image\/invalid\)/],
     [['convert', 'none'], 2, /required option '-o/],
     [['inspect', 'none.png'], 1, /\(image\/invalid\)/],
+    [
+      ['inspect', 'nope'],
+      1,
+      /expected a \.gguf file, a folder with config\.json, or a picture .*, got nothing at nope \(model\/not-found\)/,
+    ],
+    [
+      ['view', '--image', 'a.png', '--view', 'sideways'],
+      2,
+      /view must be one of 'left', 'right', 'back', 'top', 'bottom', 'front', got 'sideways'/,
+    ],
   ])('dimoo %j ends with %i', async (args, code, message) => {
     const result = await dimoo(args)
     expect([result.code, result.err]).toEqual([code, expect.stringMatching(message)])

@@ -136,6 +136,19 @@ describe('devices', () => {
     expect(warnings[0]).toMatch(/driver-too-old.*using the CPU/)
   })
 
+  test.each([
+    ['not-built', /got not-built.*: CUDA is not compiled in; DIMOO_CUDA=1 npx dimoo build does/],
+    ['no-driver', /got no-driver.*: there is no NVIDIA driver; install one/],
+    ['disabled-by-env', /got disabled-by-env.*: DIMOO_DEVICE=cpu forbids it; unset that variable/],
+  ] as const)('%s: the message says what to do', async (reason, message) => {
+    behaviour.devices = [
+      { id: 'cpu', usable: true },
+      { ...gpu, usable: false, reason },
+    ]
+    await expect(loadModel(file, { device: 'cuda:0' })).rejects.toThrow(message)
+    await expect(loadModel(file, { device: 'cuda:7' })).rejects.toThrow(/device 'cuda:7': expected a usable GPU, got none of that number/)
+  })
+
   test('inspectDevices never rejects', async () => {
     const job = fake.job.bind(fake)
     fake.job = () => {

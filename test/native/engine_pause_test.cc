@@ -101,14 +101,15 @@ TEST(what_is_asked_for_while_the_engine_rings_is_not_lost) {
   Model model(options_for());
   RunRequest request = request_for(model, 1);
   request.delivery = Delivery::all;
-  std::promise<std::shared_ptr<Run>> made;
-  std::shared_future<std::shared_ptr<Run>> known = made.get_future().share();
+  std::promise<std::weak_ptr<Run>> made;  // the run owns what knows it here
+  std::shared_future<std::weak_ptr<Run>> known = made.get_future().share();
   std::atomic<bool> answers{false};
   std::atomic<int> continued{0};
   const auto run = model.start(std::move(request), [&, known] {
-    if (!answers || known.get()->state() != RunState::paused) return;
+    const std::shared_ptr<Run> rung = answers ? known.get().lock() : nullptr;
+    if (!rung || rung->state() != RunState::paused) return;
     continued++;
-    known.get()->go_on();
+    rung->go_on();
   });
   made.set_value(run);
   while (model.stats().steps == 0) std::this_thread::yield();  // one step waits for its reader, who takes none: nothing else is to be done

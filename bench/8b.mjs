@@ -31,7 +31,9 @@ async function measure() {
   const start = performance.now()
   const model = await loadModel(file, { threads, device: 'cpu' })
   const readySeconds = (performance.now() - start) / 1000
-  const plan = await planMemory(file, [{ width: side, height: side, promptTokens: 40 }], { device: 'cpu' })
+  const plan = await planMemory(file, [{ task: 'generate', request: { prompt: 'a red circle', width: side, height: side } }], {
+    device: 'cpu',
+  })
   const run = model.generate({ prompt: 'a red circle', width: side, height: side, steps, guidance: 4, temperature: 1, seed: 1 })
   const stepSeconds = []
   let before = performance.now()

@@ -23,7 +23,9 @@ const start = performance.now()
 const model = await loadModel(source, { precision })
 const readyMs = performance.now() - start
 const guidance = 1
-const plan = await planMemory(source, [{ width: side, height: side, promptTokens: 40 }], { precision })
+const plan = await planMemory(source, [{ task: 'generate', request: { prompt: 'a red circle', width: side, height: side, guidance } }], {
+  precision,
+})
 const info = await model.info()
 const rows = info.hyper.dModel
 const codes = (report.tensors.find(({ name }) => name === 'output.weight')?.bytes ?? 0) * (info.codebookSize / info.hyper.vocab)

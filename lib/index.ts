@@ -12,8 +12,9 @@ export { convert, synth } from './model/convert.js'
 export type { ConvertReport, SynthReport, SynthShape } from './model/convert.js'
 export { exportModel } from './model/export.js'
 export type { ExportReport } from './model/export.js'
-export { inspectDevices, planMemory } from './model/devices.js'
-export type { PlannedRun } from './model/devices.js'
+export { inspectDevices } from './model/devices.js'
+export { planMemory } from './model/plan.js'
+export type { TaskRequest } from './model/plan.js'
 export { listPulled, pull, removePulled } from './model/hub.js'
 export type {
   CachedModel,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/size_text.h"
 
@@ -57,6 +58,24 @@ Admission plan_run(const Device& device, const Weights& weights, const LoadOptio
   admission.held = (planner.one.held_kv + planner.one.held_logits) * planner.images;
   admission.room = planner.available - (least.needed() - least.panels - admission.held);
   return admission;
+}
+
+MemoryPlan plan_runs(const Device& device, const Weights& weights, const LoadOptions& options, std::span<const RunRequest> requests) {
+  int64_t budget = options.row_budget(device);
+  std::vector<Planner> planners;
+  planners.reserve(requests.size());
+  for (const RunRequest& request : requests) {
+    budget = std::min(budget, plan_run(device, weights, options, request).budget);
+    planners.push_back({device, weights, options, request});
+  }
+  const auto plan = [&] {
+    RunShape all;
+    for (const Planner& planner : planners) all = together(all, times(planner.one, planner.images, budget), budget);
+    return planners.front().plan(all);
+  };
+  MemoryPlan found = plan();
+  while (!found.fits() && budget > 1) budget /= 2, found = plan();
+  return found;
 }
 
 Admission admit_run(const Device& device, const Weights& weights, const LoadOptions& options, const RunRequest& request) {

@@ -1,5 +1,7 @@
 // Which memory a run is admitted with: the plan it goes by, and what of the device's memory that leaves to it and to others.
 #pragma once
+#include <span>
+
 #include "engine/load_options.h"
 #include "engine/plan.h"
 #include "engine/weights.h"
@@ -16,6 +18,8 @@ struct Admission {
 
 /// The request was checked.
 Admission plan_run(const Device& device, const Weights& weights, const LoadOptions& options, const RunRequest& request);
+/// One or more of them, under way at the same time: of one, the plan that it is admitted with.
+MemoryPlan plan_runs(const Device& device, const Weights& weights, const LoadOptions& options, std::span<const RunRequest> requests);
 /// device/out-of-memory with both numbers where its plan does not fit.
 Admission admit_run(const Device& device, const Weights& weights, const LoadOptions& options, const RunRequest& request);
 

@@ -35,10 +35,11 @@ void Model::need_images() const {
   if (!weights_->hyper.has_images()) fail(Code::model_unsupported, "expected a model with image codes, got one that answers in text only");
 }
 
-MemoryPlan Model::plan(const RunRequest& request) const {
+MemoryPlan Model::plan(std::span<const RunRequest> requests) const {
   check_open();
-  check(request, weights_->hyper);
-  return plan_run(engine_->device(), *weights_, options_, request).plan;
+  if (requests.empty()) fail(Code::request_invalid, "plan: expected one request or more, got none");
+  for (const RunRequest& request : requests) check(request, weights_->hyper);
+  return plan_runs(engine_->device(), *weights_, options_, requests);
 }
 
 void Model::check_fits(const RunRequest& request) const {

@@ -14,8 +14,9 @@ class Model {
   Device& device() const { return engine_->device(); }
   /// disposed once closed, model/unsupported for a model that answers in text only.
   void need_images() const;
-  /// The memory that this very request would be started with; whether it fits is part of it. request/invalid, disposed.
-  MemoryPlan plan(const RunRequest& request) const;
+  /// The memory that these very requests would be started with, all at once; whether it fits is part of it. request/invalid, disposed.
+  MemoryPlan plan(std::span<const RunRequest> requests) const;
+  MemoryPlan plan(const RunRequest& request) const { return plan(std::span(&request, 1)); }
   /// Throws as `start` would, starts nothing.
   void check_fits(const RunRequest& request) const;
   /// Checks the request, plans its memory and starts it. request/invalid, device/out-of-memory, queue/full, disposed.

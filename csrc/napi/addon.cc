@@ -47,11 +47,9 @@ JobBody find_job(const std::string& name, const Json& options) {
     return [o = inspect_options(options)](auto& progress, auto& cancel) { return to_json(inspect(o, progress, cancel)); };
   if (name == "bench") return [o = bench_options(options)](auto& progress, auto& cancel) { return to_json(bench(o, progress, cancel)); };
   if (name == "devices") return [](auto&, auto&) { return to_json(list_devices()); };
-  if (name == "plan")
-    return [o = planned_load(options), runs = planned_runs(options)](auto&, auto&) { return to_json(plan_runs(o, runs)); };
   if (name == "doctor") return [o = doctor_options(options)](auto&, auto& cancel) { return to_json(doctor(o, cancel)); };
   if (name == "speed") return [o = speed_options(options)](auto&, auto& cancel) { return to_json(speed(o, cancel)); };
-  fail(Code::request_invalid, "job: expected convert, export, synth, inspect, bench, devices, plan, doctor or speed, got ", name);
+  fail(Code::request_invalid, "job: expected convert, export, synth, inspect, bench, devices, doctor or speed, got ", name);
 }
 
 Json parse_options(const Napi::Value& value) {

@@ -109,28 +109,4 @@ DoctorOptions doctor_options(const Json& options) { return {options.bool_or("ver
 
 SpeedOptions speed_options(const Json& options) { return {load_options(options), options.double_or("seconds", SpeedOptions{}.seconds)}; }
 
-LoadOptions planned_load(const Json& options) {
-  Json merged = options;
-  if (const Json* memory = options.find("memory"); memory && memory->is_object())
-    for (const auto& [key, value] : memory->as_object()) merged.set(key, value);
-  return load_options(merged);
-}
-
-std::vector<PlannedRun> planned_runs(const Json& options) {
-  std::vector<PlannedRun> runs;
-  const Json* list = options.find("runs");
-  if (!list || !list->is_array()) return runs;
-  for (const Json& entry : list->as_array()) {
-    PlannedRun run;
-    run.width = whole(entry, "width"), run.height = whole(entry, "height");
-    run.images = entry.int_or("images", run.images);
-    run.prompt_tokens = entry.int_or("promptTokens", run.prompt_tokens);
-    run.text_tokens = entry.int_or("textTokens", run.text_tokens);
-    run.guidance = entry.double_or("guidance", run.guidance);
-    run.cache = entry.bool_or("cache", run.cache);
-    runs.push_back(run);
-  }
-  return runs;
-}
-
 }  // namespace dimoo::napi

@@ -6,7 +6,6 @@
 #include "jobs/export.h"
 #include "jobs/inspect.h"
 #include "jobs/load.h"
-#include "jobs/plan.h"
 #include "jobs/speed.h"
 #include "jobs/synth.h"
 
@@ -21,8 +20,5 @@ InspectOptions inspect_options(const Json& options);
 BenchOptions bench_options(const Json& options);
 DoctorOptions doctor_options(const Json& options);
 SpeedOptions speed_options(const Json& options);
-/// Of `plan`: memory options lie in an object of their own there.
-LoadOptions planned_load(const Json& options);
-std::vector<PlannedRun> planned_runs(const Json& options);
 
 }  // namespace dimoo::napi

@@ -56,9 +56,16 @@ Napi::Value ModelObject::tokenizer_json(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelObject::plan(const Napi::CallbackInfo& info) {
-  if (!info[0].IsObject()) fail(Code::request_invalid, "plan: expected a request");
+  if (!info[0].IsArray()) fail(Code::request_invalid, "plan: expected a list of requests");
   const Model& model = *open();
-  return Napi::String::New(info.Env(), to_json(model.plan(parse_request(info[0].As<Napi::Object>(), model.weights().hyper))).dump());
+  const auto list = info[0].As<Napi::Array>();
+  std::vector<RunRequest> requests;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Value one = list.Get(i);
+    if (!one.IsObject()) fail(Code::request_invalid, "plan: expected a list of requests");
+    requests.push_back(parse_request(one.As<Napi::Object>(), model.weights().hyper));
+  }
+  return Napi::String::New(info.Env(), to_json(model.plan(requests)).dump());
 }
 
 Napi::Value ModelObject::check_fits(const Napi::CallbackInfo& info) {

@@ -166,12 +166,6 @@ Json to_json(const MemoryPlan& plan) {
   return json.set("totalBytes", plan.total()).set("fits", plan.fits()).set("availableBytes", plan.available);
 }
 
-Json to_json(const RunsPlan& plan) {
-  Json::Array warnings;
-  for (const std::string& warning : plan.warnings) warnings.emplace_back(warning);
-  return to_json(plan.memory).set("warnings", std::move(warnings));
-}
-
 Json build_json(const char* compiler, const char* sanitizer) {
   const std::string architectures = cuda_build();
   Json build = object();

@@ -6,7 +6,6 @@
 #include "jobs/convert.h"
 #include "jobs/export.h"
 #include "jobs/inspect.h"
-#include "jobs/plan.h"
 #include "jobs/reports.h"
 #include "jobs/speed.h"
 #include "jobs/synth.h"
@@ -36,7 +35,6 @@ Json to_json(const DoctorReport& report);
 Json to_json(const std::vector<DeviceReport>& reports);
 /// {weightsBytes, panelBytes, kvBytes, logitsBytes, activationsBytes, vqBytes, totalBytes, fits, availableBytes}
 Json to_json(const MemoryPlan& plan);
-Json to_json(const RunsPlan& plan);
 /// {compiler, sanitizer, cuda, cudaArchitectures}
 Json build_json(const char* compiler, const char* sanitizer);
 /// ModelInfo of lib/native/info.ts.

@@ -6,7 +6,8 @@ import type { AskRequest } from '../requests/types.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'
 import { addFlags, checkGiven, oneArgument, readFlags } from './flags.js'
-import { addModelFlags, emptyHint, withModel, type ModelFlags } from './model.js'
+import { addModelFlags, emptyHint, withModel } from './model.js'
+import { addPlanFlag, showPlan, type PlanFlags } from './plan.js'
 import { makeReporter, silentLoading } from './progress.js'
 import { withStdin } from './stdin.js'
 import { outputLost } from './stdout.js'
@@ -17,18 +18,19 @@ export function command(context: Context): Command {
   const made = new Command('ask').description(summary).argument('[question]', argument!.words)
   const { prompt: _, ...flagged } = fields
   addFlags(made, flagged)
-  return addModelFlags(made)
+  return addPlanFlag(addModelFlags(made))
     .allowExcessArguments(true)
     .addHelpText('after', `\nExamples:\n${commands.map((example) => `  ${example}`).join('\n')}`)
-    .action(() => ask(oneArgument(made, 'a question'), made.opts<ModelFlags>(), context))
+    .action(() => ask(oneArgument(made, 'a question'), made.opts<PlanFlags>(), context))
 }
 
-async function ask(prompt: string | undefined, flags: ModelFlags, context: Context): Promise<void> {
+async function ask(prompt: string | undefined, flags: PlanFlags, context: Context): Promise<void> {
   if (prompt === undefined) throw invalid('ask: expected a question, got none')
   const asked = { ...readFlags<object>({ ...flags }, fields), prompt } as AskRequest
   checkGiven('ask', asked, fields, required)
   checkRequest('ask', asked)
   const request = await withStdin(asked, fields, context)
+  if (flags.plan) return showPlan('ask', request, flags, context)
   const json = flags.json ?? false
   const reporter = json ? makeReporter(context, true) : silentLoading
   await withModel(flags, context, reporter, async (model) => {

@@ -8,7 +8,8 @@ import { answer } from './answer.js'
 import type { Context } from './context.js'
 import { converse } from './converse.js'
 import { addFlags, oneArgument, readFlags } from './flags.js'
-import { addModelFlags, emptyHint, withModel, type ModelFlags } from './model.js'
+import { addModelFlags, emptyHint, withModel } from './model.js'
+import { addPlanFlag, showPlan, type PlanFlags } from './plan.js'
 import { makeReporter, silentLoading } from './progress.js'
 import { outputLost } from './stdout.js'
 
@@ -16,7 +17,7 @@ const { summary, argument, fields, commands } = DESCRIPTORS.chat
 const KEYS =
   '\nOn a terminal without a message: a conversation. Ctrl-C stops an answer, twice it leaves; Ctrl-D leaves; /help, /image PATH, /reset, /quit.\n'
 
-interface Flags extends ModelFlags {
+interface Flags extends PlanFlags {
   readonly system?: string
 }
 
@@ -24,7 +25,7 @@ export function command(context: Context): Command {
   const made = new Command('chat').description(summary).argument('[message]', argument!.words)
   made.option('--system <text>', 'what the model is to be, before the conversation')
   addFlags(made, fields)
-  return addModelFlags(made)
+  return addPlanFlag(addModelFlags(made))
     .allowExcessArguments(true)
     .addHelpText('after', `${KEYS}\nExamples:\n${commands.map((example) => `  ${example}`).join('\n')}`)
     .action(() => chat(oneArgument(made, 'a message'), made.opts<Flags>(), context))
@@ -38,6 +39,10 @@ async function chat(message: string | undefined, flags: Flags, context: Context)
   checkRequest('chat', { ...options, messages: [...system, { role: 'user', content: message ?? '' }] })
   const said = message === undefined && context.stdin.isTTY && !json ? undefined : (message ?? (await readAll(context.stdin)).trim())
   if (said?.trim() === '') throw invalid('chat: expected a message, got an empty one')
+  if (flags.plan) {
+    if (said === undefined) throw invalid('chat: expected a message with --plan, got none')
+    return showPlan('chat', { ...options, messages: [...system, { role: 'user', content: said }] }, flags, context)
+  }
   await withModel(flags, context, json ? makeReporter(context, true) : silentLoading, async (model) => {
     if (said === undefined) return converse(model, options, system, context)
     const request = { ...options, messages: [...system, { role: 'user', content: said } as const] }

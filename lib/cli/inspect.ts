@@ -1,9 +1,9 @@
 // `dimoo inspect`: what a checkpoint holds and would need, or how a picture was made.
 import { Command } from 'commander'
 import { existsSync } from 'node:fs'
-import { planMemory } from '../model/devices.js'
+import { ordinaryRun, planMemory } from '../model/plan.js'
 import type { MemoryPlan } from '../native/info.js'
-import { PLAN_FIELDS } from '../model/options.js'
+import { DEVICE, MEMORY, PRECISION, THREADS } from '../model/options.js'
 import type { PlanOptions } from '../model/types.js'
 import { DimooError } from '../base/errors.js'
 import { quote } from '../base/show.js'
@@ -14,12 +14,19 @@ import { printable, writeJson, type Context } from './context.js'
 import { addFlags, readFlags } from './flags.js'
 import { bytesText } from './job-report.js'
 import { modelOf } from './model.js'
+import { planLines } from './plan.js'
 import { parseSize, SIZE_HELP } from './size.js'
 
 const PICTURE = /\.(png|jpe?g|webp)$/i
 const NAME = /^[^/:]+$/ // no folder, no scheme: it may be meant as a picture's name as well as a model's
 
-const PLAN_FLAGS: Fields = { ...PLAN_FIELDS, n: integer(1, 64, { summary: 'Pictures at once, for --plan.' }) }
+const PLAN_FLAGS: Fields = {
+  device: DEVICE,
+  precision: PRECISION,
+  memory: MEMORY,
+  threads: THREADS,
+  n: integer(1, 64, { summary: 'Pictures at once, for --plan.' }),
+}
 
 const EXAMPLES = `
 Examples:
@@ -33,17 +40,18 @@ interface Flags {
   readonly verify?: boolean
   readonly json?: boolean
   readonly size?: string
-  readonly n?: number
+  readonly prompt?: string
 }
 
 export function command(context: Context): Command {
   const made = new Command('inspect')
     .description('Shows tensors, types, sizes and settings of a checkpoint, or the parameters inside a picture.')
     .argument('[path]', 'a .gguf file, a folder as published, or a picture (default: DIMOO_MODEL, else the miniature)')
-    .option('--plan', 'what a run would need in memory, and whether it fits')
+    .option('--plan', 'what a picture (or an answer, of a model without pictures) would need in memory, and whether it fits')
     .option('--verify', 'read every weight once: all must be finite')
     .option('--json', 'print one JSON object')
     .option('--size <WxH>', `${SIZE_HELP}, for --plan`)
+    .option('--prompt <text>', 'the prompt, for --plan (default: one of some 60 tokens)')
   return addFlags(made, PLAN_FLAGS)
     .addHelpText('after', EXAMPLES)
     .action((path: string | undefined, flags: Flags) => inspect(modelOf(path), flags, context))
@@ -72,7 +80,7 @@ async function inspect(path: string | undefined, flags: Flags, { stdout, signal 
     throw new DimooError('model/not-found', `inspect: expected ${kinds}, got nothing at ${quote(path)}`)
   }
   const report = await inspectModel(path, { verify: flags.verify ?? false, signal })
-  const plan = flags.plan ? await planOf(path, flags) : undefined
+  const plan = flags.plan ? await planOf(path, report, flags, signal) : undefined
   print(plan ? { ...report, plan } : report, () => [...reportLines(report), ...(plan ? planLines(plan) : [])])
   if (report.verify?.ok === false) {
     const names = report.verify.nonFinite.map(({ tensor, count }) => `${tensor} (${count})`).join(', ')
@@ -80,9 +88,12 @@ async function inspect(path: string | undefined, flags: Flags, { stdout, signal 
   }
 }
 
-function planOf(path: string | undefined, flags: Flags): Promise<MemoryPlan> {
+function planOf(path: string | undefined, { tensors }: InspectReport, flags: Flags, signal: AbortSignal): Promise<MemoryPlan> {
   const { n, ...options } = readFlags<PlanOptions & { n?: number }>({ ...flags }, PLAN_FLAGS)
-  return planMemory(path, [{ ...parseSize(flags.size), ...(n !== undefined && { images: n }) }], options)
+  const { prompt } = flags
+  const asked = { ...parseSize(flags.size), ...(n !== undefined && { n }), ...(prompt !== undefined && { prompt }) }
+  const sees = tensors.some(({ name }) => name.startsWith('vq.'))
+  return planMemory(path, [ordinaryRun(sees, asked)], { ...options, signal })
 }
 
 function reportLines(report: InspectReport): string[] {
@@ -100,13 +111,4 @@ function reportLines(report: InspectReport): string[] {
 function shortText(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.length > 100 ? `${text.slice(0, 80)}... (${text.length} characters)` : text
-}
-
-function planLines(plan: MemoryPlan): string[] {
-  const parts = Object.entries(plan).filter(([name, value]) => name.endsWith('Bytes') && typeof value === 'number')
-  return [
-    plan.fits ? 'fits:' : 'does not fit:',
-    ...parts.map(([name, value]) => `  ${name.replace('Bytes', '')}: ${bytesText(value as number)}`),
-    ...(plan.warnings ?? []).map((warning) => `note: ${warning}`),
-  ]
 }

@@ -12,9 +12,10 @@ import { BATCH_OUTPUT, checkNames, drawAll, seedOf, type Job } from './batch.js'
 import { note, type Context } from './context.js'
 import { addDrawFlags, checkOutputs, draw, type DrawFlags } from './draw.js'
 import { addFlags, checkGiven, oneArgument, readFlags } from './flags.js'
-import { addModelFlags, withModel, type ModelFlags } from './model.js'
+import { addModelFlags, withModel } from './model.js'
 import { STDOUT } from './output.js'
 import { makeReporter } from './progress.js'
+import { addPlanFlag, showPlan, type PlanFlags } from './plan.js'
 import { readPrompts, where, type Prompt } from './prompts.js'
 import { parseSize, SIZE_HELP } from './size.js'
 import { withStdin } from './stdin.js'
@@ -42,7 +43,7 @@ interface Own {
   readonly size?: string
   readonly prompts?: string
 }
-type Flags = DrawFlags & ModelFlags & Own & Readonly<Record<string, unknown>>
+type Flags = DrawFlags & PlanFlags & Own & Readonly<Record<string, unknown>>
 
 export function taskCommand(task: ImageTask): (context: Context) => Command {
   return (context) => {
@@ -54,6 +55,7 @@ export function taskCommand(task: ImageTask): (context: Context) => Command {
     const { prompt: _, ...flagged } = fields
     addFlags(made, flagged)
     addModelFlags(made)
+    addPlanFlag(made)
     if (task === 'generate') made.option('--like <picture>', 'take every parameter that is not given from a picture made before')
     made.option('--prompts <file>', 'draw every line: a prompt, or a JSON object of request fields; - is standard input')
     const [words, examples] = task === 'generate' ? [GENERATE_WORDS, [...commands, ...GENERATE_EXAMPLES]] : ['', commands]
@@ -71,8 +73,9 @@ export function taskCommand(task: ImageTask): (context: Context) => Command {
 async function make(task: ImageTask, prompt: string | undefined, flags: Flags, context: Context): Promise<void> {
   const like = flags.like === undefined ? undefined : await likeOf(flags.like)
   const asked = requestOf(task, prompt, flags, like)
-  await checkOutputs(flags, picturesOf(asked), context)
+  if (!flags.plan) await checkOutputs(flags, picturesOf(asked), context)
   const request = await withStdin(asked, DESCRIPTORS[task].fields, context)
+  if (flags.plan) return showPlan(task, request, flags, context, like && { precision: like.precision })
   const reporter = makeReporter(context, flags.json ?? false, decodedOf(asked))
   const body: Parameters<typeof withModel>[3] = async (model) => {
     const difference = like && likeDifference(like, await model.info())
@@ -83,7 +86,7 @@ async function make(task: ImageTask, prompt: string | undefined, flags: Flags, c
 }
 
 async function makeAll(task: ImageTask, prompt: string | undefined, flags: Flags, file: string, context: Context): Promise<void> {
-  for (const name of ['show', 'animate', 'like'] as const) {
+  for (const name of ['show', 'animate', 'like', 'plan'] as const) {
     if (flags[name] !== undefined) throw invalid(`--${name} must not be given with --prompts`)
   }
   if (prompt !== undefined) throw invalid(`${task}: expected a prompt or --prompts, got both`)

@@ -1,15 +1,10 @@
-// What this process can compute on, which of it a load uses, and what a load and its runs would need in memory.
+// What this process can compute on, and which of it a load uses.
 // Asks the driver through the addon; never searches for files, never compiles, never prints.
 import { emitWarning } from 'node:process'
-import { DimooError, invalid } from '../base/errors.js'
-import { quote, show } from '../base/show.js'
-import { checkOptions } from '../fields/check.js'
-import { boolean, integer, number, type Fields } from '../fields/field.js'
-import type { Device, DeviceId, DeviceReport, MemoryPlan } from '../native/info.js'
+import { DimooError } from '../base/errors.js'
+import { quote } from '../base/show.js'
+import type { Device, DeviceId, DeviceReport } from '../native/info.js'
 import { runJob } from '../native/job.js'
-import { PLAN_FIELDS } from './options.js'
-import { findSource, type ModelSource } from './source.js'
-import type { PlanOptions } from './types.js'
 
 /** What this process can use, and why the rest cannot be used. Never rejects: without an addon nothing is usable. */
 export async function inspectDevices(): Promise<readonly DeviceReport[]> {
@@ -61,46 +56,4 @@ export async function resolveDevice({ device, onDeviceUnavailable, warn }: Devic
     else emitWarning(`${message}; using the CPU`, 'DimooWarning')
   }
   return 'cpu'
-}
-
-/** One run to plan for. Sizes default to the checkpoint's. */
-export interface PlannedRun {
-  readonly width?: number
-  readonly height?: number
-  /** Pictures decoded together. Default 1. */
-  readonly images?: number
-  /** Tokens of the prompt, template included. Default 64. */
-  readonly promptTokens?: number
-  /** 0: no unconditional branch. Default 1: with one. */
-  readonly guidance?: number
-  /** Tokens of an answer in place of pictures, 0 to 16384. Default 0: pictures. */
-  readonly textTokens?: number
-  /** With ML-Cache, which keeps keys and values of every layer. Default false. */
-  readonly cache?: boolean
-}
-
-const RUN_FIELDS: Fields = {
-  width: integer(1, 1 << 20, { summary: 'Width.', unit: 'pixels' }),
-  height: integer(1, 1 << 20, { summary: 'Height.', unit: 'pixels' }),
-  images: integer(1, 64, { summary: 'Pictures decoded together.' }),
-  promptTokens: integer(1, 1 << 20, { summary: 'Tokens of the prompt.' }),
-  guidance: number(0, 100, { summary: '0: no unconditional branch.' }),
-  textTokens: integer(0, 16_384, { summary: 'Tokens of an answer in place of pictures.' }),
-  cache: boolean({ summary: 'With ML-Cache.' }),
-}
-
-/** Bytes that a model and these runs, all at once, would need. Reads headers only; without a source, the embedded miniature's. */
-export async function planMemory(
-  source: ModelSource | undefined,
-  runs: readonly PlannedRun[],
-  options: PlanOptions = {},
-): Promise<MemoryPlan> {
-  checkOptions('planMemory', options, { fields: PLAN_FIELDS })
-  const given: unknown = runs // callers without types may leave them out
-  if (!Array.isArray(given)) throw invalid(`planMemory: runs must be an array of runs, got ${show(given)}`)
-  runs.forEach((run, i) => checkOptions(`planMemory: runs[${i}]`, run, { fields: RUN_FIELDS }))
-  const device = await resolveDevice({ device: options.device ?? 'auto', onDeviceUnavailable: undefined })
-  const { precision = 'fast', memory = {} } = options
-  const complete = runs.map((run) => ({ images: 1, promptTokens: 64, ...run }))
-  return runJob('plan', { source: await findSource(source), device, precision, memory, runs: complete })
 }

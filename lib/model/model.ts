@@ -2,7 +2,7 @@
 // in lib/tasks.
 import { DimooError, invalid } from '../base/errors.js'
 import { typedArrayName } from '../base/realm.js'
-import { quote, show } from '../base/show.js'
+import { show } from '../base/show.js'
 import { checkField, checkOptions, checkTextBytes } from '../fields/check.js'
 import { boolean, group, integer, local, picture } from '../fields/field.js'
 import type { ImageInput, RawImage } from '../fields/values.js'
@@ -23,8 +23,10 @@ import type { AnyRun, StepData } from '../run/types.js'
 import { RunnerBase, type CloseOptions, type RunOf, type SchedulerStats, type StepDrawer } from '../runner/runner.js'
 import { Admission } from './admission.js'
 import { drawStep } from './draw.js'
+import { coderOf } from './opened.js'
 import { CLOSE_FIELDS } from './options.js'
-import { planTask, resumeTask, startTask, type LocalRun, type StartingModel } from './start.js'
+import { planRequests, type TaskRequest } from './plan.js'
+import { resumeTask, startTask, type LocalRun, type StartingModel } from './start.js'
 import type { SchedulerOptions } from './types.js'
 
 const SPECIAL_TOKENS = boolean({ summary: 'Whether added tokens are recognised.' })
@@ -96,7 +98,7 @@ export class DimooModel extends RunnerBase implements StepDrawer {
 
   /**
    * Bytes that this very request would be started with, over those in use now, and whether they are there. Texts and pictures are read and nothing
-   * is computed, so that it takes milliseconds. Without loading, by sizes alone: `planMemory`.
+   * is computed, so that it takes milliseconds. Of several at once, and without loading: `planMemory`.
    * @throws as `run` does, but `device/out-of-memory`.
    * @example const { fits, totalBytes } = await model.plan('edit', { prompt: 'Make it blue.', image: 'photo.jpg' })
    */
@@ -110,7 +112,7 @@ export class DimooModel extends RunnerBase implements StepDrawer {
     checkOptions('plan', options, { fields: { signal: SIGNAL } })
     const signal = options.signal ?? new AbortController().signal
     signal.throwIfAborted()
-    return planTask(task, request, this.#tasks, signal)
+    return planRequests([{ task, request } as TaskRequest], this.#tasks, signal)
   }
 
   /**
@@ -206,9 +208,7 @@ export class DimooModel extends RunnerBase implements StepDrawer {
   }
 
   #coder(): TextCoder {
-    if (!this.#text)
-      throw new DimooError('model/unsupported', `model ${quote(this.#info.name)}: expected a tokenizer in its file, got none`)
-    return this.#text
+    return coderOf({ text: this.#text, info: this.#info })
   }
 
   #drafts(): Promise<Uint8Array> {

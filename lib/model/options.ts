@@ -79,6 +79,13 @@ const SCHEDULER = group(
   { type: 'SchedulerOptions', summary: 'How runs share the device.', flag: { form: 'none' } },
 )
 
+const COMPAT = choice(['none', 'reference'], {
+  summary:
+    "'reference' turns on the original's quirks: doubled row ends in `ask`, the generic prompt of `predict`, crops at a random offset, and an early stop of answers that looks at the prompt too and loses a token.",
+  default: { value: 'none' },
+  flag: { help: "reference: the original's quirks too" },
+})
+
 export const LOAD_FIELDS: Fields = {
   device: DEVICE,
   onDeviceUnavailable: choice(['error', 'warn', 'ignore'], {
@@ -88,12 +95,7 @@ export const LOAD_FIELDS: Fields = {
   }),
   weights: WEIGHTS,
   precision: PRECISION,
-  compat: choice(['none', 'reference'], {
-    summary:
-      "'reference' turns on the original's quirks: doubled row ends in `ask`, the generic prompt of `predict`, crops at a random offset, and an early stop of answers that looks at the prompt too and loses a token.",
-    default: { value: 'none' },
-    flag: { help: "reference: the original's quirks too" },
-  }),
+  compat: COMPAT,
   memory: MEMORY,
   threads: THREADS,
   scheduler: SCHEDULER,
@@ -111,7 +113,15 @@ export const LOAD_FIELDS: Fields = {
   logger: local('logger', 'Where loading and warnings are told.'),
 }
 
-export const PLAN_FIELDS: Fields = { device: DEVICE, precision: PRECISION, memory: MEMORY }
+export const PLAN_FIELDS: Fields = {
+  device: DEVICE,
+  precision: PRECISION,
+  compat: COMPAT,
+  memory: MEMORY,
+  threads: THREADS,
+  scheduler: SCHEDULER,
+  signal: local('signal', 'Aborts the reading.'),
+}
 
 const weightType = (summary: string): Field =>
   choice(WEIGHT_TYPES, { summary, default: { value: 'bf16' }, flag: { help: 'type of the matrices (default: bf16)' } })

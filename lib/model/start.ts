@@ -4,9 +4,8 @@ import { DimooError, invalid } from '../base/errors.js'
 import { quote } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import type { NativeStep } from '../native/binding.js'
-import type { MemoryPlan } from '../native/info.js'
 import { capture } from '../requests/capture.js'
-import { checkRequest, DESCRIPTORS, resolveRequest } from '../requests/index.js'
+import { checkRequest, DESCRIPTORS, resolveRequest, type Resolved } from '../requests/index.js'
 import { isTextTask, type TaskName } from '../requests/names.js'
 import { RESUME_FIELDS, RUN_FIELDS } from '../requests/run-options.js'
 import type { ExtendOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
@@ -20,7 +19,7 @@ import { copySnapshot, openSnapshot, readSnapshot, writeSnapshot } from '../snap
 import { runFields, type EngineRequest, type ImageEngineRequest, type TaskModel, type TextEngineRequest } from '../tasks/engine-request.js'
 import { finishImages, finishText } from '../tasks/finish.js'
 import { isQuick, layOut } from '../tasks/index.js'
-import { layOutPlanned, planOf } from '../tasks/plan.js'
+import { layOutPlanned } from '../tasks/plan.js'
 import { flatMaybe } from '../tasks/prompt-ids.js'
 import type { Admission } from './admission.js'
 import { contextWarnings } from './context-length.js'
@@ -50,32 +49,26 @@ export function startTask<Task extends TaskName>(
   model: StartingModel,
 ): LocalRun {
   checkRunOptions(task, options, RUN_FIELDS)
-  checkAble(task, model)
-  checkRequest(task, request)
-  const own = capture(request, DESCRIPTORS[task].fields)
-  const resolved = resolveRequest(task, own, model.info)
-  if (resolved.task === 'chat' && resolved.images.length > 0) checkSees('chat with pictures', model)
+  const resolved = takeRequest(task, request, model)
   const warnings = resolved.task === 'outpaint' ? roundedWarnings(resolved.extend, model.info.scale) : []
-  const planned = task === 'generate' || task === 'chat' ? layOut : layOutPlanned
+  const planned = hasPictures(resolved) ? layOutPlanned : layOut
   const prepare = (signal: AbortSignal): Work | Promise<Work> =>
     flatMaybe(planned(resolved, options, model, signal), (found) => ({ request: found, warnings }))
   const slow = (signal: AbortSignal): Promise<Work> => model.admission.prepare(options, signal, () => prepare(signal))
   return begin(task, options, model, isQuick(resolved, model) ? prepare : slow)
 }
 
-/** The memory that this run would be started with. Throws as `startTask` does; reads pictures and texts, computes nothing. */
-export async function planTask<Task extends TaskName>(
-  task: Task,
-  request: TaskRequests[Task],
-  model: StartingModel,
-  signal: AbortSignal,
-): Promise<MemoryPlan> {
+/** A copy of the request, checked and complete. Throws `request/invalid`, and `model/unsupported` for a task that this model cannot do. */
+export function takeRequest<Task extends TaskName>(task: Task, request: TaskRequests[Task], model: TaskModel): Resolved {
   checkAble(task, model)
   checkRequest(task, request)
-  const own = capture(request, DESCRIPTORS[task].fields)
-  const resolved = resolveRequest(task, own, model.info)
-  return model.admission.prepare({}, signal, () => planOf(resolved, {}, model, signal))
+  const resolved = resolveRequest(task, capture(request, DESCRIPTORS[task].fields), model.info)
+  if (resolved.task === 'chat' && resolved.images.length > 0) checkSees('chat with pictures', model)
+  return resolved
 }
+
+// They take long to encode.
+const hasPictures = (resolved: Resolved): boolean => (resolved.task === 'chat' ? resolved.images.length > 0 : resolved.task !== 'generate')
 
 // A model that lacks what a task needs says so at once.
 function checkAble(task: TaskName, { info, coder }: TaskModel): void {

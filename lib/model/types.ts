@@ -69,8 +69,16 @@ export interface PlanOptions {
   readonly device?: Device
   /** 'fast': bf16 or int8 activations, by weight type; 'f32': the reference arithmetic. Default: fast. */
   readonly precision?: 'fast' | 'f32'
+  /** 'reference' turns on the original's quirks: doubled row ends in `ask`, the generic prompt of `predict`, crops at a random offset, and an early stop of answers that looks at the prompt too and loses a token. Default: none. */
+  readonly compat?: 'none' | 'reference'
   /** Budgets. */
   readonly memory?: MemoryOptions
+  /** CPU threads; never changes a result. 1 to 1024. Default: as many as this process may use. */
+  readonly threads?: number
+  /** How runs share the device. */
+  readonly scheduler?: SchedulerOptions
+  /** Aborts the reading. */
+  readonly signal?: AbortSignal
 }
 
 /**

@@ -6,10 +6,12 @@ import { DimooError } from '../base/errors.js'
 import { checkOptions } from '../fields/check.js'
 import type { MemoryPlan, ModelInfo } from '../native/info.js'
 import { runJob } from '../native/job.js'
+import type { TaskName } from '../requests/names.js'
 import type { InspectReport } from './inspect.js'
 import { loadModel } from './load.js'
 import type { DimooModel } from './model.js'
 import { VERIFY_FIELDS } from './options.js'
+import { ordinaryRun } from './plan.js'
 import type { VerifyFinding, Note } from './findings.js'
 import { RELEASED, RELEASED_VQ } from './released.js'
 import { findSource, type ModelSource } from './source.js'
@@ -75,10 +77,15 @@ export async function verifyModel(source?: ModelSource, options: VerifyOptions =
     if (info.codebookSize > 0) await encodeKnown((text) => model.tokenize(text), released, note)
     const { format, bytes, tensors } = report
     const { architecture } = info
-    const plan = await planRun(found, info, signal)
-    const runBytes = plan.totalBytes - plan.weightsBytes - plan.panelBytes
-    const memory = { availableBytes: plan.availableBytes, runBytes, ...bestType(tensors, runBytes, plan.availableBytes) }
-    return done({ architecture, format, bytes, memory, ...(speed && { speed: await estimateSpeed(found, info, signal) }) })
+    const plan = await guarded(() => planOrdinary(model, info, signal), note)
+    const memory = plan && memoryOf(plan, tensors)
+    return done({
+      architecture,
+      format,
+      bytes,
+      ...(memory && { memory }),
+      ...(speed && { speed: await estimateSpeed(found, info, signal) }),
+    })
   } finally {
     await model.close()
   }
@@ -166,7 +173,15 @@ function differing(found: unknown, expected: object): string[] {
 }
 
 /** One guided picture of the checkpoint's default size, or an answer. */
-function planRun(source: string, { codebookSize }: ModelInfo, signal: AbortSignal | undefined): Promise<MemoryPlan> {
-  const run = codebookSize > 0 ? { images: 1, promptTokens: 64 } : { images: 1, promptTokens: 64, textTokens: 256 }
-  return runJob('plan', { source, device: 'cpu', precision: 'fast', memory: {}, runs: [run] }, { signal })
+function planOrdinary(model: DimooModel, { codebookSize }: ModelInfo, signal: AbortSignal | undefined): Promise<MemoryPlan> {
+  const { task, request } = ordinaryRun(codebookSize > 0)
+  return model.plan<TaskName>(task, request, signal && { signal })
+}
+
+function memoryOf(
+  { totalBytes, weightsBytes, panelBytes, availableBytes }: MemoryPlan,
+  tensors: InspectReport['tensors'],
+): NonNullable<VerifyReport['memory']> {
+  const runBytes = totalBytes - weightsBytes - panelBytes
+  return { availableBytes, runBytes, ...bestType(tensors, runBytes, availableBytes) }
 }

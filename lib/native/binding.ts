@@ -24,12 +24,11 @@ export interface NativeJob<T> {
  * synth   {shape, output, type, seed, layout?} -> {tensors, bytes}
  * inspect {source, verify?} -> InspectReport (lib/model/inspect.ts)
  * devices {} -> DeviceReport[]
- * plan    {source, device, precision, memory, runs: [{width, height, images, textTokens, cache, promptTokens}]} -> MemoryPlan
  * doctor  {verify?} -> {cpu: {name, features, threads, variants: [{op, chosen, available}], byName}, cuda: {...}, build: {...}}
  * bench   {source, device, precision, threads, rows, repetitions, width?, height?, steps?} -> BenchReport (lib/cli/bench.ts)
  * Options and results travel as JSON text; progress is {phase, done, total} (bytes).
  */
-export type JobName = 'convert' | 'export' | 'synth' | 'inspect' | 'devices' | 'plan' | 'doctor' | 'bench' | 'speed'
+export type JobName = 'convert' | 'export' | 'synth' | 'inspect' | 'devices' | 'doctor' | 'bench' | 'speed'
 
 /** The options of `load`, as JSON text. */
 export interface NativeLoadOptions {
@@ -195,10 +194,11 @@ export interface NativeModel {
   /** The checkpoint's tokenizer.json, '' if it has none. */
   tokenizerJson(): string
   /**
-   * The memory that this very request would be started with, as JSON: {weightsBytes, panelBytes, kvBytes, logitsBytes, activationsBytes,
-   * vqBytes, totalBytes, fits, availableBytes}. Token ids only count, so zeros will do. Throws as `run` does, but for memory.
+   * The memory that these very requests (one or more) would be started with, all at once, as JSON: {weightsBytes, panelBytes, kvBytes,
+   * logitsBytes, activationsBytes, vqBytes, totalBytes, fits, availableBytes}. Token ids only count, so zeros will do. Throws as `run`
+   * does, but for memory.
    */
-  plan(request: NativeRequest): string
+  plan(requests: readonly NativeRequest[]): string
   /** Throws as `run` does, `device/out-of-memory` too, and starts nothing. */
   checkFits(request: NativeRequest): void
   /**

@@ -119,5 +119,5 @@ export interface MemoryPlan {
   readonly fits: boolean
   readonly availableBytes: number
   /** One sentence for a run of more positions than the checkpoint states: it would go on all the same. */
-  readonly warnings?: readonly string[]
+  readonly warnings: readonly string[]
 }

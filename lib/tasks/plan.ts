@@ -1,15 +1,9 @@
 // What a request would need, before anything of it is computed: laid out as ever, but its pictures get empty codes, as only their number counts.
 import type { NativeModel, NativeRequest } from '../native/binding.js'
-import type { MemoryPlan } from '../native/info.js'
 import type { Resolved } from '../requests/index.js'
 import type { RunOptions } from '../requests/types.js'
 import type { EngineRequest, TaskModel } from './engine-request.js'
 import { layOut } from './index.js'
-
-/** The memory that the run would be started with. */
-export async function planOf(resolved: Resolved, options: RunOptions, model: TaskModel, signal: AbortSignal): Promise<MemoryPlan> {
-  return JSON.parse(model.native().plan(await onPaper(resolved, options, model, signal))) as MemoryPlan
-}
 
 /** As `layOut` for a request with pictures, which take long to encode: throws `device/out-of-memory` before that for a run that cannot fit. */
 export async function layOutPlanned(
@@ -19,12 +13,13 @@ export async function layOutPlanned(
   signal: AbortSignal,
 ): Promise<EngineRequest> {
   const reading: TaskModel = { ...model, given: new Map() }
-  model.native().checkFits(await onPaper(resolved, options, reading, signal))
+  model.native().checkFits(await layOutOnPaper(resolved, reading, signal))
   return layOut(resolved, options, reading, signal)
 }
 
-async function onPaper(resolved: Resolved, options: RunOptions, model: TaskModel, signal: AbortSignal): Promise<NativeRequest> {
-  return (await layOut(resolved, options, { ...model, native: () => withoutEncoder(model) }, signal)).native
+/** The engine's request as it would be run, but that codes of pictures are zeros. */
+export async function layOutOnPaper(resolved: Resolved, model: TaskModel, signal: AbortSignal): Promise<NativeRequest> {
+  return (await layOut(resolved, {}, { ...model, native: () => withoutEncoder(model) }, signal)).native
 }
 
 function withoutEncoder({ info: { scale } }: TaskModel): NativeModel {

@@ -127,7 +127,7 @@ test('a run that is paused wakes whoever waits, and is continued; names and plan
   while (run.next() !== null) await new Promise((resolve) => setTimeout(resolve, 1))
   expect(run.outcome()!.state).toBe('done')
   const plan = (change: object): { kvBytes: number; fits: boolean } =>
-    JSON.parse(model.plan({ ...request, ...change })) as { kvBytes: number; fits: boolean }
+    JSON.parse(model.plan([{ ...request, ...change }])) as { kvBytes: number; fits: boolean }
   expect(plan({}).fits).toBe(true)
   expect(plan({ cache: { ratio: 0.9, warmup: 0, refresh: 5 } }).kvBytes).toBeGreaterThan(plan({}).kvBytes)
   expect(() => plan({ steps: 0 })).toThrow(expect.objectContaining({ code: 'request/invalid' }) as Error)

@@ -1,6 +1,6 @@
 // What a run would need is known before it is computed: `model.plan`, and pictures that are not encoded for a run that cannot fit.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { loadModel, type DimooModel, type RawImage } from '../../lib/index.js'
+import { loadModel, planMemory, type DimooModel, type RawImage, type TaskName, type TaskRequest } from '../../lib/index.js'
 
 let model: DimooModel
 beforeAll(async () => {
@@ -20,6 +20,51 @@ test('a plan is of the very request', async () => {
   expect(edit.totalBytes).toBeGreaterThan(plain.totalBytes) // three branches, and the picture in them
   expect((await model.plan('ask', { prompt: 'What is it?', images: [photo] })).fits).toBe(true)
   expect(await model.stats()).toMatchObject({ running: 0, forwardPasses: 0 })
+})
+
+const REQUESTS: readonly TaskRequest[] = [
+  { task: 'generate', request: { prompt: 'a red circle', n: 5, cache: true } },
+  { task: 'generate', request: { prompt: 'a red circle', guidance: 0, width: 128, height: 32 } },
+  { task: 'edit', request: { prompt: 'Make it blue.', image: photo, n: 2 } },
+  { task: 'inpaint', request: { prompt: 'a blue square', image: photo, mask: { left: 8, top: 8, width: 32, height: 32 } } },
+  { task: 'ask', request: { prompt: 'What is it?', images: [photo, photo], length: 32, block: 8, reuse: 'prefix' } },
+  { task: 'chat', request: { messages: [{ role: 'user', content: 'Hello' }], length: 256, block: 32 } },
+]
+
+test.each([
+  ['as it comes', {}],
+  ['with little memory', { memory: { maxHostBytes: 2 ** 21, panelBytes: 0 } }],
+  ['in small passes', { memory: { maxHostBytes: 2 ** 30 }, scheduler: { maxRowsPerPass: 100 }, precision: 'f32' }],
+] as const)('a checkpoint that is not loaded has the plans of one that is, %s', async (_, given) => {
+  const options = { device: 'cpu', memory: { maxHostBytes: 2 ** 30 }, ...given } as const
+  const loaded = await loadModel(undefined, options)
+  try {
+    for (const one of REQUESTS)
+      expect(await planMemory(undefined, [one], options)).toEqual(await loaded.plan<TaskName>(one.task, one.request))
+  } finally {
+    await loaded.close()
+  }
+})
+
+test('several at once need at least what each needs, and keep what each keeps', async () => {
+  const options = { device: 'cpu', memory: { maxHostBytes: 2 ** 30, panelBytes: 0 } } as const
+  const plans = await Promise.all(REQUESTS.map((one) => planMemory(undefined, [one], options)))
+  const all = await planMemory(undefined, REQUESTS, options)
+  for (const name of ['kvBytes', 'logitsBytes', 'activationsBytes', 'vqBytes'] as const) {
+    expect(all[name]).toBeGreaterThanOrEqual(Math.max(...plans.map((plan) => plan[name])))
+  }
+  const cached = REQUESTS[0]!
+  const [one, two] = await Promise.all([[cached], [cached, cached]].map((runs) => planMemory(undefined, runs, options)))
+  expect(two!.kvBytes).toBeGreaterThan(one!.kvBytes)
+  expect(two!.totalBytes).toBeLessThan(2 * one!.totalBytes)
+})
+
+test('a run of more positions than the checkpoint states is planned with a word about it', async () => {
+  const { hyper } = await model.info()
+  const request = { messages: [{ role: 'user', content: 'Hello' }], length: 2 * hyper.contextLength, block: 32 } as const
+  const { warnings } = await model.plan('chat', request)
+  expect(warnings).toEqual([expect.stringContaining(`more than the ${hyper.contextLength} that the checkpoint was made for`)])
+  expect((await planMemory(undefined, [{ task: 'chat', request }])).warnings).toEqual(warnings)
 })
 
 test('a stream is planned and decoded though it can be read but once', async () => {

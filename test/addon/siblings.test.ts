@@ -87,7 +87,13 @@ describe.each(['LLaDA-8B-Instruct', 'LLaDA-1.5'])('%s', (name) => {
     expect(() => model.generate({ prompt: 'x' })).toThrow(
       /expected a model with image codes, got LLaDA-.* \(llada\), which answers in text only/,
     )
-    expect((await planMemory(at(name), [{ textTokens: 64 }])).totalBytes).toBeGreaterThan(0)
+    await expect(planMemory(at(name), [{ task: 'generate', request: { prompt: 'x' } }])).rejects.toThrow(
+      /expected a model with image codes, got LLaDA-.* \(llada\), which answers in text only/,
+    )
+    const request = { messages: [{ role: 'user', content: 'hello' }], length: 64, block: 32 } as const
+    const plan = await planMemory(at(name), [{ task: 'chat', request }], { precision: 'f32' })
+    expect(plan).toEqual({ ...(await model.plan('chat', request)), availableBytes: expect.any(Number) as number })
+    expect(plan.vqBytes).toBe(0)
   })
 
   test('becomes one GGUF file that answers the same', async () => {

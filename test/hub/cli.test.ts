@@ -113,7 +113,7 @@ describe('hf:owner/repo', () => {
     await model.close()
     expect(told.map(({ phase }) => phase)).toContain('download')
     expect((await inspectModel('hf:o/r')).format).toBe('safetensors')
-    expect((await planMemory('hf:o/r', [{}])).totalBytes).toBeGreaterThan(0)
+    expect((await planMemory('hf:o/r', [{ task: 'generate', request: { prompt: 'x' } }])).totalBytes).toBeGreaterThan(0)
     const file = path.join(world.cache, 'x.gguf')
     await convert('hf:o/r@v1', file, { type: 'q8_0' })
     world.hub.files = [

@@ -90,7 +90,7 @@ describe('the API', () => {
   })
 
   test('a plan says what fits', async () => {
-    const plan = await planMemory(undefined, [{ images: 4 }], { device: 'cpu' })
+    const plan = await planMemory(undefined, [{ task: 'generate', request: { prompt: 'x', n: 4 } }], { device: 'cpu' })
     expect(plan.fits).toBe(true)
     expect(plan.totalBytes).toBe(
       plan.weightsBytes + plan.panelBytes + plan.kvBytes + plan.logitsBytes + plan.activationsBytes + plan.vqBytes,

@@ -298,20 +298,44 @@ describe('other commands', () => {
       bytes: 2048,
       settings: { block_count: 2 },
       parameters: 10,
-      tensors: [{ name: 'token_embd.weight', type: 'F32', shape: [4, 2], bytes: 32 }],
-      types: { F32: { count: 1, bytes: 32 } },
+      tensors: ['token_embd.weight', 'vq.quantize.embedding'].map((name) => ({ name, type: 'F32', shape: [4, 2], bytes: 32 })),
+      types: { F32: { count: 2, bytes: 64 } },
     }
     behaviour.jobs['inspect'] = ({ verify }) =>
       verify ? { ...report, verify: { ok: false, nonFinite: [{ tensor: 'blk.0', count: 3 }], zeros: [] } } : report
-    behaviour.jobs['plan'] = () => ({ weightsBytes: 1024, totalBytes: 1024, availableBytes: 4096, fits: true, warnings: ['it is long'] })
+    behaviour.info = { hyper: { context_length: 20 } }
     const { out } = await dimoo(['inspect', '--plan', '--size', '64x32', '--n', '2', '--device', 'cpu'])
-    expect(out).toMatch(/10 parameters in 1 tensors: 1 x F32 \(32 B\)/)
+    expect(out).toMatch(/10 parameters in 2 tensors: 2 x F32 \(64 B\)/)
     expect(out).toMatch(/token_embd\.weight {2}F32 {2}\[4, 2\]/)
-    expect(out).toMatch(/fits:\n {2}weights: 1\.00 KiB[^]*\nnote: it is long\n/)
-    expect(asked.jobs.at(-1)!.options).toMatchObject({ runs: [{ width: 64, height: 32, images: 2 }] })
+    expect(out).toMatch(/fits:\n {2}weights: 1 B[^]*\nnote: \d+ positions are more than the 20 that the checkpoint was made for/)
+    expect(asked.plans.at(-1)).toMatchObject([{ kind: 'image', columns: 8, rows: 4, seeds: { length: 2 } }])
+    expect(asked.load.at(-1)).toMatchObject({ use: 'plans' })
     const failed = await dimoo(['inspect', '--verify'])
     expect([failed.code, failed.err]).toEqual([1, expect.stringMatching(/blk\.0 \(3\) \(model\/corrupt\)/)])
     expect(JSON.parse((await dimoo(['inspect', '--json'])).out)).toEqual(report)
+  })
+
+  test('--plan says what the very request would need, and does nothing', async () => {
+    writeFileSync(
+      at('in.png'),
+      await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } })
+        .png()
+        .toBuffer(),
+    )
+    const edit = ['edit', 'Make it blue.', '--image', at('in.png'), '--device', 'cpu', '--plan']
+    const { code, out } = await dimoo([...edit, '--n', '2', '--cache', '--precision', 'f32'])
+    expect([code, out]).toEqual([0, expect.stringMatching(/^fits:\n {2}weights: 1 B\n[^]* {2}available: 100 B\n$/)])
+    expect(asked.plans.at(-1)).toMatchObject([{ kind: 'image', prefixes: { length: 3 }, seeds: { length: 2 }, cache: {} }])
+    expect(asked.load.at(-1)).toMatchObject({ use: 'plans', precision: 'f32' })
+    expect(JSON.parse((await dimoo(['ask', 'What?', '--image', at('in.png'), '--plan', '--json'])).out)).toMatchObject({
+      event: 'plan',
+      totalBytes: 6,
+    })
+    expect((await dimoo(['chat', 'Hello', '--length', '24', '--block', '8', '--plan'])).out).toMatch(/^fits:/)
+    expect(asked.plans.at(-1)).toMatchObject([{ kind: 'text', length: 24, block: 8 }])
+    expect((await dimoo([...edit, '--weights', 'q8_0'])).err).toMatch(/--weights must not be given with --plan/)
+    expect((await dimoo(['edit', '--prompts', at('none.txt'), '--plan'])).err).toMatch(/--plan must not be given with --prompts/)
+    expect([asked.runs, readdirSync(folder)]).toEqual([[], ['in.png']])
   })
 
   test('inspect shows how a picture was made', async () => {

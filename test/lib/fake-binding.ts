@@ -89,7 +89,8 @@ class FakeModel implements NativeModel {
     if (behaviour.startError) throw behaviour.startError
   }
 
-  plan(): string {
+  plan(requests: readonly NativeRequest[]): string {
+    asked.plans.push(requests)
     const bytes = { weightsBytes: 1, panelBytes: 1, kvBytes: 1, logitsBytes: 1, activationsBytes: 1, vqBytes: 1, totalBytes: 6 }
     return JSON.stringify({ ...bytes, fits: true, availableBytes: 100 })
   }
@@ -129,6 +130,7 @@ class FakeModel implements NativeModel {
   }
 
   close(): NativeJob<void> {
+    asked.closed++
     return job(() => {
       for (const engine of this.#engines) if (engine.state === 'running' || engine.state === 'queued') engine.end('aborted')
     }, 2)

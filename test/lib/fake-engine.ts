@@ -18,6 +18,8 @@ export const asked = {
   load: [] as Record<string, unknown>[],
   jobs: [] as { name: string; options: Record<string, unknown> }[],
   runs: [] as NativeRequest[],
+  closed: 0,
+  plans: [] as (readonly NativeRequest[])[],
   states: [] as (Uint8Array | undefined)[],
   resized: [] as unknown[][],
   cropped: [] as unknown[][],

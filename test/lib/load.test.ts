@@ -160,8 +160,7 @@ describe('devices', () => {
 })
 
 describe('jobs', () => {
-  test('plan, inspect, convert, export and synth pass complete options', async () => {
-    await planMemory(file, [{ width: 64 }], { device: 'cpu', memory: { panelBytes: 1 } })
+  test('inspect, convert, export and synth pass complete options', async () => {
     await inspectModel(file, { verify: true })
     const progress: object[] = []
     await convert(file, 'out.gguf', { type: 'q4_k', onProgress: (p) => progress.push(p) })
@@ -170,16 +169,6 @@ describe('jobs', () => {
     const source = file
     const output = path.resolve('out.gguf')
     expect(asked.jobs.map(({ name, options }) => [name, options])).toEqual([
-      [
-        'plan',
-        {
-          source,
-          device: 'cpu',
-          precision: 'fast',
-          memory: { panelBytes: 1 },
-          runs: [{ width: 64, images: 1, promptTokens: 64 }],
-        },
-      ],
       ['inspect', { source, verify: true }],
       ['convert', { source, output, type: 'q4_k' }],
       ['export', { source, output: path.resolve('out'), type: 'f16' }],
@@ -188,12 +177,49 @@ describe('jobs', () => {
     expect(progress).toEqual([{ phase: 'read', loadedBytes: 1, totalBytes: 4, fraction: 0.25 }])
   })
 
+  test('a plan opens the checkpoint without binding it, and asks for the requests that would run', async () => {
+    const picture = { task: 'generate', request: { prompt: 'a red circle', width: 64, n: 3, seed: 1 } } as const
+    const answer = { task: 'chat', request: { messages: [{ role: 'user', content: 'Why?' }], length: 24, block: 12, seed: 1 } } as const
+    const plan = await planMemory(file, [picture, answer], { device: 'cpu', memory: { panelBytes: 1 }, scheduler: { maxRowsPerPass: 9 } })
+    expect(plan).toMatchObject({ totalBytes: 6, fits: true, warnings: [] })
+    expect(asked.load).toEqual([
+      expect.objectContaining({ source: file, device: 'cpu', use: 'plans', verify: 'sizes', panelBytes: 1, maxRowsPerPass: 9 }),
+    ])
+    const model = await loadModel(file, { device: 'cpu' })
+    await Promise.all([model.run('generate', picture.request).result(), model.run('chat', answer.request).result()])
+    await model.close()
+    expect(asked.plans).toEqual([asked.runs])
+    expect(asked.plans[0]!.map(({ kind, seeds }) => [kind, seeds.length])).toEqual([
+      ['image', 3],
+      ['text', 1],
+    ])
+    expect(asked.closed).toBe(2)
+  })
+
+  test('what is planned is checked as what is run, and named where there are several', async () => {
+    const good = { task: 'generate', request: { prompt: 'x' } } as const
+    const refused: [unknown, RegExp][] = [
+      [undefined, /^planMemory: runs must be an array of one or more \{task, request\}, got undefined$/],
+      [[], /one or more \{task, request\}, got/],
+      [[7], /^planMemory: runs\[0\]: expected an object/],
+      [[{ width: 64 }], /^planMemory: runs\[0\]: unknown option 'width'/],
+      [[{ task: 'generate' }], /^planMemory: runs\[0\]: .*request/],
+      [[good, { task: 'paint', request: {} }], /^planMemory: runs\[1\]: run: task must be one of 'generate'.*got 'paint'$/],
+      [[{ task: 'generate', request: { prompt: 'x', n: 0 } }], /^generate: n must be .*got 0$/],
+      [[good, { task: 'generate', request: { prompt: 'x', n: 0 } }], /^planMemory: runs\[1\]: generate: n must be .*got 0$/],
+      [[good, { task: 'edit', request: { prompt: 'x', image: Buffer.from('no') } }], /^planMemory: runs\[1\]: .*image/],
+    ]
+    for (const [runs, message] of refused) await expect(planMemory(file, runs as [], { device: 'cpu' })).rejects.toThrow(message)
+    await expect(planMemory(file, [good], { width: 64 } as never)).rejects.toThrow(/unknown option 'width'/)
+    await expect(planMemory(file, [good], { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(asked.closed).toBe(asked.load.length)
+  })
+
   test('their options are checked', async () => {
     await expect(convert(file, 'o.gguf', { type: 'q3' as never })).rejects.toThrow(/type must be one of 'bf16'.*got 'q3'/)
     await expect(exportModel(file, 'o', { type: 'q8_0' as never })).rejects.toThrow(/export: type must be one of 'bf16'.*got 'q8_0'/)
     await expect(exportModel(file, '')).rejects.toThrow(/export: output must be a path, got ''/)
     await expect(synth('9b' as never, 'o.gguf')).rejects.toThrow(/shape must be one of 'tiny'.*got '9b'/)
-    await expect(planMemory(file, [{ images: 0 }])).rejects.toThrow(/runs\[0\]: images must be/)
     await expect(inspectModel(file, { plan: true } as never)).rejects.toThrow(/unknown option 'plan'/)
   })
 

@@ -267,6 +267,7 @@ TEST(a_model_for_plans_binds_nothing) {
   const Model runs(options_for());
   CHECK(plans.weights().fingerprint == runs.weights().fingerprint);
   CHECK_EQ(plans.plan(request_for(plans, 1)).kv, runs.plan(request_for(runs, 1)).kv);
+  CHECK_THROWS(plans.plan(std::span<const RunRequest>()), Code::request_invalid, "expected one request or more");
   CHECK_THROWS(Reader(plans, request_for(plans, 1)), Code::request_invalid, "loaded for plans only");
   CHECK_THROWS(plans.decode(std::vector<int32_t>(16, 0), 4, 4, nullptr), Code::request_invalid, "loaded for plans only");
 }

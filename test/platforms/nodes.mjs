@@ -30,7 +30,7 @@ if (threads) {
     import { parentPort } from 'node:worker_threads'
     import { loadModel } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
     const model = await loadModel(undefined, { device: 'cpu', threads: 1 })
-    for await (const step of model.generate({ prompt: 'a star', steps: 4096 })) if (step.step === 2) parentPort.postMessage('under way')`
+    for await (const step of model.generate({ prompt: 'a star', steps: 4096 })) if (step.step > 1) parentPort.postMessage('under way') // a slow reader misses some`
   const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`)
   await Promise.all(
     [0, 1].map(async () => {
@@ -38,6 +38,7 @@ if (threads) {
       await new Promise((resolve, reject) => {
         worker.once('message', resolve)
         worker.once('error', reject)
+        worker.once('exit', (code) => reject(new Error(`expected a thread in mid-run, got one that ended with ${code}`)))
       })
       await worker.terminate()
     }),

@@ -37,7 +37,21 @@ export type { Logger } from './model/logger.js'
 export type * from './model/types.js'
 export type { Codes, DimooModel } from './model/model.js'
 export type { ModelSource } from './model/source.js'
-export type { Defaults, Device, DeviceId, DeviceReport, MemoryPlan, ModelInfo, Precision, TokenRoles, WeightType } from './native/info.js'
+export type {
+  Defaults,
+  Device,
+  DeviceId,
+  DeviceReport,
+  MemoryPlan,
+  ModelInfo,
+  Precision,
+  Preset,
+  PresetName,
+  Presets,
+  TaskPresets,
+  TokenRoles,
+  WeightType,
+} from './native/info.js'
 export type { Progress } from './base/progress.js'
 export type { ImageParameters } from './parameters/parameters.js'
 export { readParameters } from './parameters/read.js'

@@ -4,6 +4,7 @@ import type { CacheOptions, Device, Precision, WeightType } from '../../lib/inde
 
 /** What every request gets, where its task knows it; what is left out is the model's default. */
 export interface Settings {
+  readonly preset?: 'fast' | 'balanced' | 'best'
   readonly steps?: number
   readonly temperature?: number
   /** Of the text; for answers, of question and pictures. */
@@ -46,7 +47,8 @@ export const help = `Judges what a model draws and answers, on held-out cases of
   --device ID        cpu, cuda, cuda:1 ... (default: cpu)
   --precision P      fast or f32 (default: fast)
   --threads N        CPU threads
-  --steps N          decoding steps (default: 32)
+  --preset P         fast, balanced or best, as the model has them
+  --steps N          decoding steps (default: 32, or the preset's)
   --temperature T    --guidance G    --guidance-image G    --guidance-floor F
   --cache [C]        ML-Cache; C such as ratio=0.9,warmup=0.3,refresh=5
   --reuse prefix     answers: keep what is outside the block
@@ -88,6 +90,7 @@ const flags = [
   'device',
   'precision',
   'threads',
+  'preset',
   'steps',
   'temperature',
   'guidance',
@@ -134,7 +137,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     sheet: text('sheet'),
     scale: number('scale'),
     settings: given({
-      steps: number('steps') ?? 32,
+      preset: text('preset') as Settings['preset'],
+      steps: number('steps') ?? (text('preset') === undefined ? 32 : undefined),
       temperature: number('temperature'),
       guidance: number('guidance'),
       guidanceImage: number('guidance-image'),

@@ -125,6 +125,10 @@ function requestOf(
   const { fields, required, argument } = DESCRIPTORS[task]
   const base = like && likeRequest(like)
   const given = { ...readFlags<object>(flags, fields), ...parseSize(flags.size), ...(prompt !== undefined && { prompt }), ...line }
+  if (like && 'preset' in given)
+    throw invalid(
+      '--preset must not be given with --like: the picture says what a preset would set; --steps, --cache and others stand above it',
+    )
   const request = { ...base, ...given } as TaskRequests[ImageTask] & { readonly prompt?: string }
   if (argument && required.includes(argument.field) && request.prompt === undefined) {
     throw invalid(`${task}: expected a prompt${task === 'generate' ? ', --like or --prompts' : ' or --prompts'}, got none`)

@@ -2,7 +2,7 @@
 export { DimooError, QueueFullError } from '../base/errors.js'
 export type { ErrorCode, ErrorData } from '../base/errors.js'
 export type { ImageInput, MadeImage, MaskInput, RawImage, Rect } from '../fields/values.js'
-export type { ModelInfo } from '../native/info.js'
+export type { ModelInfo, Preset, PresetName, Presets, TaskPresets } from '../native/info.js'
 export type { ImageTask, TaskName, TextTask } from '../requests/names.js'
 export type * from '../requests/types.js'
 export type { GeneratedImage, ImageResult, TextResult } from '../run/results.js'

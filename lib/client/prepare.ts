@@ -5,7 +5,7 @@ import { DimooError, invalid } from '../base/errors.js'
 import { isArrayBuffer, isBlob, isByteStream, isObject, isTypedArray, isUint8Array, isUrl } from '../base/realm.js'
 import { quote, show } from '../base/show.js'
 import { isCells, isMade, isRawImage, isRects, type ScheduleFunction } from '../fields/values.js'
-import type { ModelInfo } from '../native/info.js'
+import type { ModelInfo, PresetName, TaskPresets } from '../native/info.js'
 import { capturePicture } from '../requests/capture.js'
 import { EDIT_DEFAULTS, IMAGE_DEFAULTS } from '../requests/defaults.js'
 import type { TaskName } from '../requests/names.js'
@@ -45,7 +45,7 @@ export async function prepareRequest(
   return {
     ...own,
     seed: seed === undefined ? randomSeed() : typeof seed === 'bigint' ? String(seed) : seed,
-    ...(schedule !== undefined && { schedule: await sharesOf(task, schedule, request['steps'], info) }),
+    ...(schedule !== undefined && { schedule: await sharesOf(task, schedule, request, info) }),
   }
 }
 
@@ -53,12 +53,14 @@ function randomSeed(): string {
   return String(globalThis.crypto.getRandomValues(new BigUint64Array(1))[0]!)
 }
 
-async function sharesOf(task: TaskName, schedule: unknown, steps: unknown, info: () => Promise<ModelInfo>): Promise<unknown> {
+async function sharesOf(task: TaskName, schedule: unknown, { steps, preset }: Values, info: () => Promise<ModelInfo>): Promise<unknown> {
   if (isTypedArray(schedule)) return Array.from(schedule as ArrayLike<number>)
   if (typeof schedule !== 'function') return schedule
-  const { defaults } = await info()
+  const { defaults, presets } = await info()
+  const chosen = (presets[task] as Partial<TaskPresets>)[preset as PresetName]?.steps
   const known = TEXT_GUIDED.includes(task) ? { ...IMAGE_DEFAULTS, ...defaults.image } : { ...EDIT_DEFAULTS, ...defaults.edit }
-  return Array.from(resolveSchedule(task, schedule as ScheduleFunction, typeof steps === 'number' ? steps : known.steps) as Float32Array)
+  const count = typeof steps === 'number' ? steps : (chosen ?? known.steps)
+  return Array.from(resolveSchedule(task, schedule as ScheduleFunction, count) as Float32Array)
 }
 
 type Put = (value: unknown) => void

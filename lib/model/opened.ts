@@ -6,6 +6,7 @@ import { binding, type NativeLoadOptions, type NativeModel } from '../native/bin
 import { readInfo, type ModelInfo } from '../native/info.js'
 import { settle, toProgress } from '../native/job.js'
 import { TextCoder } from '../prompt/text.js'
+import { readPresets } from './presets.js'
 import { embeddedModel } from './source.js'
 import type { LoadOptions } from './types.js'
 
@@ -36,7 +37,8 @@ export async function openModel(opening: Opening, options: LoadOptions, { signal
   // A model whose tokenizer is no good must not stay open.
   try {
     const embedded = (opening.given ?? opening.path) === embeddedModel
-    const info = readInfo(native, { embedded, compat: options.compat ?? 'none' })
+    const found = readInfo(native, { embedded, compat: options.compat ?? 'none' })
+    const info = { ...found, presets: readPresets(found.defaults) }
     const json = native.tokenizerJson()
     return { native, info, text: json === '' ? undefined : new TextCoder(json) }
   } catch (error) {

@@ -51,7 +51,36 @@ export interface Defaults {
    * draws again as they were.
    */
   readonly judge?: { readonly by?: 'redraw'; readonly question?: string; readonly answer?: string }
+  /** Its own presets; those that are missing follow from the defaults. */
+  readonly presets?: Partial<Record<'image' | 'edit' | 'text', Partial<TaskPresets>>>
 }
+
+/** How much work is put into a request. */
+export type PresetName = 'fast' | 'balanced' | 'best'
+
+/** What a preset sets in a request that does not say it itself. */
+export interface Preset {
+  /** Of answers: for their default length. */
+  readonly steps?: number
+  readonly guidance?: number | { readonly text?: number; readonly image?: number; readonly floor?: number }
+  readonly temperature?: number
+  readonly cache?: boolean | { readonly ratio?: number; readonly warmup?: number; readonly refresh?: number }
+  /** Where fewer pictures are asked for. */
+  readonly bestOf?: number
+  readonly reuse?: 'none' | 'prefix'
+  readonly threshold?: number
+}
+
+/** The presets of one task. */
+export type TaskPresets = Readonly<Record<PresetName, Preset>>
+
+/** The presets of every task. */
+export type Presets = Readonly<
+  Record<
+    'generate' | 'edit' | 'inpaint' | 'outpaint' | 'retouch' | 'control' | 'predict' | 'subject' | 'style' | 'view' | 'ask' | 'chat',
+    TaskPresets
+  >
+>
 
 /** What a loaded model says of itself. */
 export interface ModelInfo {
@@ -87,6 +116,8 @@ export interface ModelInfo {
   /** Pixels per cell side. */
   readonly scale: number
   readonly defaults: Defaults
+  /** What `preset` sets, by task. */
+  readonly presets: Presets
   readonly device: DeviceReport
   /** Which variant of each operation was chosen. */
   readonly variants: Readonly<Record<string, string>>
@@ -94,10 +125,10 @@ export interface ModelInfo {
 }
 
 /** What the addon says of a model, and what only this side of it knows. */
-export function readInfo(native: NativeModel, known: Pick<ModelInfo, 'embedded' | 'compat'>): ModelInfo {
+export function readInfo(native: NativeModel, known: Pick<ModelInfo, 'embedded' | 'compat'>): Omit<ModelInfo, 'presets'> {
   const { variants, ...found } = JSON.parse(native.info()) as { readonly variants?: Record<string, string> }
   // Names of operations are values here, not words of ours.
-  return { ...(camelCased(found) as Omit<ModelInfo, 'embedded' | 'compat' | 'variants'>), variants: variants ?? {}, ...known }
+  return { ...(camelCased(found) as Omit<ModelInfo, 'embedded' | 'compat' | 'variants' | 'presets'>), variants: variants ?? {}, ...known }
 }
 
 function camelCased(value: unknown): unknown {

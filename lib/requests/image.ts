@@ -16,6 +16,7 @@ import {
 } from '../fields/field.js'
 import type { Schedule } from '../fields/values.js'
 import { defined, EDIT_DEFAULTS, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
+import { PRESET } from './presets.js'
 import { CACHE, MAX_STEPS, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
 import { resolveSchedule } from './schedule.js'
 import type { CacheOptions, StartOptions } from './types.js'
@@ -68,6 +69,7 @@ const START = group(
 function baseFields(kind: 'image' | 'edit', guidance: Field): Fields {
   const defaults = kind === 'image' ? IMAGE_DEFAULTS : EDIT_DEFAULTS
   return {
+    preset: PRESET,
     ...samplingFields(own(kind, 'steps', defaults.steps), own(kind, 'temperature', defaults.temperature)),
     guidance,
     cache: CACHE,

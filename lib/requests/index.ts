@@ -9,6 +9,7 @@ import type { TaskDescriptor } from './descriptor.js'
 import { GENERATE, resolveGenerate, type ResolvedGenerate } from './generate.js'
 import { isTask, TASKS, type TaskName } from './names.js'
 import * as paint from './paint.js'
+import { withPreset } from './presets.js'
 import { PREVIEW_FIELDS, RESUME_FIELDS, RUN_FIELDS, RUN_OPTION_NAMES } from './run-options.js'
 import * as texts from './text.js'
 import * as transform from './transform.js'
@@ -68,9 +69,21 @@ export function checkRequest(task: TaskName, request: unknown): void {
   checkOptions(task, request, { fields, required, elsewhere: ELSEWHERE })
 }
 
-/** A checked request with every default filled in. Throws `request/invalid` for what does not go together. */
+/** A checked request with its preset and every default filled in. Throws `request/invalid` for what does not go together. */
 export function resolveRequest<Task extends TaskName>(task: Task, request: TaskRequests[Task], facts: ModelFacts): Resolved {
-  return RESOLVERS[task](request, facts)
+  const chosen = withPreset(task, request, facts, Object.keys(DESCRIPTORS[task].fields))
+  return RESOLVERS[task](chosen.request, chosen.facts)
+}
+
+/** A checked request that says itself what its preset sets, for whoever decodes it elsewhere. `steps`: as they were resolved. */
+export function withoutPreset<Task extends TaskName>(
+  task: Task,
+  request: TaskRequests[Task],
+  facts: ModelFacts,
+  steps: number,
+): TaskRequests[Task] {
+  if (request.preset === undefined) return request
+  return { ...withPreset(task, request, facts, Object.keys(DESCRIPTORS[task].fields)).request, steps }
 }
 
 /**

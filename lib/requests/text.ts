@@ -6,6 +6,7 @@ import type { ImageInput } from '../fields/values.js'
 import { defined, TEXT_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
 import { imageArea, promptField, SPECIAL_TOKENS } from './image.js'
+import { PRESET } from './presets.js'
 import { CACHE, MAX_STEPS, PREFIX_REUSE, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
 import type { AskRequest, ChatMessage, ChatRequest } from './types.js'
 
@@ -21,6 +22,7 @@ const { steps: STEPS, ...SAMPLING } = samplingFields(
 
 const TEXT_FIELDS: Fields = {
   specialTokens: SPECIAL_TOKENS,
+  preset: PRESET,
   steps: { ...STEPS!, summary: 'Decoding steps of all blocks together, each one forward pass; a multiple of the number of blocks.' },
   ...SAMPLING,
   guidance: number(0, 100, {

@@ -124,6 +124,8 @@ export interface GenerateRequest {
   readonly height?: number
   /** In place of a side: "16:9" keeps the default area, or follows the one side that is given. */
   readonly aspectRatio?: string
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -155,6 +157,8 @@ export interface EditRequest {
   readonly prompt: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -190,6 +194,8 @@ export interface InpaintRequest {
   readonly prompt: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -229,6 +235,8 @@ export interface OutpaintRequest {
   readonly prompt: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -268,6 +276,8 @@ export interface RetouchRequest {
   readonly prompt?: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -305,6 +315,8 @@ export interface ControlRequest {
   readonly prompt: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -342,6 +354,8 @@ export interface ControlRequest {
 export interface PredictRequest {
   /** Only with `compat: 'reference'`, whose generic prompt it then is. */
   readonly prompt?: string
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -377,6 +391,8 @@ export interface SubjectRequest {
   readonly prompt: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -408,6 +424,8 @@ export interface SubjectRequest {
  * const { image: styled } = await model.style({ image, style: image }).result()
  */
 export interface StyleRequest {
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -439,6 +457,8 @@ export interface StyleRequest {
  * const { image: left } = await model.view({ image, view: 'left' }).result()
  */
 export interface ViewRequest {
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
@@ -474,6 +494,8 @@ export interface AskRequest {
   readonly prompt: string
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps of all blocks together, each one forward pass; a multiple of the number of blocks. 1 to 4096. Default: the checkpoint's, else 128, for its default length; as many a token for another length, rounded up to a multiple of the blocks. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 0. */
@@ -509,6 +531,8 @@ export interface AskRequest {
 export interface ChatRequest {
   /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
   readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
   /** Decoding steps of all blocks together, each one forward pass; a multiple of the number of blocks. 1 to 4096. Default: the checkpoint's, else 128, for its default length; as many a token for another length, rounded up to a multiple of the blocks. */
   readonly steps?: number
   /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 0. */

@@ -1,5 +1,5 @@
-// A request on its way to another process: pictures become bytes, a schedule that is a function its numbers, a seed that was left out is
-// drawn here, so that whoever decodes it twice draws the same.
+// A request on its way to another process: pictures become bytes, a preset and a schedule that is a function their numbers, a seed that was
+// left out is drawn here, so that whoever decodes it twice draws the same.
 import { hasMethods } from '../base/realm.js'
 import type { Field, Fields } from '../fields/field.js'
 import { isCells, isMade, isRawImage, isRects, type MaskInput } from '../fields/values.js'
@@ -7,7 +7,7 @@ import { fileBytes, nameOf, type FileInput } from '../image/bytes.js'
 import { checkGivenImage } from '../image/raw.js'
 import type { ModelInfo } from '../native/info.js'
 import { capture } from '../requests/capture.js'
-import { checkRequest, DESCRIPTORS, resolveRequest } from '../requests/index.js'
+import { checkRequest, DESCRIPTORS, resolveRequest, withoutPreset } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
 import type { TaskRequests } from '../requests/types.js'
 
@@ -15,7 +15,7 @@ import type { TaskRequests } from '../requests/types.js'
  * The request as plain data. Buffers are copied before this returns its promise; paths, Blobs, streams, `data:` URLs and results are read
  * into bytes.
  *
- * @param info Of the model that will decode it: its defaults tell how many steps a schedule given as a function has.
+ * @param info Of the model that will decode it: its defaults tell what a preset sets, and how many steps a schedule given as a function has.
  * @throws `request/invalid` at once for what no model takes; rejects with `image/invalid` for a picture that cannot be read.
  */
 export function materialise<Task extends TaskName>(
@@ -32,7 +32,8 @@ export function materialise<Task extends TaskName>(
     'schedule' in resolved && 'schedule' in own && typeof own.schedule === 'function'
       ? { schedule: Array.from(resolved.schedule as Float32Array) }
       : {}
-  return read({ ...own, seed: String(resolved.seed), ...schedule }, fields, signal) as Promise<TaskRequests[Task]>
+  const said = withoutPreset(task, own, info, resolved.steps)
+  return read({ ...said, seed: String(resolved.seed), ...schedule }, fields, signal) as Promise<TaskRequests[Task]>
 }
 
 /** A region that can travel: a file becomes its bytes. */

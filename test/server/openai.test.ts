@@ -49,6 +49,35 @@ test('draws the bits of a local run, under whatever name a client has for the mo
   expect(bytesOf(wide.data![0]!.b64_json).subarray(8, 12)).toEqual(Buffer.from('WEBP'))
 })
 
+test('quality is a preset, unless steps are said; what cannot be honoured is in the warning', async () => {
+  const runner = new ScriptedRunner()
+  const few = await serve(runner, { maxImages: 2 })
+  const asked = async (body: object): Promise<readonly [unknown, string | null]> => {
+    const before = runner.runs.length
+    const answer = few.ask('/v1/images/generations', { json: { prompt: 'x', ...body } })
+    while (runner.runs.length === before) await new Promise((resolve) => setTimeout(resolve, 5))
+    runner.last.finish()
+    const { seed: _, ...request } = runner.last.request as Record<string, unknown>
+    return [request, (await answer).headers.get('warning')]
+  }
+  expect(await asked({ quality: 'auto' })).toEqual([{ prompt: 'x' }, null])
+  expect(await asked({ quality: 'low' })).toEqual([{ prompt: 'x', preset: 'fast' }, null])
+  for (const quality of ['medium', 'standard']) expect(await asked({ quality })).toEqual([{ prompt: 'x', preset: 'balanced' }, null])
+  expect(await asked({ quality: 'hd', bestOf: 1 })).toEqual([{ prompt: 'x', preset: 'best', bestOf: 1 }, null])
+  expect(await asked({ quality: 'high' })).toEqual([
+    { prompt: 'x', preset: 'best', bestOf: 2 },
+    '299 - "quality: the best of 2 is drawn, not of 4"',
+  ])
+  expect(await asked({ quality: 'low', preset: 'balanced' })).toEqual([
+    { prompt: 'x', preset: 'balanced' },
+    '299 - "quality: low gives way to preset balanced"',
+  ])
+  const { steps = 0 } = (await model.info()).presets.generate.fast
+  const quick = await openai.images.generate({ prompt: 'a red circle', quality: 'low', ...({ seed: 7 } as object) })
+  const local = await model.generate({ prompt: 'a red circle', seed: 7, steps }).result()
+  expect(await pixelsOf(quick.data![0]!.b64_json)).toBe(digest(local.image.data))
+})
+
 test('edits: with a mask only what is transparent changes, several pictures go where the task wants them', async () => {
   const image = await toFile(circle, 'circle.png', { type: 'image/png' })
   const rgba = new Uint8Array(64 * 64 * 4).fill(255)

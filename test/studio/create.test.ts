@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { connect } from '../../lib/client/index.js'
 import { generate, listen, open, pixelsOf, studio, world } from './world.js'
 
 studio('the studio', () => {
@@ -50,5 +51,28 @@ studio('the studio', () => {
     expect(await picture.count()).toBe(0)
     await page.getByRole('button', { name: 'Newest' }).click()
     await picture.waitFor()
+  })
+
+  test('a preset says what it sets; what is filled in stands above it; a fork has its numbers', async () => {
+    const { url } = await listen(made.model)
+    const page = await open(made.browser, url)
+    await page.getByRole('radio', { name: 'Best' }).check()
+    await page.getByText('Sets steps 24, best of 4; a field that is filled in stands above it.').waitFor()
+    await page.getByRole('radio', { name: 'Fast' }).check()
+    await page.getByText('Sets steps 8;').waitFor()
+    expect(await page.getByLabel('Steps', { exact: true }).first().getAttribute('placeholder')).toBe('8')
+    await generate(page, 'a red circle')
+    await page.getByText('Finished after 8 of 8 steps').waitFor()
+    await page.getByRole('radio', { name: 'Best' }).check()
+    await generate(page, 'a blue square', { Steps: '5', Seed: '2' })
+    await page.getByText('Finished after 5 of 5 steps').waitFor()
+    await page.getByRole('group', { name: 'Pictures of this run' }).getByRole('button').nth(0).waitFor()
+    await page.getByRole('slider', { name: 'Step' }).fill('2')
+    await page.getByRole('button', { name: 'Fork…' }).click()
+    await page.getByRole('button', { name: 'Start the fork' }).click()
+    await page.getByText(/from step 3, done/).waitFor()
+    const [fork] = await connect(url).runs()
+    const result = await (await connect(url).attach(fork!.id)).result()
+    expect('images' in result && result.images).toMatchObject([{ parameters: { steps: 5, startStep: 2 } }])
   })
 })

@@ -88,9 +88,18 @@ studio('tasks with pictures', () => {
       style: async () => page.getByLabel('Picture with the style (needed)').setInputFiles(await file()),
       view: async () => page.getByLabel('View', { exact: true }).first().fill('left'),
     }
+    const border: Readonly<Record<string, string>> = { outpaint: '64 × 64 becomes 80 × 64 pixels: 16 cells are drawn.' }
     for (const [task, fill] of Object.entries(fields)) {
       await page.getByLabel('Task').selectOption(task)
       await fill()
+      if (border[task] !== undefined) {
+        await page.getByRole('button', { name: 'Border', exact: true }).click()
+        await page.getByText(border[task]).waitFor()
+        const [sheet, picture] = [page.locator('.border-sheet'), page.locator('.border-sheet img')]
+        const [whole, given] = [(await sheet.boundingBox())!, (await picture.boundingBox())!]
+        expect((given.x - whole.x) / whole.width).toBeCloseTo(0.2, 1)
+        expect(given.width / given.height).toBeCloseTo(1, 1)
+      }
       await page.getByRole('button', { name: 'Generate' }).click()
       await expect.poll(async () => (await connect(url).runs())[0], { timeout: 60_000 }).toMatchObject({ task, state: 'done' })
     }
@@ -108,6 +117,29 @@ studio('tasks with pictures', () => {
     const own = await made.model.ask({ prompt: 'What color is the circle?', images: [(await file()).buffer] }).result()
     const answer = page.locator('.answer').first()
     await expect.poll(() => answer.innerText(), { timeout: 60_000 }).toContain(own.text === '' ? '(no words)' : own.text)
+    // A conversation about the picture: what was said before is part of it, unless one wants no more of that.
+    const runner = connect(url)
+    const latest = async (): Promise<string> => {
+      await expect.poll(async () => (await runner.runs())[0], { timeout: 60_000 }).toMatchObject({ state: 'done' })
+      const result = await (await runner.attach((await runner.runs())[0]!.id)).result()
+      return 'text' in result ? result.text : ''
+    }
+    await question.fill('What shape is it?')
+    await question.press('Enter')
+    await expect.poll(async () => (await runner.runs()).length).toBe(2)
+    expect((await runner.runs())[0]).toMatchObject({ task: 'chat' })
+    const messages = [
+      { role: 'user', content: 'What color is the circle?' },
+      { role: 'assistant', content: own.text },
+      { role: 'user', content: 'What shape is it?' },
+    ] as const
+    expect(await latest()).toBe((await made.model.chat({ messages, images: [(await file()).buffer] }).result()).text)
+    await page.getByLabel('Go on from the answers above').uncheck()
+    await question.fill('What shape is it?')
+    await question.press('Enter')
+    await expect.poll(async () => (await runner.runs()).length).toBe(3)
+    expect((await runner.runs())[0]).toMatchObject({ task: 'ask' })
+    expect(await latest()).toBe((await made.model.ask({ prompt: 'What shape is it?', images: [(await file()).buffer] }).result()).text)
     await page.getByRole('button', { name: 'Take pictures 1 away' }).click()
     await page.getByText('Advanced').click()
     await page.getByLabel('System message').fill('You answer briefly.')

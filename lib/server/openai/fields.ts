@@ -1,6 +1,7 @@
 // What OpenAI's image routes take, as data: every field of theirs, whether we can do it or not, and ours beside them at the top level,
 // under their own names and the ones that other libraries use.
 import { boolean, choice, integer, isLocal, local, picture, text, type Field, type Fields } from '../../fields/field.js'
+import type { PresetName } from '../../native/info.js'
 import { DESCRIPTORS } from '../../requests/index.js'
 import { IMAGE_TASKS, type ImageTask } from '../../requests/names.js'
 import { RUN_FIELDS } from '../../requests/run-options.js'
@@ -12,7 +13,7 @@ export const OPENAI_IMAGE_FIELDS: Fields = {
   model: MODEL,
   size: text({ summary: "'auto', or WIDTHxHEIGHT; above the model's limits the same ratio at its default area.", maxBytes: 32 }),
   quality: choice(['auto', 'standard', 'hd', 'low', 'medium', 'high', 'xhigh'], {
-    summary: 'How much work is put into it.',
+    summary: "A preset: low is 'fast', medium and standard 'balanced', high and hd 'best'; auto is the model's defaults.",
     default: { value: 'auto' },
   }),
   output_format: choice(['png', 'jpeg', 'jpg', 'webp', 'gif'], {
@@ -33,6 +34,16 @@ export const OPENAI_IMAGE_FIELDS: Fields = {
   markup: ignored(''),
   user: ignored('Nobody is told apart by it.'),
   safety_identifier: ignored('Nobody is told apart by it.'),
+}
+
+/** OpenAI's `quality` as a preset; 'auto' is none. */
+export const QUALITIES: Readonly<Record<string, PresetName>> = {
+  low: 'fast',
+  medium: 'balanced',
+  standard: 'balanced',
+  high: 'best',
+  hd: 'best',
+  xhigh: 'best',
 }
 
 /** Values of fields that we ignore which ask for nothing else than what is done anyway. */

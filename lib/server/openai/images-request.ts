@@ -1,12 +1,13 @@
 // From what OpenAI's clients say to a request of a task: names of ours, sizes on the grid, pictures in their places. What cannot be done
 // is told in warnings, never in silence.
-import type { ModelInfo } from '../../native/info.js'
-import { checkRequest } from '../../requests/index.js'
+import type { ModelInfo, Preset, PresetName } from '../../native/info.js'
+import { checkRequest, DESCRIPTORS } from '../../requests/index.js'
 import type { ImageTask } from '../../requests/names.js'
+import { presetOf } from '../../requests/presets.js'
 import type { RunOptions, TaskRequests } from '../../requests/types.js'
 import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
-import { BESIDE, HARMLESS, IGNORED, namesOf, placesOf, WORDLESS } from './fields.js'
+import { BESIDE, HARMLESS, IGNORED, namesOf, placesOf, QUALITIES, WORDLESS } from './fields.js'
 import type { ImagesBody } from './images-body.js'
 import { outputOf, type Output } from './output.js'
 import { sizeOf } from './size.js'
@@ -44,6 +45,14 @@ export function imagesRequest(body: ImagesBody, info: ModelInfo, settings: Pick<
     if (own in place) throw badRequest(`images: ${own} must be given once, got it under two names`, name)
     place[own] = value
   }
+  const quality = fields.get('quality') as string | undefined
+  const preset = quality === undefined ? undefined : presetFor(quality, request['preset'] as PresetName | undefined, warnings)
+  if (preset !== undefined)
+    Object.assign(
+      request,
+      { preset },
+      fewer(presetOf(task, preset, info.defaults, Object.keys(DESCRIPTORS[task].fields)), request, settings, warnings),
+    )
   const size = fields.get('size') as string | undefined
   if (task === 'generate') {
     const { warning, ...sides } = sizeOf(size, info, settings.maxCells)
@@ -63,6 +72,30 @@ export function imagesRequest(body: ImagesBody, info: ModelInfo, settings: Pick<
     partials: (fields.get('partial_images') as number | undefined) ?? 0,
     warnings,
   }
+}
+
+// A preset that is named stands above it.
+function presetFor(quality: string, named: PresetName | undefined, warnings: string[]): PresetName | undefined {
+  const preset = QUALITIES[quality]
+  if (named !== undefined) {
+    if (preset !== undefined && preset !== named) warnings.push(`quality: ${quality} gives way to preset ${named}`)
+    return undefined
+  }
+  if (quality === 'xhigh') warnings.push('quality: xhigh is drawn as high')
+  return preset
+}
+
+// Clients that ask for quality know nothing of how many pictures may be drawn here to choose from.
+function fewer(
+  { bestOf = 1 }: Preset,
+  request: Readonly<Record<string, unknown>>,
+  { maxImages }: Pick<Settings, 'maxImages'>,
+  warnings: string[],
+): { bestOf?: number } {
+  if (bestOf <= maxImages || 'bestOf' in request) return {}
+  const most = Math.max(maxImages, (request['n'] as number | undefined) ?? 1)
+  warnings.push(`quality: the best of ${most} is drawn, not of ${bestOf}`)
+  return { bestOf: most }
 }
 
 function placed(task: ImageTask, pictures: ImagesBody['pictures'], mask: ImagesBody['mask'], maxImages: number): object {

@@ -19,18 +19,28 @@ export const asked = signal<readonly Given[]>([])
 export const system = signal('')
 export const askValues = signal<Readonly<Record<string, unknown>>>({})
 
-/** About pictures it is a question of its own; without any a conversation goes on. */
-export const askTask = computed((): TaskName => (asked.value.length > 0 ? 'ask' : 'chat'))
-const OWN: readonly string[] = ['prompt', 'images', 'messages']
+/** Whether the next question goes on from the answers before it. */
+export const goesOn = signal(true)
+const before = computed(() => (goesOn.value ? turns.value.filter(({ run }) => run.answer.value) : []))
+
+/** A first question about pictures, or one that stands for itself; everything else is a conversation, about pictures or not. */
+export const askTask = computed((): TaskName => (asked.value.length > 0 && before.value.length === 0 ? 'ask' : 'chat'))
+const OWN: readonly string[] = ['prompt', 'images', 'messages', 'preset']
 export const askFields = computed(() => fieldsOf(schemas.value?.tasks[askTask.value].request).filter(({ name }) => !OWN.includes(name)))
+
+export function putAsk(name: string, value: unknown): void {
+  const { [name]: _, ...rest } = askValues.value
+  askValues.value = value === undefined ? rest : { ...rest, [name]: value }
+}
 
 export function send(): void {
   const words = question.value.trim()
   if (words === '') return
   const pictures = asked.value
-  const names = askFields.value.map(({ name }) => name)
+  const names = ['preset', ...askFields.value.map(({ name }) => name)]
   const values = Object.fromEntries(Object.entries(askValues.value).filter(([name]) => names.includes(name)))
-  const request = pictures.length > 0 ? { ...values, prompt: words, images: pictures } : { ...values, messages: messagesWith(words) }
+  const seen = pictures.length > 0 && { images: pictures }
+  const request = { ...values, ...seen, ...(askTask.value === 'ask' ? { prompt: words } : { messages: messagesWith(words) }) }
   const run = start({ task: askTask.value, request })
   turns.value = [...turns.value, { question: words, pictures, run }]
   question.value = ''
@@ -43,10 +53,9 @@ interface Message {
 
 // Questions that were answered, in turns, and this one.
 function messagesWith(words: string): Message[] {
-  const before = turns.value.filter(({ run, pictures }) => run.answer.value && pictures.length === 0)
   return [
     ...(system.value.trim() === '' ? [] : [{ role: 'system', content: system.value.trim() } as const]),
-    ...before.flatMap(({ question: content, run }) => [
+    ...before.value.flatMap(({ question: content, run }) => [
       { role: 'user', content } as const,
       { role: 'assistant', content: run.answer.value!.text } as const,
     ]),

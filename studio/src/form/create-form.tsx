@@ -10,6 +10,7 @@ import { PictureField } from '../pictures/picture-field.js'
 import { isGiven } from '../pictures/picture.js'
 import { showMask } from '../stage/look.js'
 import { cellsOf, pictureFields, slotOf, wholeRequest } from './given.js'
+import { PresetField } from './preset-field.js'
 import { SchemaField } from './schema-field.js'
 import { SeedField } from './seed-field.js'
 import { SizeField } from './size-field.js'
@@ -29,7 +30,7 @@ const TASKS: readonly { readonly task: TaskName; readonly words: string }[] = [
 /** Shown at once where a task has them. */
 const BASIC: readonly string[] = ['steps', 'guidance', 'temperature', 'n', 'bestOf', 'cache']
 /** With widgets of their own. */
-const OWN: readonly string[] = ['prompt', 'width', 'height', 'aspectRatio', 'seed', 'start']
+const OWN: readonly string[] = ['prompt', 'width', 'height', 'aspectRatio', 'seed', 'start', 'preset']
 /** What the page itself says about a run. */
 const OWN_OPTIONS: readonly string[] = ['id', 'tag', 'previews', 'delivery', 'buffer']
 
@@ -37,7 +38,7 @@ export function CreateForm() {
   const [problem, complain] = useState('')
   const known = fields.value
   const has = (name: string): boolean => known.some((field) => field.name === name)
-  const fallbacks = defaultsOf(task.value, info.value)
+  const fallbacks = defaultsOf(task.value, info.value, values.value['preset'])
   const plain = known.filter(({ name, schema }) => !OWN.includes(name) && !isPicture(schema) && !isRegion(schema))
   const needed = plain.filter(({ required }) => required)
   const basic = plain.filter(({ name, required }) => BASIC.includes(name) && !required)
@@ -108,6 +109,7 @@ export function CreateForm() {
       ))}
       {has('width') && <SizeField />}
       {has('seed') && <SeedField />}
+      {has('preset') && <PresetField task={task.value} value={values.value['preset']} onChange={(value) => put('preset', value)} />}
       <div class="pairs">
         {basic.map((field) => (
           <SchemaField

@@ -3,6 +3,8 @@ import type { LiveRun } from './live-run.js'
 import { chosen, start } from './runs.js'
 import { withFile } from '../pictures/picture.js'
 import type { Frame } from './frames.js'
+import { presetOf } from '../schema/schema.js'
+import { info } from '../server/connection.js'
 
 export interface Changes {
   readonly prompt?: string
@@ -13,7 +15,9 @@ export interface Changes {
 export function fork(run: LiveRun, changes: Changes): LiveRun {
   const frame = run.frame.value!
   const { request, task, id } = run.asked
-  const { start: _, n: __, bestOf: ___, ...rest } = request
+  const { preset, ...spelt } = request
+  // One picture is forked: of a preset the rest counts.
+  const { start: _, n: __, bestOf: ___, ...rest } = { ...presetOf(task, preset, info.value), ...spelt } as Readonly<Record<string, unknown>>
   const tokens = frame.tokens.slice()
   for (const cell of run.marked.value) if (!run.pinned.value.has(cell)) tokens[cell] = -1
   const pinned = [...run.pinned.value].filter((cell) => tokens[cell] !== -1)

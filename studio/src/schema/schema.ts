@@ -1,5 +1,5 @@
 // The tasks' JSON Schemas, read as fields of a form: one kind a widget. Names of fields are only known where a widget is special.
-import type { JsonSchema, ModelInfo, TaskName } from 'lumina-dimoo/client'
+import type { JsonSchema, ModelInfo, Preset, PresetName, TaskName } from 'lumina-dimoo/client'
 
 export interface Schema {
   readonly type?: string
@@ -68,8 +68,13 @@ const TEXT_GUIDED: readonly string[] = ['generate', 'inpaint', 'outpaint', 'reto
 /** A value of JSON as one reads it. */
 export const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? ''))
 
+/** What a preset sets; nothing where none is chosen. */
+export function presetOf(task: TaskName, preset: unknown, info: ModelInfo | undefined): Preset {
+  return (info?.presets as Partial<ModelInfo['presets']> | undefined)?.[task]?.[preset as PresetName] ?? {}
+}
+
 /** What the model takes where a field is left empty, as far as it says so. */
-export function defaultsOf(task: TaskName, info: ModelInfo | undefined): Readonly<Record<string, string>> {
+export function defaultsOf(task: TaskName, info: ModelInfo | undefined, preset?: unknown): Readonly<Record<string, string>> {
   const { image = {}, edit = {}, text = {} } = info?.defaults ?? {}
   const released = { steps: 64, temperature: 1 }
   const found: Record<string, unknown> = TEXT_GUIDED.includes(task)
@@ -77,5 +82,6 @@ export function defaultsOf(task: TaskName, info: ModelInfo | undefined): Readonl
     : task === 'ask' || task === 'chat'
       ? { steps: 128, temperature: 0, guidance: 0, length: 1024, block: 256, imageArea: 1024, ...text }
       : { ...released, imageArea: 512, ...edit, guidance: edit.guidanceText ?? 2.5 }
-  return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, String(value)]))
+  const chosen = Object.entries(presetOf(task, preset, info)).map(([name, value]) => [name, shown(value)] as const)
+  return Object.fromEntries([...Object.entries(found).map(([name, value]) => [name, String(value)] as const), ...chosen])
 }

@@ -1,6 +1,7 @@
 // Questions about pictures, and conversations: answers appear as they settle, what may still change is dimmed.
 import { useRef, useState } from 'preact/hooks'
-import { askFields, asked, askTask, askValues, question, send, system, turns, type Turn } from '../form/ask-draft.js'
+import { askFields, asked, askTask, askValues, goesOn, putAsk, question, send, system, turns, type Turn } from '../form/ask-draft.js'
+import { PresetField } from '../form/preset-field.js'
 import { SchemaField } from '../form/schema-field.js'
 import { PictureField } from '../pictures/picture-field.js'
 import { urlOf } from '../pictures/picture.js'
@@ -21,7 +22,7 @@ export function AskView() {
       complain(wordsOf(error))
     }
   }
-  const fallbacks = defaultsOf(askTask.value, info.value)
+  const fallbacks = defaultsOf(askTask.value, info.value, askValues.value['preset'])
   return (
     <div class="view ask">
       <ol class="turns" aria-label="Conversation">
@@ -31,7 +32,7 @@ export function AskView() {
       </ol>
       {turns.value.length === 0 && (
         <p class="hint">
-          Ask about pictures, or just talk. With a picture each question stands for itself; without one the conversation goes on.
+          Ask about pictures, or just talk. The conversation goes on, and the model sees the pictures that stand in the form.
         </p>
       )}
       <form ref={form} class="form" aria-label="What is asked" onSubmit={submit}>
@@ -52,12 +53,19 @@ export function AskView() {
         </div>
         <PictureField
           label="Pictures"
-          hint="What the question is about."
+          hint="What the conversation is about, until they are taken away."
           pictures={asked.value}
           most={16}
           required={false}
           onChange={(pictures) => (asked.value = pictures)}
         />
+        {turns.value.length > 0 && (
+          <label class="check">
+            <input type="checkbox" checked={goesOn.value} onChange={(event) => (goesOn.value = event.currentTarget.checked)} />
+            Go on from the answers above
+          </label>
+        )}
+        <PresetField task={askTask.value} value={askValues.value['preset']} onChange={(value) => putAsk('preset', value)} />
         <div class="toolbar">
           <button type="submit" data-submit class="main-action" disabled={serverState.value !== 'ready'}>
             Ask
@@ -86,10 +94,7 @@ export function AskView() {
               {...field}
               fallback={fallbacks[field.name]}
               value={askValues.value[field.name]}
-              onChange={(value) => {
-                const { [field.name]: _, ...rest } = askValues.value
-                askValues.value = value === undefined ? rest : { ...rest, [field.name]: value }
-              }}
+              onChange={(value) => putAsk(field.name, value)}
             />
           ))}
         </details>

@@ -1,7 +1,10 @@
-// Draws pictures: the form on one side, the picture as it comes into being (or the mask of the given one) on the other.
+// Draws pictures: the form on one side, the picture as it comes into being (or the given one with its mask or its border) on the other.
 import { CreateForm } from '../form/create-form.js'
+import { task } from '../form/draft.js'
 import { mainPicture, mainSize, regionField } from '../form/given.js'
+import { BorderPreview } from '../mask/border-preview.js'
 import { MaskEditor } from '../mask/mask-editor.js'
+import type { Given, Size } from '../pictures/picture.js'
 import { current } from '../runs/runs.js'
 import { showMask } from '../stage/look.js'
 import { RunStage } from '../stage/run-stage.js'
@@ -12,26 +15,31 @@ export function CreateView() {
   const run = current.value
   const [picture, size] = [mainPicture.value, mainSize.value]
   const hasMask = regionField.value !== undefined && picture !== undefined && size !== undefined
-  const masking = hasMask && (showMask.value || !run)
+  const hasBorder = task.value === 'outpaint' && picture !== undefined && size !== undefined
+  const prepares = (hasMask || hasBorder) && (showMask.value || !run)
   return (
     <div class="create">
       <CreateForm />
       <section class="stage" aria-label="Picture">
-        {hasMask && run && (
+        {(hasMask || hasBorder) && run && (
           <div class="toolbar" role="group" aria-label="On the stage">
-            <button type="button" aria-pressed={masking} onClick={() => (showMask.value = true)}>
-              Mask
+            <button type="button" aria-pressed={prepares} onClick={() => (showMask.value = true)}>
+              {hasMask ? 'Mask' : 'Border'}
             </button>
-            <button type="button" aria-pressed={!masking} onClick={() => (showMask.value = false)}>
+            <button type="button" aria-pressed={!prepares} onClick={() => (showMask.value = false)}>
               Picture
             </button>
           </div>
         )}
-        {masking ? <MaskEditor picture={picture} size={size} /> : run ? <RunStage key={run.id} run={run} /> : <Welcome />}
+        {prepares ? <Prepared picture={picture} size={size} /> : run ? <RunStage key={run.id} run={run} /> : <Welcome />}
       </section>
       <RunStrip />
     </div>
   )
+}
+
+function Prepared(props: { readonly picture: Given; readonly size: Size }) {
+  return task.value === 'outpaint' ? <BorderPreview {...props} /> : <MaskEditor {...props} />
 }
 
 function Welcome() {

@@ -52,6 +52,7 @@ export async function readForm(request: FastifyRequest, { maxBodyBytes }: Pick<S
   try {
     for (let next = await within(first); !next.done; next = await within(parts.next())) {
       const part = next.value
+      if (typeof part.fieldname !== 'string') throw new Problem(400, 'request/invalid', 'body: a part of the form has no name')
       if (part.type === 'file') {
         add(files, part.fieldname, new Uint8Array(await within(part.toBuffer())))
       } else {

@@ -210,6 +210,13 @@ const TEXT_ROWS: readonly (readonly [name: string, type: string, body: string, s
     400,
     /form/,
   ],
+  [
+    'a part without a name',
+    'multipart/form-data; boundary=b',
+    '--b\r\ncontent-disposition: form-data\r\n\r\nx\r\n--b--\r\n',
+    400,
+    /a part of the form has no name/,
+  ],
   ['no form at all', 'multipart/form-data; boundary=b', 'hello', 400, /./],
   ['a body that is too large', 'application/json', `{"prompt": "${'x'.repeat(200_000)}"}`, 413, /at most 200000 bytes|larger/],
 ]

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
+import { clearInterval, setInterval } from 'node:timers'
 
 const [seconds = 60, seed = 1] = process.argv.slice(2).map(Number)
 const root = path.resolve(import.meta.dirname, '..')
@@ -124,7 +125,7 @@ const hostile = () =>
     () => JSON.parse(`${'['.repeat(40)}${']'.repeat(40)}`),
     () => ({ [pick(['constructor', 'toString', 'length', 'x'])]: 1 }),
     () => pick([true, false]),
-    () => structuredClone(pick(JSONS)[2]),
+    () => JSON.parse(JSON.stringify(pick(JSONS)[2])),
   ])()
 
 /** Some value inside becomes another, goes, or comes under another name. */

@@ -25,9 +25,9 @@ const CLASSES = [
   { name: 'large', share: 0.25, steps: 64, cost: 1, priority: 1 },
   { name: 'batch', share: 0.15, steps: 64, cost: 1, priority: 0 },
 ]
-const ROWS_AT_ONCE = 2 // runs of cost 1 that a worker takes at once
+const LOAD_AT_ONCE = 2 // a worker takes more while the costs of its runs are less
 const DEATHS_PER_GPU_DAY = 2
-const LOST_S = { snapshot: 2 + stepS, whole: Infinity } // work that a death loses
+const SNAPSHOT_EVERY_S = 2
 const BACK_S = 20 // until a lock has run out and another worker has the run
 const RESTART_S = 120
 
@@ -72,6 +72,9 @@ class Heap {
   get size() {
     return this.#all.length
   }
+  get soonest() {
+    return this.#all[0]?.key ?? Infinity
+  }
   push(key, value) {
     const all = this.#all
     all.push({ key, value })
@@ -100,94 +103,137 @@ class Heap {
   }
 }
 
-/** `priorities`: interactive first. `snapshots`: a death costs what a snapshot is old, else the whole run. */
+/** First come, first served. */
+class Line {
+  #runs = []
+  #head = 0
+  push(run) {
+    this.#runs.push(run)
+  }
+  shift() {
+    if (this.#head === this.#runs.length) return undefined
+    const run = this.#runs[this.#head]
+    this.#runs[this.#head++] = undefined
+    return run
+  }
+}
+
+/**
+ * `priorities`: interactive first. `snapshots`: a death costs what a snapshot is old, else the whole run.
+ *
+ * Runs of a worker share its passes: each pass takes every one of them a step further, and lasts as long as the largest of them alone plus
+ * `growth` of each other one.
+ */
 function simulate(day, fleet, { priorities, snapshots }) {
   const draw = random(Number(values.seed) + 1)
   const events = new Heap()
-  const waiting = [[], []]
-  const heads = [0, 0]
-  const workers = Array.from({ length: fleet }, (_, i) => ({ i, load: 0, runs: new Set(), up: true }))
+  const lines = [new Line(), new Line()]
+  const workers = Array.from({ length: fleet }, () => ({ load: 0, largest: 0, runs: new Set(), up: true, version: 0, since: 0 }))
   const waits = CLASSES.map(() => [])
   const totals = CLASSES.map(() => [])
-  let [lost, deaths, ended] = [0, 0, 0]
-  day.forEach(({ at, kind }) =>
-    events.push(at, { what: 'come', run: { at, kind, left: CLASSES[kind].steps * CLASSES[kind].cost * stepS, begun: undefined } }),
-  )
-  for (const worker of workers) events.push((-Math.log(1 - draw()) / DEATHS_PER_GPU_DAY) * 86_400, { what: 'die', worker })
+  let [lost, deaths, ended, busy] = [0, 0, 0, 0]
+  const nextDeath = (now, worker) => events.push(now + (-Math.log(1 - draw()) / DEATHS_PER_GPU_DAY) * 86_400, { what: 'die', worker })
+  for (const worker of workers) nextDeath(0, worker)
 
-  const enqueue = (run) => waiting[priorities && CLASSES[run.kind].priority === 0 ? 1 : 0].push(run)
-  const next = () => {
-    for (const [i, line] of waiting.entries()) {
-      if (heads[i] < line.length) return line[heads[i]++]
-    }
-    return undefined
-  }
-  // Runs that share a pass: two take `1 + growth` times what one takes.
-  const pace = ({ load }) => (load <= 1 ? 1 : (1 + growth * (load - 1)) / load) * Math.max(1, load)
+  const passS = ({ load, largest }) => stepS * (largest + growth * (load - largest))
+  const enqueue = (run) => lines[priorities && CLASSES[run.kind].priority === 0 ? 1 : 0].push(run)
   const advance = (worker, now) => {
-    for (const run of worker.runs) run.left -= (now - run.since) / pace(worker)
-    for (const run of worker.runs) run.since = now
+    if (worker.runs.size > 0) {
+      const steps = (now - worker.since) / passS(worker)
+      for (const run of worker.runs) run.left -= steps
+      busy += now - worker.since
+    }
+    worker.since = now
   }
-  const reschedule = (worker, now) => {
-    worker.version = (worker.version ?? 0) + 1
-    let soonest
-    for (const run of worker.runs) if (!soonest || run.left < soonest.left) soonest = run
-    if (soonest) events.push(now + Math.max(0, soonest.left) * pace(worker), { what: 'end', worker, run: soonest, version: worker.version })
+  const weigh = (worker) => {
+    worker.load = worker.largest = 0
+    for (const { kind } of worker.runs) {
+      worker.load += CLASSES[kind].cost
+      worker.largest = Math.max(worker.largest, CLASSES[kind].cost)
+    }
   }
   const fill = (worker, now) => {
-    while (worker.up && worker.load < ROWS_AT_ONCE) {
-      const run = next()
+    advance(worker, now)
+    while (worker.up && worker.load < LOAD_AT_ONCE) {
+      const run = lines[0].shift() ?? lines[1].shift()
       if (!run) break
-      advance(worker, now)
       if (run.begun === undefined) {
         run.begun = now
         waits[run.kind].push(now - run.at)
       }
-      run.since = now
       run.from = run.left
       worker.runs.add(run)
-      worker.load += CLASSES[run.kind].cost
+      weigh(worker)
     }
-    reschedule(worker, now)
+    worker.version++
+    let first
+    for (const run of worker.runs) if (!first || run.left < first.left) first = run
+    if (first) events.push(now + Math.max(0, first.left) * passS(worker), { what: 'end', worker, run: first, version: worker.version })
   }
-  while (events.size > 0) {
+  // The one that has least to do, as whoever waits for work in the queue.
+  const place = (now) => {
+    let found
+    for (const worker of workers) if (worker.up && worker.load < LOAD_AT_ONCE && !(found?.load <= worker.load)) found = worker
+    if (found) fill(found, now)
+  }
+  const die = (worker, now) => {
+    deaths++
+    advance(worker, now)
+    const pass = passS(worker)
+    for (const run of worker.runs) {
+      const done = run.from - run.left
+      const again = snapshots ? Math.min(done, SNAPSHOT_EVERY_S / pass + 1) : CLASSES[run.kind].steps - run.left
+      run.left += again
+      lost += again * CLASSES[run.kind].cost * stepS
+      events.push(now + BACK_S, { what: 'back', run })
+    }
+    worker.runs.clear()
+    worker.up = false
+    worker.version++
+    weigh(worker)
+    events.push(now + RESTART_S, { what: 'up', worker })
+  }
+
+  let next = 0
+  while (events.size > 0 || next < day.length) {
+    if (next < day.length && day[next].at <= events.soonest) {
+      const { at, kind } = day[next++]
+      enqueue({ at, kind, left: CLASSES[kind].steps, from: 0, begun: undefined })
+      place(at)
+      continue
+    }
     const { key: now, value } = events.pop()
     const { what, run, worker } = value
-    if (what === 'come') {
+    if (what === 'back') {
       enqueue(run)
-      const free = workers.filter(({ up, load }) => up && load < ROWS_AT_ONCE).sort((a, b) => a.load - b.load)[0]
-      if (free) fill(free, now)
+      place(now)
     } else if (what === 'end') {
       if (value.version !== worker.version) continue
       advance(worker, now)
       worker.runs.delete(run)
-      worker.load -= CLASSES[run.kind].cost
+      weigh(worker)
       totals[run.kind].push(now - run.at)
       ended++
       fill(worker, now)
-    } else if (what === 'die') {
-      if (now >= hours * 3600) continue
-      deaths++
-      advance(worker, now)
-      worker.up = false
-      worker.version = (worker.version ?? 0) + 1
-      for (const one of worker.runs) {
-        const done = one.from - one.left
-        const again = snapshots ? Math.min(done, LOST_S.snapshot) : CLASSES[one.kind].steps * CLASSES[one.kind].cost * stepS - one.left
-        one.left += again
-        lost += again
-        events.push(now + BACK_S, { what: 'come', run: one })
-      }
-      worker.runs.clear()
-      worker.load = 0
-      events.push(now + RESTART_S, { what: 'up', worker })
-      events.push(now + (-Math.log(1 - draw()) / DEATHS_PER_GPU_DAY) * 86_400, { what: 'die', worker })
-    } else {
+    } else if (what === 'up') {
       worker.up = true
+      worker.since = now
       fill(worker, now)
-    }
+      nextDeath(now, worker)
+    } else if (now < hours * 3600) die(worker, now)
   }
-  return { fleet, priorities, snapshots, runs: ended, deaths, lostSeconds: Math.round(lost), wait: byClass(waits), total: byClass(totals) }
+  const busyShare = Number((busy / (fleet * hours * 3600)).toFixed(3))
+  return {
+    fleet,
+    priorities,
+    snapshots,
+    runs: ended,
+    deaths,
+    lostSeconds: Math.round(lost),
+    busyShare,
+    wait: byClass(waits),
+    total: byClass(totals),
+  }
 }
 
 function byClass(lists) {
@@ -202,7 +248,7 @@ function byClass(lists) {
 
 const day = arrivals()
 const found = []
-for (const share of [0.6, 0.7, 0.8, 0.9, 1, 1.2]) {
+for (const share of [0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6]) {
   found.push(simulate(day, Math.round(gpus * share), { priorities: false, snapshots: true }))
   found.push(simulate(day, Math.round(gpus * share), { priorities: true, snapshots: true }))
 }
@@ -212,8 +258,9 @@ const assumptions = {
   stepS,
   growth,
   load: LOAD,
-  runsAtOnce: ROWS_AT_ONCE,
+  loadAtOnce: LOAD_AT_ONCE,
   deathsPerGpuDay: DEATHS_PER_GPU_DAY,
+  snapshotEveryS: SNAPSHOT_EVERY_S,
   backS: BACK_S,
   restartS: RESTART_S,
   meanRate: Number(rate.toFixed(3)),

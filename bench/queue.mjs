@@ -1,21 +1,20 @@
 // Workers that die, hang and come back, a Redis that is away, a disk that is full: every run must end once, with the bits of one alone.
 //   node bench/queue.mjs [--jobs 2000] [--workers 4] [--kill 1000] [--stop 40000] [--away 10000] [--limit 900] [--out FILE]
-// --kill: milliseconds between SIGKILLs of a random worker; --stop: how long one worker is held by SIGSTOP; --away: how long Redis is down;
-// --limit: seconds for all of it. Needs redis-server. Writes bench/results/queue.json; ends with 1 where something does not hold.
+// --kill: milliseconds between SIGKILLs of a random worker, and --steps (8) that must have been done since the last one: on a machine that is
+// busy with other things workers would do nothing but start; --stop: how long one worker is held by SIGSTOP; --away: how long Redis is down;
+// --at-once: runs that wait for their end at a time; --limit: seconds for all of it. Needs redis-server. Writes bench/results/queue.json; ends with 1 where something does not hold.
 import { spawn } from 'node:child_process'
-import { subscribe } from 'node:diagnostics_channel'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import os, { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { clearInterval, setInterval } from 'node:timers'
 import { parseArgs } from 'node:util'
-import { Redis } from 'ioredis'
+import { Redis as Client } from 'ioredis'
 import { loadModel } from '../dist/index.js'
 import { createQueue } from '../dist/queue/index.js'
 import { commit, machine, median, root } from './driver.mjs'
+import { Crew, Redis } from './queue/crew.mjs'
+import { Ends, Lives, Memory } from './queue/watch.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -25,100 +24,113 @@ const { values } = parseArgs({
     stop: { type: 'string', default: '40000' },
     away: { type: 'string', default: '10000' },
     limit: { type: 'string', default: '900' },
+    steps: { type: 'string', default: '8' },
+    'at-once': { type: 'string', default: '128' },
     out: { type: 'string', default: path.join(root, 'bench/results/queue.json') },
   },
 })
-const [jobs, workers, killMs, stopMs, awayMs, limitS] = ['jobs', 'workers', 'kill', 'stop', 'away', 'limit'].map((name) =>
-  Number(values[name]),
-)
+const number = (name) => Number(values[name])
+const jobs = number('jobs')
 const SNAPSHOT_EVERY_MS = 500
-const CLI = path.join(root, 'dist/cli/main.js')
+/** Beyond a snapshot's age and a step: what it takes to write it down, on a machine that is busy. */
+const WRITING_MS = 500
+const CANCELS = 5
+/** One run of so many is cancelled on its way. */
+const CANCEL_EACH = 25
 const folder = mkdtempSync(path.join(tmpdir(), 'dimoo-storm-'))
 const store = path.join(folder, 'store')
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-const started = performance.now()
-const since = () => Math.round(performance.now() - started)
-const events = [] // what was done to them, and when
 
-const port = await freePort()
-const url = `redis://127.0.0.1:${port}`
-let server = await startRedis()
-const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null }).on('error', () => undefined)
-const model = await loadModel(undefined, { threads: 1 })
-
-// Pictures and answers, short and long; a dozen different ones, each asked for often.
-const drawn = await model.generate({ prompt: 'a red circle', seed: 3, steps: 8 }).result()
-const kinds = [
-  ['generate', { prompt: 'a red circle', steps: 16, seed: 1 }],
-  ['generate', { prompt: 'a large yellow star on a black background', steps: 32, n: 2, seed: 7 }],
-  ['generate', { prompt: 'a blue square', steps: 64, seed: 4, cache: { ratio: 0.5 } }],
-  ['edit', { prompt: 'Make the background black.', image: drawn, steps: 16, seed: 2 }],
-  [
-    'inpaint',
-    { prompt: 'a star', image: drawn, mask: { left: 0, top: 0, width: 24, height: 64 }, composite: { feather: 2 }, steps: 16, seed: 5 },
-  ],
-  ['ask', { prompt: 'What color is the circle?', images: [drawn], length: 32, steps: 32, seed: 6 }],
-  ['chat', { messages: [{ role: 'user', content: 'There is a red circle. What color is it?' }], length: 32, steps: 16, seed: 8 }],
-]
-const essence = (result) =>
-  'images' in result
-    ? result.images.map(({ tokens, image }) => Buffer.concat([Buffer.from(tokens.buffer), image.data]).toString('base64')).join()
-    : result.text
-const alone = []
-for (const [task, request] of kinds) alone.push(essence(await model.run(task, request).result()))
-await model.close()
-
-const crew = new Map()
-for (let i = 0; i < workers; i++) hire(i)
-const full = spawn(process.execPath, [path.join(root, 'bench/queue-full-disk.mjs'), url, store], { stdio: 'ignore' })
-const queue = await createQueue({ connection: url, store, maxQueue: 1_000_000, resultTtlMs: 30_000, logger: quiet })
+const redis = await Redis.start(folder)
+const client = new Client({ host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null }).on('error', () => undefined)
+const kinds = await aloneFirst()
+const crew = new Crew(number('workers'), { url: redis.url, store, snapshotEveryMs: SNAPSHOT_EVERY_MS })
+const full = spawn(process.execPath, [path.join(root, 'bench/queue/full-disk.mjs'), redis.url, store], { stdio: 'ignore' })
+const queue = await createQueue({ connection: redis.url, store, maxQueue: 1_000_000, resultTtlMs: 30_000, logger: quiet })
 await firstWorker()
 
-const resumes = new Map()
-subscribe('dimoo:run:resumed', ({ id, step }) => resumes.set(id, [...(resumes.get(id) ?? []), { step, at: performance.now() }]))
-
-const memory = []
-const sampling = setInterval(() => {
-  client.info('memory').then(
-    (text) => memory.push(Number(/used_memory:(\d+)/.exec(text)[1])),
-    () => undefined,
-  )
-}, 1000)
-
+const [lives, ends, memory] = [new Lives(), new Ends(client), new Memory(client)]
+const loads = [os.loadavg()[0]]
+const begun = performance.now()
 let over = false
+let zombieJobs
+const report = { jobs, ended: 0, wrong: 0, cancelled: 0, failed: [] }
 const storm = [killing(), holding(), leaving()]
-const report = { jobs, ended: 0, wrong: 0, failed: [], twice: 0, resumed: 0, stepsTwice: 0, worstMs: 0 }
 let next = 0
-await Promise.race([Promise.all(Array.from({ length: Math.min(jobs, 48) }, load)), sleep(limitS * 1000)])
+const all = Promise.all(Array.from({ length: Math.min(jobs, number('at-once')) }, load))
+const isDone = await Promise.race([all.then(() => true), sleep(number('limit') * 1000, false)])
+const seconds = (performance.now() - begun) / 1000
 over = true
 await Promise.all(storm)
-report.cancelMs = await cancelled()
-clearInterval(sampling)
-await sleep(500)
+loads.push(os.loadavg()[0])
+const left = await emptied()
+const cancelMs = []
+if (isDone) for (let i = 0; i < CANCELS; i++) cancelMs.push(await cancelled(i))
+await ends.stop()
+
+const counted = [...ends.of.entries()].filter(([job]) => job.startsWith('r-job-'))
+const twice = lives.twice(SNAPSHOT_EVERY_MS, redis.away)
 Object.assign(report, {
-  twice: await endedTwice(),
-  memory: memoryOf(memory),
-  events,
-  seconds: since() / 1000,
+  endedTwice: counted.filter(([, found]) => found.length > 1).length,
+  left,
+  kills: crew.kills,
+  stalls: ends.stalls,
+  zombie: { heldMs: number('stop'), jobs: zombieJobs },
+  redisAwayMs: number('away'),
+  snapshotEveryMs: SNAPSHOT_EVERY_MS,
+  twice,
+  cancelMs: cancelMs.map(Math.round),
+  memory: memory.stop(),
+  seconds: Number(seconds.toFixed(1)),
+  workerStartMs: Math.round(median(crew.startMs)),
+  load: loads.map((one) => Number(one.toFixed(1))),
   machine: machine(),
   commit: commit(),
+  date: new Date().toISOString().slice(0, 10),
 })
-report.holds =
-  report.ended === jobs &&
-  report.wrong === 0 &&
-  report.failed.length === 0 &&
-  report.twice === 0 &&
-  report.cancelMs < 2000 &&
-  report.memory.flat
+report.checks = {
+  everyRunEnds: isDone && report.ended + report.cancelled === jobs && report.failed.length === 0 && left === 0,
+  once: report.endedTwice === 0,
+  sameBits: report.wrong === 0,
+  littleTwice: !(twice.worstOverMs > WRITING_MS),
+  cancelledWithin2s: cancelMs.length === CANCELS && Math.max(...cancelMs) < 2000,
+  memoryFlat: report.memory.flat,
+}
+report.holds = Object.values(report.checks).every(Boolean)
 await queue.close()
 full.kill('SIGKILL')
-for (const { child } of crew.values()) child.kill('SIGKILL')
+crew.end()
 client.disconnect()
-server.kill('SIGKILL')
+redis.end()
 rmSync(folder, { recursive: true, force: true })
 writeFileSync(values.out, `${JSON.stringify(report, undefined, 2)}\n`)
 console.log(JSON.stringify(report))
 process.exit(report.holds ? 0 : 1)
+
+/** Pictures and answers, short and long, asked for again and again: what each is when nothing happens. */
+async function aloneFirst() {
+  const model = await loadModel(undefined, { threads: 1 })
+  const drawn = await model.generate({ prompt: 'a red circle', seed: 3, steps: 8 }).result()
+  const mask = { left: 0, top: 0, width: 24, height: 64 }
+  const asked = [
+    ['generate', { prompt: 'a red circle', steps: 12, seed: 1 }],
+    ['generate', { prompt: 'a large yellow star on a black background', steps: 24, n: 2, seed: 7 }],
+    ['ask', { prompt: 'What color is the circle?', images: [drawn], length: 16, steps: 16, seed: 6 }],
+    ['generate', { prompt: 'a blue square', steps: 48, seed: 4, cache: { ratio: 0.5 } }],
+    ['edit', { prompt: 'Make the background black.', image: drawn, steps: 12, seed: 2 }],
+    ['inpaint', { prompt: 'a star', image: drawn, mask, composite: { feather: 2 }, steps: 12, seed: 5 }],
+    ['chat', { messages: [{ role: 'user', content: 'There is a red circle. What color is it?' }], length: 16, steps: 8, seed: 8 }],
+  ]
+  const found = []
+  for (const [task, request] of asked) found.push({ task, request, alone: essence(await model.run(task, request).result()) })
+  await model.close()
+  return found
+}
+
+function essence(result) {
+  if (!('images' in result)) return result.text
+  return result.images.map(({ tokens, image }) => Buffer.concat([Buffer.from(tokens.buffer), image.data]).toString('base64')).join()
+}
 
 // On a busy machine a worker takes its time to load.
 async function firstWorker() {
@@ -127,121 +139,72 @@ async function firstWorker() {
 }
 
 async function load() {
-  while (next < jobs) {
+  while (next < jobs && !over) {
     const i = next++
-    const [task, request] = kinds[i % kinds.length]
+    const { task, request, alone } = kinds[i % kinds.length]
     const id = `job-${i}`
-    const at = [] // when each step of the first picture was seen
+    const isUnwanted = i % CANCEL_EACH === CANCEL_EACH - 1
     try {
       const run = queue.run(task, request, { id, delivery: 'all' })
-      for await (const step of run) if ((step.image ?? 0) === 0) at[step.step] = performance.now()
-      if (essence(await run.result()) !== alone[i % kinds.length]) report.wrong++
+      const result = run.result()
+      result.catch(() => undefined)
+      for await (const step of run) {
+        if ((step.image ?? 0) === 0) lives.step(id, step)
+        if (isUnwanted) run.abort()
+      }
+      if (essence(await result) !== alone) report.wrong++
       report.ended++
-      for (const one of resumes.get(id) ?? []) countTwice(at, one)
     } catch (error) {
-      report.failed.push(`${id}: ${error.code} ${error.message}`)
+      if (isUnwanted && error.name === 'AbortError') report.cancelled++
+      else report.failed.push(`${id}: ${error.code} ${error.message}`)
     }
   }
 }
 
-// What was told before a worker took over from step `step`, and computed again: no longer than a snapshot is old, and a step.
-function countTwice(at, { step, at: when }) {
-  report.resumed++
-  const told = at.filter((time, i) => i >= step && time < when)
-  report.stepsTwice += told.length
-  if (told.length === 0 || step === 0) return
-  const longest = Math.max(
-    ...at
-      .slice(1)
-      .map((time, i) => time - at[i])
-      .filter((ms) => ms < when),
-  )
-  report.worstMs = Math.max(report.worstMs, Math.round(told.at(-1) - at[step - 1] - longest))
-}
-
 async function killing() {
+  let done = 0
   while (!over) {
-    await sleep(killMs)
-    const ready = [...crew.values()].filter(({ ready, held }) => ready && !held)
-    if (over || ready.length === 0) continue
-    const { number, child } = ready[Math.floor(Math.random() * ready.length)]
-    child.kill('SIGKILL')
-    events.push({ at: since(), what: 'kill', worker: number })
-    hire(number)
+    await sleep(number('kill'))
+    while (!over && lives.steps < done + number('steps')) await sleep(100)
+    if (!over && crew.kill()) done = lives.steps
   }
 }
 
 async function holding() {
-  if (stopMs === 0) return
+  if (number('stop') === 0) return
   await sleep(5000)
-  const one = [...crew.values()].find(({ ready }) => ready)
-  if (!one || over) return
-  one.held = true
-  one.child.kill('SIGSTOP')
-  events.push({ at: since(), what: 'stop', worker: one.number })
-  await sleep(stopMs)
-  one.child.kill('SIGCONT')
-  events.push({ at: since(), what: 'continue', worker: one.number })
-  await sleep(3000)
-  one.held = false
+  if (!over)
+    zombieJobs = await crew.hold(
+      number('stop'),
+      () => queue.stats(),
+      () => over,
+    )
 }
 
 async function leaving() {
-  if (awayMs === 0) return
-  await sleep(8000)
-  if (over) return
-  const gone = once(server, 'exit')
-  server.kill('SIGTERM')
-  await gone
-  events.push({ at: since(), what: 'redis away' })
-  await sleep(awayMs)
-  server = await startRedis()
-  events.push({ at: since(), what: 'redis back' })
+  if (number('away') === 0) return
+  await sleep(9000)
+  if (!over) await redis.leave(number('away'))
 }
 
-async function cancelled() {
-  const run = queue.generate({ prompt: 'x', steps: 4000, n: 4, seed: 1 })
-  await run[Symbol.asyncIterator]().next() // it has begun
-  run.abort()
-  run.result().catch(() => undefined)
-  const begun = performance.now()
-  while ((await queue.stats()).running > 0 && performance.now() - begun < 10_000) await sleep(20)
-  return Math.round(performance.now() - begun)
-}
-
-async function endedTwice() {
-  const count = new Map()
-  for (const [, fields] of await client.xrange('{dimoo}:default:events', '-', '+')) {
-    const of = (name) => fields[fields.indexOf(name) + 1]
-    if (['completed', 'failed'].includes(of('event'))) count.set(of('jobId'), (count.get(of('jobId')) ?? 0) + 1)
+/** Runs that were cancelled while their worker died end too, once another one has them. Returns how many do not. */
+async function emptied() {
+  for (let until = performance.now() + 60_000; performance.now() < until; await sleep(250)) {
+    const { running, queued } = await queue.stats()
+    if (running + queued === 0) return 0
   }
-  return [...count.values()].filter((times) => times > 1).length
+  const { running, queued } = await queue.stats()
+  return running + queued
 }
 
-function memoryOf(samples) {
-  const part = (from, to) => median(samples.slice(Math.floor(samples.length * from), Math.max(1, Math.ceil(samples.length * to))))
-  const [early, late] = [part(0.25, 0.5), part(0.75, 1)]
-  return { early, late, most: Math.max(...samples), flat: late < early * 1.5 + 16 * 2 ** 20 }
-}
-
-function hire(number) {
-  const args = [CLI, 'worker', '--redis', url, '--store', store, '--threads', '1', '--snapshot-every', String(SNAPSHOT_EVERY_MS), '--json']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
-  const member = { number, child, ready: false, held: false }
-  child.stdout.once('data', () => (member.ready = true))
-  crew.set(number, member)
-}
-
-async function startRedis() {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--save', '']
-  return spawn('redis-server', args, { stdio: 'ignore' })
-}
-
-async function freePort() {
-  const listening = createServer().listen(0, '127.0.0.1')
-  await once(listening, 'listening')
-  const { port: free } = listening.address()
-  listening.close()
-  await once(listening, 'close')
-  return free
+/** From the word of its caller to its end in the queue. */
+async function cancelled(i) {
+  const run = queue.generate({ prompt: 'x', steps: 4000, n: 8, seed: 1 }, { id: `cancelled-${i}` })
+  run.result().catch(() => undefined)
+  await run[Symbol.asyncIterator]().next() // it has begun
+  const from = performance.now()
+  run.abort()
+  while ((await client.hget(`{dimoo}:default:r-cancelled-${i}`, 'finishedOn')) === null && performance.now() - from < 10_000)
+    await sleep(10)
+  return performance.now() - from
 }

@@ -8,6 +8,8 @@ import { readEvents, type ServerEvent } from './sse.js'
 
 /** A stream on which nothing comes for so long, not even a sign of life, is dead. */
 const SILENCE_MS = 45_000
+/** How long another server may think about whether it knows a run. */
+const ELSEWHERE_MS = 5000
 /** How often a run is begun again before its servers are given up. */
 const MAX_LOST = 5
 
@@ -104,7 +106,6 @@ export class Link {
           ? server.ask('/v1/runs', { method: 'POST', body: ready, headers: { 'idempotency-key': `${id}.${lost}` }, signal })
           : server.ask(this.#place, { signal })
       const { server } = await servers.first(begin, signal)
-      this.#server = server
       this.#begin(server)
       this.#last = 0
       const end = await this.#follow(server)
@@ -120,11 +121,12 @@ export class Link {
   }
 
   // To the end of the run, over as many streams as it takes.
-  async #follow(server: Server): Promise<'lost' | End> {
+  async #follow(first: Server): Promise<'lost' | End> {
     const { servers } = this.#parts
     const { signal } = this.#stop
     const patience = new Patience(servers.patienceMs)
-    for (;;) {
+    for (let server = first; ;) {
+      this.#server = server
       const stream = (this.#stream = new AbortController())
       let cause: unknown = new Error('its stream ended early')
       try {
@@ -139,8 +141,25 @@ export class Link {
       }
       if (stream.signal.aborted && !patience.over) continue // steps are wanted now, or the stream was silent
       if (patience.over && servers.all.length > 1) return 'lost'
-      await patience.wait(signal, cause, [server])
+      const other = await this.#elsewhere(server)
+      if (other) server = other
+      else await patience.wait(signal, cause, [server])
     }
+  }
+
+  // Servers in front of one queue know each other's runs, and number their events alike.
+  async #elsewhere(server: Server): Promise<Server | undefined> {
+    const { signal } = this.#stop
+    for (const other of this.#parts.servers.all) {
+      if (other === server) continue
+      try {
+        await other.ask(this.#place, { signal: AbortSignal.any([signal, AbortSignal.timeout(ELSEWHERE_MS)]) })
+        return other
+      } catch {
+        signal.throwIfAborted() // it does not know it, or does not answer either
+      }
+    }
+    return undefined
   }
 
   async #read(server: Server, stream: AbortController, patience: Patience): Promise<'lost' | End | undefined> {

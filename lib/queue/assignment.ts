@@ -20,6 +20,7 @@ import type { Redis } from './redis.js'
 import { beginAnew, checkpoint, publish, type Publication, type Standing } from './scripts.js'
 import { fetchKept, keep, type BlobStore } from './store.js'
 import type { Subscriptions } from './subscriptions.js'
+import { Told } from './told.js'
 
 /** What a worker lends to all its jobs. */
 export interface Desk {
@@ -61,6 +62,8 @@ export class Assignment {
   #checkpoints: Checkpoints | undefined
   #verdict: 'back' | 'lost' | 'cancelled' | undefined
   #applied = NOTHING
+  #from = 0 // its first step here
+  #told = new Told(-1)
   #written = NOTHING // the last order in the snapshot that is being taken
   #blob: string | undefined // where the last snapshot lies
   #quiet: Promise<unknown> = Promise.resolve() // snapshots and what changes the run, one after the other
@@ -138,6 +141,8 @@ export class Assignment {
     if (found && how !== 'anew') {
       this.#applied = this.#written = found.applied
       const { step } = snapshotHeader(found.bytes)
+      this.#from = step
+      this.#told = new Told(step - 1)
       if (!(await this.#tell({ kind: 'resumed', message: encodeCbor({ step }), most: MOST_EVENTS }))) return undefined
       this.resumed = true
       return this.#held(runner.resume(found.bytes, { ...without, exact: how === 'exactly' }))
@@ -185,11 +190,14 @@ export class Assignment {
           return bytes
         }),
     }
-    this.#checkpoints = new Checkpoints(watched, this.#desk.snapshotEveryMs, (bytes, step) => this.#write(bytes, step))
+    this.#checkpoints = new Checkpoints(watched, this.#desk.snapshotEveryMs, (bytes, step) => this.#write(bytes, step), this.#from)
   }
 
+  // Whoever goes on from a snapshot never sees what came before it: those steps are told first.
   async #write(bytes: Uint8Array, step: number): Promise<boolean> {
     const { redis, store, warn } = this.#desk
+    const { sizes } = snapshotHeader(bytes)
+    await this.#told.upTo(step - 1, 'images' in sizes ? sizes.images : 1)
     const known = { token: this.#token, step, applied: this.#written }
     if (bytes.length <= MOST_IN_REDIS) return this.#heed(await checkpoint(redis, this.#keys, { ...known, bytes }))
     try {
@@ -207,6 +215,7 @@ export class Assignment {
   }
 
   async #tellSteps(run: AnyRun): Promise<void> {
+    if (this.data.options.delivery !== 'all') this.#told.end()
     if (this.data.options.delivery === 'none') return
     try {
       for await (const step of run as AsyncIterable<ImageStep | TextStep>) {
@@ -215,9 +224,12 @@ export class Assignment {
         const image = step.kind === 'image' ? step.image : 0
         const most = Math.max(2, Math.min(MOST_EVENTS, Math.floor(EVENT_BYTES / message.length)))
         if (!(await this.#tell({ kind: 'step', image, step: step.step, message, most, progress }))) return
+        this.#told.step(image, step.step)
       }
     } catch {
       // the result says why
+    } finally {
+      this.#told.end()
     }
   }
 

@@ -3,7 +3,7 @@
 import { encodeCbor } from '../wire/cbor.js'
 import type { RunKeys } from './keys.js'
 import type { Redis } from './redis.js'
-import { RUN_TTL_MS } from './scripts.js'
+import { EVENTS_MS, RUN_TTL_MS } from './scripts.js'
 import type { Subscriptions } from './subscriptions.js'
 
 export interface Order {
@@ -24,9 +24,17 @@ export async function give(redis: Redis, keys: RunKeys, kind: Order['kind'], mes
   return id!
 }
 
+// Of a run that has ended nothing is kept. One that is not there may be on its way.
+const CANCEL = `
+if redis.call('HEXISTS', KEYS[2], 'finishedOn') == 1 then return 0 end
+local there = redis.call('EXISTS', KEYS[2]) == 1
+redis.call('SET', KEYS[1], '1', 'PX', there and ARGV[1] or ARGV[2])
+redis.call('PUBLISH', ARGV[3], 'cancel')
+return 1`
+
 /** Nobody wants the run any more. */
 export async function cancel(redis: Redis, keys: RunKeys): Promise<void> {
-  await redis.multi().set(keys.cancelled, '1', 'PX', RUN_TTL_MS).publish(keys.calls, 'cancel').exec()
+  await redis.eval(CANCEL, 2, keys.cancelled, keys.job, RUN_TTL_MS, EVENTS_MS, keys.calls)
 }
 
 export interface Followed {

@@ -25,6 +25,7 @@ import { jobOf, type Keys } from './keys.js'
 import type { QueueOptions } from './options.js'
 import { QueuedRun, type Queuer } from './queued-run.js'
 import { unavailable, type Redis } from './redis.js'
+import { EVENTS_MS } from './scripts.js'
 import { queueStats, type QueueStats } from './stats.js'
 import { keep, type BlobStore } from './store.js'
 import type { Subscriptions } from './subscriptions.js'
@@ -89,12 +90,11 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
     const prepare = async (signal: AbortSignal, info: ModelInfo): Promise<Prepared> => {
       const ready = await materialise(task, own, info, signal)
       const { message, blobs } = await packed(this.#parts.store, requestMessage(task, ready, {}))
-      const asked = own.seed === undefined ? requestMessage(task, { ...ready, seed: '0' }, {}) : requestMessage(task, ready, {})
       return {
         request: Buffer.from(message).toString('base64'),
         work: workOf(task, own, info),
         inputs: blobs,
-        digest: digestOfAsked(asked),
+        digest: digestOf(task, ready, own.seed === undefined),
       }
     }
     return this.#begin(task, options ?? {}, prepare) as AnyRun as RunOf<Task, Options>
@@ -118,13 +118,21 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
    */
   async attach(id: string, { tag }: { readonly tag?: string } = {}): Promise<AnyRun | undefined> {
     this.#checkOpen()
-    const job = jobOf(id, tag)
-    const text = await this.#parts.redis.hget(this.#parts.keys.run(job).job, 'data').catch((error: unknown) => {
-      throw unavailable(error)
-    })
-    if (text === null) return undefined
-    const data = checkJob(JSON.parse(text))
+    const data = await this.#data(jobOf(id, tag))
+    if (!data) return undefined
     return this.#follow(data.task, { ...data.options, id }, async () => data, true)
+  }
+
+  /** Whether the run of this name was asked for by this very request. */
+  async isOf<Task extends TaskName>(
+    { id, tag }: { readonly id: string; readonly tag?: string | undefined },
+    task: Task,
+    request: TaskRequests[Task],
+  ): Promise<boolean> {
+    const found = await this.#data(jobOf(id, tag))
+    if (!found) return false
+    const ready = await materialise(task, request, await this.info(), new AbortController().signal)
+    return found.digest === digestOf(task, ready, request.seed === undefined)
   }
 
   async decodeStep(step: StepData, options: PreviewOptions = {}): Promise<RawImage | Uint8Array> {
@@ -223,12 +231,19 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
     return this.#runs.add(run)
   }
 
+  async #data(job: string): Promise<JobData | undefined> {
+    const text = await this.#parts.redis.hget(this.#parts.keys.run(job).job, 'data').catch((error: unknown) => {
+      throw unavailable(error)
+    })
+    return text === null ? undefined : checkJob(JSON.parse(text))
+  }
+
   async #add(data: JobData): Promise<void> {
     const { bull, redis, keys } = this.#parts
     const job = jobOf(data.id, data.options.tag)
-    const known = await redis.hget(keys.run(job).job, 'data')
-    if (known !== null) {
-      if (checkJob(JSON.parse(known)).digest === data.digest) return
+    const known = await this.#data(job)
+    if (known) {
+      if (known.digest === data.digest) return
       throw invalid(`run ${data.id}: expected the request that was given under this name before, got another`)
     }
     const waiting = (await this.#counts()).waiting
@@ -247,7 +262,11 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
 
   // One that a worker has is locked, and hears of its end from its orders.
   async #remove(data: JobData): Promise<void> {
-    await this.#parts.bull.remove(jobOf(data.id, data.options.tag)).catch(() => undefined)
+    const { bull, redis, keys } = this.#parts
+    const job = jobOf(data.id, data.options.tag)
+    const removed = await bull.remove(job).catch(() => 0)
+    // The name is free again soon.
+    if (removed > 0) await redis.pexpire(keys.run(job).cancelled, EVENTS_MS)
   }
 
   async #counts(): Promise<{ readonly waiting: number; readonly active: number }> {
@@ -261,6 +280,11 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
   #checkOpen(): void {
     if (this.#closing) throw closedError()
   }
+}
+
+// A seed that was drawn here is no part of what was asked.
+function digestOf<Task extends TaskName>(task: Task, ready: TaskRequests[Task], isDrawn: boolean): string {
+  return digestOfAsked(requestMessage(task, isDrawn ? { ...ready, seed: '0' } : ready, {}))
 }
 
 function closedError(): DimooError {

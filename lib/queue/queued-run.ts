@@ -75,7 +75,10 @@ export class QueuedRun implements FarPort {
     if (this.#over) unlisten()
     else this.#unlisten = unlisten
     if (!isThere && !this.#over) await this.#queue.add(this.data)
-    if (this.#over) return
+    if (this.#over) {
+      this.#revoke() // it was on its way when it was cancelled
+      return
+    }
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
     this.#look()
   }
@@ -87,13 +90,15 @@ export class QueuedRun implements FarPort {
 
   cancel(): void {
     if (this.#over) return
-    if (!this.#queue.closing) {
-      const { redis } = this.#queue
-      cancel(redis, this.#keys)
-        .then(() => this.#queue.remove(this.data))
-        .catch(() => undefined) // Redis is away for long: the run is decoded for nobody
-    }
     this.#leave('aborted')
+    this.#revoke()
+  }
+
+  #revoke(): void {
+    if (this.#queue.closing) return
+    cancel(this.#queue.redis, this.#keys)
+      .then(() => this.#queue.remove(this.data))
+      .catch(() => undefined) // Redis is away for long: the run is decoded for nobody
   }
 
   remask(image: number, cells: Uint32Array): void {
@@ -254,10 +259,10 @@ export class QueuedRun implements FarPort {
     }
   }
 
-  #show({ kind, message }: Event): void {
+  #show({ id, kind, message }: Event): void {
     if (kind === 'step') {
       const told = messageOf(message)
-      if (told.kind === 'step') this.far.deliver(told.step)
+      if (told.kind === 'step') this.far.deliver(told.step, id)
       return
     }
     if (kind === 'anew') this.far.resumed('anew')

@@ -62,6 +62,8 @@ export interface Publication {
 
 /** How long what belongs to a run stays when nothing happens to it, in milliseconds. */
 export const RUN_TTL_MS = 24 * 3600 * 1000
+/** And how long its events stay for whoever still reads them once it has ended. */
+export const EVENTS_MS = 60_000
 
 export async function checkpoint(
   redis: Redis,
@@ -85,12 +87,12 @@ export async function beginAnew(redis: Redis, keys: RunKeys, token: string): Pro
 }
 
 /** What a run leaves behind is taken away; its events stay for whoever is still reading. */
-export async function clear(redis: Redis, keys: RunKeys, eventsMs: number): Promise<void> {
+export async function clear(redis: Redis, keys: RunKeys): Promise<void> {
   await redis
     .multi()
     .del(keys.snapshot, keys.orders, keys.cancelled)
-    .pexpire(keys.events, eventsMs)
-    .pexpire(keys.seen, eventsMs)
+    .pexpire(keys.events, EVENTS_MS)
+    .pexpire(keys.seen, EVENTS_MS)
     .publish(keys.news, 'end')
     .exec()
 }

@@ -43,8 +43,6 @@ const RENEW_MS = 5000
 export const MOST_STALLS = 5
 /** A job that is not for this worker now is left for so long. */
 const LEFT_MS = 500
-/** Events stay for readers of a run that has ended. */
-const EVENTS_MS = 60_000
 const SWEEP_EVERY_MS = 3600_000
 const MOST_JOBS = 256
 /** How long a worker that leaves waits for what it is fetching, and for Redis. */
@@ -241,7 +239,7 @@ export class Worker {
     else if (await this.#goesElsewhere(job, token, ending.failed)) return
     else await job.moveToFailed(new peers.bullmq.UnrecoverableError(reasonText(ending.failed)), token, false)
     this.#completed++
-    await clear(redis, keys.run(job.id!), EVENTS_MS)
+    await clear(redis, keys.run(job.id!))
     await assignment?.forget()
   }
 

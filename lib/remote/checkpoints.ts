@@ -16,15 +16,19 @@ export class Checkpoints {
   readonly #run: Pick<AnyRun, 'snapshot' | 'state'>
   readonly #everyMs: number
   readonly #save: Save
+  readonly #from: number
   #last: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
-  #step = 0
+  #step: number
+  #takenAt = 0
   #stopped = false
 
-  constructor(run: Pick<AnyRun, 'snapshot' | 'state'>, everyMs: number, save: Save) {
+  /** `from`: the step it begins with; it is known already how it came there. */
+  constructor(run: Pick<AnyRun, 'snapshot' | 'state'>, everyMs: number, save: Save, from = 0) {
     this.#run = run
     this.#everyMs = everyMs
     this.#save = save
+    this.#step = this.#from = from
     this.#next(WAIT_MS)
   }
 
@@ -46,10 +50,14 @@ export class Checkpoints {
       if (this.#run.state === 'queued') this.#next(WAIT_MS)
       else
         void this.#take(false).then(
-          () => this.#next(this.#step === 0 ? WAIT_MS : this.#everyMs),
+          () => this.#next(this.#awaitsFirst() ? WAIT_MS : this.#everyMs - (performance.now() - this.#takenAt)),
           () => undefined, // the run has ended
         )
     }, ms)
+  }
+
+  #awaitsFirst(): boolean {
+    return this.#step === this.#from && this.#run.state !== 'paused'
   }
 
   // One after the other, so that a later one is never overwritten.
@@ -57,6 +65,7 @@ export class Checkpoints {
     const taken = this.#last.then(async () => {
       if (this.#stopped && !always) return
       const bytes = await this.#run.snapshot()
+      this.#takenAt = performance.now() // keeping it takes time too, in which the run goes on
       const { step } = snapshotHeader(bytes)
       if (!always && step <= this.#step) return
       this.#step = Math.max(step, this.#step)

@@ -21,6 +21,8 @@ export interface FarPort {
 /** What `next` gives: the addon's form, with the step that travelled inside. */
 export interface CarriedStep extends NativeStep {
   readonly carried: FarStep
+  /** The number that its keeper gave it. */
+  readonly event?: number
 }
 
 /** What `outcome` gives. */
@@ -107,14 +109,14 @@ export class FarRun implements Decoder {
     return this.#pulled
   }
 
-  /** A step has arrived. What the reader has seen before is dropped, and another one is asked for in its place. */
-  deliver(step: FarStep): void {
+  /** A step has arrived. What the reader has seen before is dropped, and another one is asked for in its place. `event`: its number there. */
+  deliver(step: FarStep, event?: number): void {
     if (this.#outcome && this.#outcome.state !== 'done') return
     this.running()
     const fresh = this.#trail.take(step)
     if (fresh) {
       this.#pulled = false
-      this.#ready.push(carry(fresh))
+      this.#ready.push({ ...carry(fresh), ...(event !== undefined && { event }) })
       this.#wake()
     } else if (this.#pulled) this.#port.pull()
   }

@@ -7,6 +7,7 @@ import type { MaskInput } from '../fields/values.js'
 import { isTextTask, type TaskName } from '../requests/names.js'
 import { PREVIEW_FIELDS } from '../requests/run-options.js'
 import type { PreviewOptions, RunOptions } from '../requests/types.js'
+import { numberEvent } from '../run/event-numbers.js'
 import { DecodedStep } from '../run/image-step.js'
 import type { Decoder, Prepared } from '../run/parts.js'
 import { Pictures, type ImageResult, type TextResult } from '../run/results.js'
@@ -52,7 +53,7 @@ export function remoteRun(parts: RemoteParts): RemoteRun {
         const departure = await prepare(signal)
         return {
           ...common(departure),
-          toStep: (step) => (step as CarriedStep).carried as TextStep,
+          toStep: (step) => numbered((step as CarriedStep).carried as TextStep, step as CarriedStep),
           toResult: ({ outcome }) => textOf(outcome),
         }
       },
@@ -66,13 +67,18 @@ export function remoteRun(parts: RemoteParts): RemoteRun {
       toStep: (found, remask) => {
         const { carried } = found as CarriedStep
         const { grid, preview } = carried as Data<ImageStep>
-        const step = new DecodedStep(found, grid, { draw, remask, scale: departure.scale })
+        const step = numbered(new DecodedStep(found, grid, { draw, remask, scale: departure.scale }), found as CarriedStep)
         return preview === undefined ? step : Object.assign(step, { preview })
       },
       toResult: ({ outcome }) => picturesOf(outcome),
     }
   }
   return new RemoteImageRun({ ...base, prepare: prepared }, draw, parts.remask)
+}
+
+function numbered<Step extends object>(step: Step, { event }: CarriedStep): Step {
+  if (event !== undefined) numberEvent(step, event)
+  return step
 }
 
 function common({

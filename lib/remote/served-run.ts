@@ -50,12 +50,17 @@ export class ServedRun {
     this.#steps = (run as AsyncIterable<ImageStep | TextStep, void, undefined>)[Symbol.asyncIterator]()
     this.#everyStep = everyStep
     this.#from = from
-    this.#checkpoints = new Checkpoints(run, snapshotEveryMs, async (bytes, step) => {
-      await this.#sendBefore(bytes)
-      this.#saw('running')
-      tell({ kind: 'checkpoint', step, bytes })
-      return true
-    })
+    this.#checkpoints = new Checkpoints(
+      run,
+      snapshotEveryMs,
+      async (bytes, step) => {
+        await this.#sendBefore(bytes)
+        this.#saw('running')
+        tell({ kind: 'checkpoint', step, bytes })
+        return true
+      },
+      from,
+    )
     void this.#finish().finally(ended)
   }
 

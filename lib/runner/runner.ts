@@ -105,6 +105,12 @@ export interface StepDrawer {
 export interface RunKeeper {
   /** The run of a name, of this tenant; undefined: there is none. Steps from the first that is still there. */
   attach(id: string, options?: { readonly tag?: string }): Promise<AnyRun | undefined>
+  /** Whether the run of this name was asked for by this very request. */
+  isOf<Task extends TaskName>(
+    run: { readonly id: string; readonly tag?: string | undefined },
+    task: Task,
+    request: TaskRequests[Task],
+  ): Promise<boolean>
 }
 
 export function isRunKeeper(runner: object): runner is Runner & RunKeeper {

@@ -6,7 +6,9 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect } from '../../lib/client/index.js'
+import { readEvents } from '../../lib/client/sse.js'
 import { loadModel } from '../../lib/index.js'
+import { Keys, jobOf } from '../../lib/queue/keys.js'
 import { RedisServer } from './redis.js'
 
 const main = path.resolve(import.meta.dirname, '../../dist/cli/main.js')
@@ -39,11 +41,43 @@ async function started(event: string, ...args: readonly string[]): Promise<{ chi
 const serve = (): ReturnType<typeof started> => started('listening', 'serve', '--port', '0', '--no-studio', '--log-level', 'silent')
 const long = { prompt: 'a large yellow star on a black background', seed: '7', steps: 200, n: 2 }
 
+interface Told {
+  readonly ids: readonly number[]
+  readonly steps: readonly number[]
+  /** Another server's word, or this one's: how it ended. */
+  readonly end: string | undefined
+}
+
+/** What one server tells of a run after an event, as a client hears it that knows nothing of this package; until `enough`, or its end. */
+async function heard(url: string, id: string, after: number, enough: (step: number) => boolean = () => false): Promise<Told> {
+  const response = await fetch(`${url}/v1/runs/${id}/events`, { headers: { 'last-event-id': String(after) } })
+  expect(response.status).toBe(200)
+  const [ids, steps]: [number[], number[]] = [[], []]
+  let end: string | undefined
+  for await (const { id: number, event, data } of readEvents(response.body!, () => undefined)) {
+    if (number !== undefined) ids.push(Number(number))
+    if (event === 'done' || event === 'error') end = event
+    if (event !== 'step') continue
+    const { step } = (JSON.parse(data) as { step: { step: number; image: number } }).step
+    steps.push(step)
+    if (enough(step)) break
+  }
+  return { ids, steps, end }
+}
+
 test('a client goes on where its server died', { timeout: 240_000 }, async () => {
   const [a, b] = await Promise.all([serve(), serve(), started('working', 'worker', '--threads', '1', '--snapshot-every', '100')])
   const model = await loadModel(undefined, { threads: 1 })
   const alone = await model.generate(long).result()
   await model.close()
+
+  // One that counts events, and names its run itself.
+  const body = JSON.stringify({ task: 'generate', request: { ...long, n: 1, seed: undefined }, options: { id: 'mine' } })
+  const begin = (url: string, text = body): Promise<Response> =>
+    fetch(`${url}/v1/runs`, { method: 'POST', body: text, headers: { 'content-type': 'application/json' } })
+  expect((await begin(a.told['url']!)).status).toBe(202)
+  const first = await heard(a.told['url']!, 'mine', 0, (step) => step === 10)
+  await fetch(`${a.told['url']!}/v1/runs/mine/pause`, { method: 'POST' })
 
   // The client of this package.
   const runner = connect([a.told['url']!, b.told['url']!])
@@ -58,4 +92,27 @@ test('a client goes on where its server died', { timeout: 240_000 }, async () =>
   expect(alone.usage.steps).toBe(64)
   expect(seen).toEqual(Array.from({ length: alone.usage.steps }, (_, i) => i))
   expect((await run.result()).images.map(({ tokens }) => tokens)).toEqual(alone.images.map(({ tokens }) => tokens))
+
+  // The other one asks for its run again, by its name, before and after the server that is left has heard of it.
+  const url = b.told['url']!
+  for (let times = 0; times < 2; times++) {
+    expect((await begin(url)).status).toBe(202)
+    expect((await begin(url, body.replace('yellow', 'green'))).status).toBe(409)
+  }
+  const rest = heard(url, 'mine', first.ids.at(-1)!)
+  await fetch(`${url}/v1/runs/mine/continue`, { method: 'POST' })
+  const { ids, steps, end } = await rest
+  expect(end).toBe('done')
+  expect([...first.steps, ...steps]).toEqual(Array.from({ length: 64 }, (_, i) => i))
+  const all = [...first.ids, ...ids]
+  expect(all).toEqual([...new Set(all)].sort((x, y) => x - y))
+  // A server that has just heard of a run numbers its events as the first one did.
+  const again = await heard(url, 'mine', 0)
+  expect(again.ids).toEqual(all)
+  // Those of the stream.
+  const client = redis.client()
+  const stream = await client.xrange(new Keys('default').run(jobOf('mine', undefined)).events, '-', '+')
+  client.disconnect()
+  const numbers = stream.flatMap(([id, fields]) => (fields[1] === 'step' ? [Number(id.split('-')[0])] : []))
+  expect(all.slice(0, -1)).toEqual(numbers) // the last one is the end
 })

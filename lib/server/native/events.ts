@@ -22,10 +22,9 @@ export function eventRoutes(app: App, house: House): void {
       const stream = house.streams.start(reply)
       const { signal } = stream
       if (steps === 'false') await run.ended(signal)
-      const from = steps === 'false' ? Math.max(last, run.log.last - 1) : last
-      for await (const { event, missed } of run.follow(from, signal)) {
+      for await (const { event, missed } of run.follow(last, signal, { onlyEnd: steps === 'false' })) {
         if (missed > 0) await stream.send({ event: 'gap', data: JSON.stringify({ missed }) })
-        await stream.send({ id: event.id, event: event.name, data: event.data })
+        await stream.send({ ...(event.id !== undefined && { id: event.id }), event: event.name, data: event.data })
       }
       stream.end()
     },

@@ -1,7 +1,7 @@
 // From a checked request to a run that the server holds: weighed, admitted, its seed fixed, so that whoever decodes it twice draws the
 // same.
 import { randomUUID } from 'node:crypto'
-import { invalid } from '../../base/errors.js'
+import { DimooError, invalid } from '../../base/errors.js'
 import type { TaskName } from '../../requests/names.js'
 import type { ResumeOptions, RunOptions, TaskRequests } from '../../requests/types.js'
 import { snapshotHeader, type SnapshotHeader } from '../../snapshot/index.js'
@@ -13,6 +13,7 @@ import { Problem } from '../problem.js'
 import { isRunKeeper } from '../../runner/runner.js'
 import { HeldRun, MAX_EVENT_BYTES, type HeldParts } from './held-run.js'
 import { keptOptions } from './keeper.js'
+import { digestOf } from './replays.js'
 
 export interface Manner {
   readonly client: Client
@@ -30,13 +31,27 @@ export interface Wanted extends Manner {
   readonly options: RunOptions
 }
 
-/** Throws `request/invalid`, `image/invalid`, 429 or 503. */
+/** The same request under the same name is the same run. Throws `request/invalid`, `image/invalid`, 409, 429 or 503. */
 export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
-  const { served, task, request } = wanted
-  house.admission.check(wanted.client, served.runner)
+  const { served, task, request, options, client, release } = wanted
+  const { runner } = served
+  const { id } = options
+  const asked = id === undefined ? undefined : digestOf({ task, request })
+  const found = id === undefined ? undefined : house.registry.find(client.name, id)
+  // Another server has begun it.
+  if (found && id !== undefined && found.asked === undefined && isRunKeeper(runner)) {
+    if (await runner.isOf({ id, tag: client.name || undefined }, task, request)) found.asked = asked
+  }
+  const known = sameRun(house, client, id, asked)
+  if (known) {
+    release?.()
+    return known
+  }
+  house.admission.check(client, runner)
   await weigh(task, request, await served.info(), house.settings)
-  const seeded = { ...request, seed: request.seed ?? randomSeed() }
-  return hold(house, wanted, task, wanted.options, (options) => served.runner.run(task, seeded, keptOptions(served.runner, options)))
+  // A queue draws one itself, once for all servers.
+  const seeded = isRunKeeper(runner) ? request : { ...request, seed: request.seed ?? randomSeed() }
+  return hold(house, wanted, { task, asked, options }, (changed) => runner.run(task, seeded, keptOptions(runner, changed)))
 }
 
 /** A run that goes on from a snapshot. */
@@ -44,19 +59,42 @@ export async function beginAgain(house: House, snapshot: Uint8Array, options: Re
   const { runner } = manner.served
   const header = snapshotHeader(snapshot)
   checkSnapshot(header, house.settings)
-  const { task } = header
-  return hold(house, manner, task, options, (changed) => runner.resume(snapshot, { ...options, ...changed }))
+  const asked = options.id === undefined ? undefined : digestOf({ snapshot })
+  return hold(house, manner, { task: header.task, asked, options }, (changed) => runner.resume(snapshot, { ...options, ...changed }))
 }
 
-function hold(house: House, manner: Manner, task: TaskName, asked: RunOptions, start: HeldParts['start']): HeldRun {
+// A client asks again for a run of its own whose answer it did not hear, or that it lost with another server.
+function sameRun({ registry }: House, client: Client, id: string | undefined, asked: string | undefined): HeldRun | undefined {
+  const found = id === undefined ? undefined : registry.find(client.name, id)
+  if (!found) return undefined
+  if (found.asked !== asked || asked === undefined)
+    throw new Problem(409, 'request/invalid', `run ${id}: there is one of this name already`, { param: 'options.id' })
+  // This server had lost sight of it.
+  const { outcome } = found
+  if (!found.isKept || !outcome || !('error' in outcome) || !DimooError.is(outcome.error, 'server/unavailable')) return found
+  registry.drop(found)
+  return undefined
+}
+
+interface Asking {
+  readonly task: TaskName
+  /** Of the request, where the run has a name. */
+  readonly asked: string | undefined
+  readonly options: RunOptions
+}
+
+function hold(house: House, manner: Manner, { task, asked, options: given }: Asking, start: HeldParts['start']): HeldRun {
   const { registry, admission, settings } = house
   const { client, served, graceMs = settings.graceMs, release } = manner
-  const { id = `run-${randomUUID()}` } = asked
+  const { id = `run-${randomUUID()}` } = given
+  const known = sameRun(house, client, given.id, asked)
+  if (known) {
+    release?.()
+    return known
+  }
   admission.check(client, served.runner)
-  if (registry.has(client.name, id))
-    throw new Problem(409, 'request/invalid', `run ${id}: there is one of this name already`, { param: 'options.id' })
   // With keys a tenant is a key: nobody has more of a share under many names.
-  const options = { ...asked, id, ...(client.name !== '' && { tag: client.name }) }
+  const options = { ...given, id, ...(client.name !== '' && { tag: client.name }) }
   const parts = {
     id,
     owner: client,
@@ -69,6 +107,7 @@ function hold(house: House, manner: Manner, task: TaskName, asked: RunOptions, s
     graceMs,
     maxEventBytes: MAX_EVENT_BYTES,
     start,
+    ...(asked !== undefined && { asked }),
   }
   const run = new HeldRun(parts, registry)
   registry.add(run)

@@ -1,11 +1,13 @@
-// The events of one run: numbered from 1, kept for whoever comes late or comes back, within a budget of bytes; the oldest are forgotten
-// first, and a reader is told how many it missed. Text is made once, when somebody reads it.
+// The events of one run: numbered, kept for whoever comes late or comes back, within a budget of bytes; the oldest are forgotten first, and a
+// reader is told how many it missed. Text is made once, when somebody reads it. Numbers count from 1, or are those of whoever keeps the run,
+// the same on every server; what only this server says has none of its own then.
 import type { Json } from '../../base/json.js'
 
 export type EventName = 'state' | 'step' | 'done' | 'error'
 
 export interface RunEvent {
-  readonly id: number
+  /** undefined: none of its own. */
+  readonly id: number | undefined
   readonly name: EventName
   /** JSON text. */
   readonly data: string
@@ -13,12 +15,13 @@ export interface RunEvent {
 
 /** Where a reader is. */
 export interface Cursor {
-  /** The last event that it has. */
+  /** How many events it has, or has missed. */
   at: number
 }
 
 interface Entry {
   readonly name: EventName
+  readonly id: number | undefined
   readonly bytes: number
   /** The text, or what makes it. */
   data: string | (() => Json)
@@ -27,8 +30,9 @@ interface Entry {
 export class EventLog {
   readonly #maxBytes: number
   readonly #entries: (Entry | undefined)[] = []
+  readonly #ends: number[] = [] // the number that a reader has come to with each event, forgotten ones too
   readonly #waiting = new Set<() => void>()
-  #first = 1 // the oldest event that is still here
+  #first = 0 // the oldest event that is still here
   #bytes = 0
   #closed = false
 
@@ -46,17 +50,32 @@ export class EventLog {
     return this.#closed
   }
 
-  /** The number of the last event. */
-  get last(): number {
+  /** How many events there were. */
+  get length(): number {
     return this.#entries.length
   }
 
-  /** `bytes`: about what the event holds until it is forgotten. */
-  append(name: EventName, bytes: number, make: () => Json): void {
-    this.#entries.push({ name, bytes, data: make })
+  /** `bytes`: about what the event holds until it is forgotten. `number`: not the next one; 'none': it has none of its own. */
+  append(name: EventName, bytes: number, make: () => Json, number?: number | 'none'): void {
+    const before = this.#ends.at(-1) ?? 0
+    const id = number === 'none' ? undefined : Math.max(before + 1, number ?? 0)
+    this.#entries.push({ name, id, bytes, data: make })
+    this.#ends.push(id ?? before)
     this.#bytes += bytes
-    while (this.#bytes > this.#maxBytes && this.#first < this.#entries.length) this.#forget()
+    while (this.#bytes > this.#maxBytes && this.#first < this.#entries.length - 1) this.#forget()
     this.#wake()
+  }
+
+  /** Where a reader is who has the event of this number. Events without one that came after it are told (again). */
+  position(number: number): number {
+    let at = this.#ends.length
+    const isAfter = (i: number): boolean => this.#ends[i]! > number || (this.#ends[i] === number && !this.#isNumbered(i))
+    while (at > 0 && isAfter(at - 1)) at--
+    return at
+  }
+
+  #isNumbered(i: number): boolean {
+    return this.#ends[i]! > (this.#ends[i - 1] ?? 0)
   }
 
   close(): void {
@@ -66,11 +85,11 @@ export class EventLog {
 
   /** The event after a reader's last one, and how many before it were forgotten; undefined: none yet. */
   after({ at }: Cursor): { readonly event: RunEvent; readonly missed: number } | undefined {
-    const id = Math.max(at + 1, this.#first)
-    const entry = this.#entries[id - 1]
+    const next = Math.max(at, this.#first)
+    const entry = this.#entries[next]
     if (!entry) return undefined
     if (typeof entry.data !== 'string') entry.data = JSON.stringify(entry.data())
-    return { event: { id, name: entry.name, data: entry.data }, missed: id - at - 1 }
+    return { event: { id: entry.id, name: entry.name, data: entry.data }, missed: next - at }
   }
 
   /** Calls back with the next event or the end. Returns what takes that back. */
@@ -80,8 +99,8 @@ export class EventLog {
   }
 
   #forget(): void {
-    this.#bytes -= this.#entries[this.#first - 1]!.bytes
-    this.#entries[this.#first - 1] = undefined
+    this.#bytes -= this.#entries[this.#first]!.bytes
+    this.#entries[this.#first] = undefined
     this.#first++
   }
 

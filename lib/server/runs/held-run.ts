@@ -6,6 +6,7 @@ import { onAbort } from '../../base/signals.js'
 import type { TaskName } from '../../requests/names.js'
 import type { RunOptions } from '../../requests/types.js'
 import type { ImageResult, TextResult } from '../../run/results.js'
+import { eventNumber } from '../../run/event-numbers.js'
 import type { ImageStep, TextStep } from '../../run/steps.js'
 import type { AnyRun, RunState } from '../../run/types.js'
 import { isRunKeeper, type Runner } from '../../runner/runner.js'
@@ -37,6 +38,7 @@ export interface HeldParts {
   /** Of its events. */
   readonly maxEventBytes: number
   readonly start: Start
+  readonly asked?: string
 }
 
 /** Who wants to know of all runs: metrics, and the registry itself. */
@@ -69,6 +71,8 @@ export class HeldRun {
   readonly #detached: boolean
   /** Somebody has heard how it ended. */
   told = false
+  /** Of the request that it was begun with; undefined: another server has begun it. */
+  asked: string | undefined
 
   /** Throws what the runner throws. */
   constructor(parts: HeldParts, watch: Watch) {
@@ -81,6 +85,7 @@ export class HeldRun {
     this.#watch = watch
     this.#options = options
     this.#detached = detached
+    this.asked = parts.asked
     this.log = new EventLog(maxEventBytes)
     this.#run = parts.start(options)
     this.#tell('queued')
@@ -201,18 +206,28 @@ export class HeldRun {
     this.listen()()
   }
 
-  /** Events after `after`, as they come, to the end. Ends early, without a word, when `signal` is aborted. */
-  async *follow(after: number, signal: AbortSignal): AsyncGenerator<{ readonly event: RunEvent; readonly missed: number }> {
+  /**
+   * Events after the one of a number, as they come, to the end. Ends early, without a word, when `signal` is aborted.
+   *
+   * @param onlyEnd The last one of those that are there, and what follows.
+   */
+  async *follow(
+    after: number,
+    signal: AbortSignal,
+    { onlyEnd = false } = {},
+  ): AsyncGenerator<{ readonly event: RunEvent; readonly missed: number }> {
     const leave = this.listen()
-    const cursor: Cursor = { at: after }
+    const at = this.log.position(after)
+    const cursor: Cursor = { at: onlyEnd ? Math.max(at, this.log.length - 1) : at }
     this.#cursors.add(cursor)
     this.#held?.()
     try {
       while (!signal.aborted) {
         const found = this.log.after(cursor)
         if (found) {
-          yield found
-          cursor.at = found.event.id
+          // A server that has just heard of the run hears of what its reader knows too.
+          if ((found.event.id ?? Infinity) > after) yield found
+          cursor.at += found.missed + 1
           this.#held?.()
         } else if (this.log.closed) {
           this.told = true
@@ -278,7 +293,7 @@ export class HeldRun {
     if (!this.#progress) this.#tell('running')
     this.#steps.set(image, step.step)
     this.#progress = step
-    this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }))
+    this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }), eventNumber(step))
     this.#watch.stepped(this, step)
     for (const callback of this.#onStep) callback(step)
   }
@@ -288,7 +303,7 @@ export class HeldRun {
     const ahead = this.#options.buffer ?? 1
     const full = (): boolean => {
       if (this.#cursors.size === 0) return !this.#detached
-      return [...this.#cursors].some(({ at }) => at < this.log.last - ahead)
+      return [...this.#cursors].some(({ at }) => at < this.log.length - ahead)
     }
     while (full() && !['done', 'failed', 'aborted'].includes(this.#run.state)) {
       await new Promise<void>((resolve) => (this.#held = resolve))
@@ -304,7 +319,7 @@ export class HeldRun {
       const { result } = outcome
       this.log.append('done', 1024, () => ({ state: this.state, result: resultJson(this, result, { whole: false }) }))
     } else {
-      this.log.append('error', 1024, () => ({ state: this.state, error: toJson(errorToData(outcome.error)) }))
+      this.log.append('error', 1024, () => ({ state: this.state, error: toJson(errorToData(outcome.error)) }), this.#ownNumber)
     }
     this.log.close()
     this.#watch.ended(this)
@@ -312,7 +327,12 @@ export class HeldRun {
   }
 
   #tell(state: RunState): void {
-    this.log.append('state', 64, () => ({ state }))
+    this.log.append('state', 64, () => ({ state }), this.#ownNumber)
+  }
+
+  // Of what only this server says about the run.
+  get #ownNumber(): 'none' | undefined {
+    return this.isKept ? 'none' : undefined
   }
 
   #expectListeners(): void {

@@ -42,14 +42,15 @@ export class Registry implements Watch {
     return [...this.#ended.values()].map(({ run }) => run).filter((run) => !run.detached && !run.told)
   }
 
-  has(owner: string, id: string): boolean {
+  /** One that goes on, or whose result is kept. */
+  find(owner: string, id: string): HeldRun | undefined {
     const key = keyOf(owner, id)
-    return this.#active.has(key) || this.#ended.has(key)
+    return this.#active.get(key) ?? this.#ended.get(key)?.run
   }
 
   /** Also of one that was dropped. */
   knows(owner: string, id: string): boolean {
-    return this.has(owner, id) || this.#gone.has(keyOf(owner, id))
+    return this.find(owner, id) !== undefined || this.#gone.has(keyOf(owner, id))
   }
 
   add(run: HeldRun): void {
@@ -58,10 +59,9 @@ export class Registry implements Watch {
 
   /** Throws 404 for what was never there or is another's, 410 for what was dropped. */
   get(owner: string, id: string): HeldRun {
-    const key = keyOf(owner, id)
-    const found = this.#active.get(key) ?? this.#ended.get(key)?.run
+    const found = this.find(owner, id)
     if (found) return found
-    if (this.#gone.has(key)) {
+    if (this.#gone.has(keyOf(owner, id))) {
       throw new Problem(410, 'gone', `run ${id}: its result was kept for ${this.#options.resultTtlMs / 1000} s at most, and is gone`)
     }
     throw notFound(`run ${id}: there is none of this name`)

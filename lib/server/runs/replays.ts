@@ -56,7 +56,8 @@ export function idempotencyKey(header: string | readonly string[] | undefined): 
   })
 }
 
-function digestOf(body: unknown): string {
+/** Of a request as it came. */
+export function digestOf(body: unknown): string {
   const hash = createHash('sha256')
   const feed = (value: unknown): void => {
     if (ArrayBuffer.isView(value)) {

@@ -1,6 +1,6 @@
-// A worker of bench/queue.mjs whose disk is full every other five seconds: node bench/queue-full-disk.mjs <redis> <store>
-import { DimooError, loadModel } from '../dist/index.js'
-import { createWorker, openStore } from '../dist/queue/index.js'
+// A worker of bench/queue.mjs whose disk is full every other five seconds: node bench/queue/full-disk.mjs <redis> <store>
+import { DimooError, loadModel } from '../../dist/index.js'
+import { createWorker, openStore } from '../../dist/queue/index.js'
 
 const [connection, folder] = process.argv.slice(2)
 const store = await openStore(folder)

@@ -10,6 +10,8 @@ import { parseOptions } from '../bench/quality/settings.js'
 import type { Settings } from '../bench/quality/settings.js'
 import { show } from '../bench/quality/show.js'
 import { axes, plain, types } from '../bench/quality/sweep-points.js'
+import { trainingTable, wanted } from '../bench/quality/training.js'
+import type { Training } from '../bench/quality/training.js'
 
 function row(kind: string, right: number, settings: Settings = plain, more: Partial<Row> = {}): Row {
   const facts = { task: 'generate', cases: 40, error: 0.05, chance: 0, steps: settings.steps!, rows: 1000, seconds: 1, seed: 1 }
@@ -95,6 +97,23 @@ test('devices are compared over the kinds that both have', () => {
   ]
   expect(speeds(resultsOf(rows), 'bf16')).toContain('| drawing | 1.0 | 0.10 |')
   expect(speeds(resultsOf(rows.slice(0, 2)), 'bf16')).toBe('')
+})
+
+test('tokens that a target wants are where the line of what was learnt meets it', () => {
+  const learnt = (kind: string, shares: readonly number[]): Training['models'] =>
+    shares.map((right, i) => ({ name: `${i}`, millions: 10 * 2 ** i, sha256: '', rows: [{ task: 'edit', kind, cases: 1e6, right }] }))
+  const training = (models: Training['models']): Training => ({
+    settings: plain as Record<string, unknown>,
+    seed: 1,
+    targets: { 'edit add': 0.8, 'edit remove': 0.8 },
+    models,
+  })
+  const odds = (times: number): number => times / (1 + times)
+  // The odds double with the tokens: 1, 2 at 20 million, 4 (.8) at 40.
+  expect(wanted(training(learnt('add', [odds(1), odds(2)])), 'edit add')).toBeCloseTo(40, 2)
+  expect(wanted(training(learnt('add', [0.5, 0.5])), 'edit add')).toBeUndefined()
+  expect(trainingTable(training(learnt('add', [odds(1), odds(2)])))).toContain('| edit add | 0.50 | 0.67 | 0.80 | 40 |')
+  expect(trainingTable(training(learnt('remove', [0.9, 0.85])))).toContain('| 0.80 | reached |')
 })
 
 test('the plots and tables in the docs are those of the results file', () => {

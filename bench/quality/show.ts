@@ -8,11 +8,12 @@ import { drawPlot } from './plot.js'
 import { resultsFile } from './results.js'
 import type { Results } from './results.js'
 import { tables } from './tables.js'
+import { trainingFile, trainingPlot, trainingTable } from './training.js'
+import type { Training } from './training.js'
 
 /** A file's text with what stands between two markers replaced. */
-function between(file: string, name: string, content: string): string {
+function between(text: string, file: string, name: string, content: string): string {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`]
-  const text = readFileSync(file, 'utf8')
   const [before, rest] = text.split(begin)
   const after = rest?.split(end)[1]
   if (after === undefined) throw new Error(`${file}: expected the markers ${begin} and ${end}, found none`)
@@ -30,10 +31,14 @@ export function show(check: boolean): void {
   const found = devices.flatMap((device) => curves(results, base, device))
   const folder = path.join(root, 'docs/quality')
   const [page, readme] = [path.join(root, 'docs/quality.md'), path.join(root, 'models/README.md')]
+  const training = JSON.parse(readFileSync(trainingFile, 'utf8')) as Training
+  const sections = `\n${[...found.map(section), speeds(results, base)].filter(Boolean).join('\n\n')}\n`
+  const learnt = `\n![Right answers against tokens seen](quality/training.svg)\n\n${trainingTable(training)}\n`
   const files = new Map([
     ...found.map(({ name, plot }): [string, string] => [path.join(folder, `${name}.svg`), drawPlot(plot)]),
-    [page, between(page, 'curves', `\n${[...found.map(section), speeds(results, base)].filter(Boolean).join('\n\n')}\n`)],
-    [readme, between(readme, 'scores', tables(results, base))],
+    [path.join(folder, 'training.svg'), drawPlot(trainingPlot(training))],
+    [page, between(between(readFileSync(page, 'utf8'), page, 'curves', sections), page, 'training', learnt)],
+    [readme, between(readFileSync(readme, 'utf8'), readme, 'scores', tables(results, base))],
   ])
   if (!check) mkdirSync(folder, { recursive: true })
   for (const [file, text] of files) {

@@ -203,7 +203,22 @@ function send({ method, where, type, body }) {
   })
 }
 
-const flags = ['--port', '0', '--a1111', '--no-studio', '--max-steps', '4', '--max-cells', '64', '--max-images', '2', '--threads', '1']
+const flags = [
+  '--port',
+  '0',
+  '--a1111',
+  '--no-studio',
+  '--max-steps',
+  '4',
+  '--max-cells',
+  '64',
+  '--max-images',
+  '2',
+  '--threads',
+  '1',
+  '--result-ttl-ms',
+  '5000',
+]
 const server = spawn(process.execPath, [path.join(root, 'dist/cli/main.js'), 'serve', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
 const [output, troubles] = [[], []]
 let ended

@@ -18,6 +18,13 @@ class Json {
   using Object = std::vector<std::pair<std::string, Json>>;  // in the file's order
 
   Json() = default;  // null
+  // From null on, not as the variant copies itself: that of libstdc++ takes one of these alternatives for there, and destroys it, where
+  // copying one finds no memory.
+  Json(const Json& other) : Json() { value_ = other.value_; }
+  Json(Json&&) noexcept = default;
+  Json& operator=(const Json&) = default;
+  Json& operator=(Json&&) noexcept = default;
+  ~Json() = default;
   // NOLINTBEGIN(google-explicit-constructor): values convert, so that building an object reads like JSON
   Json(std::nullptr_t) {}
   Json(bool value) : value_(value) {}

@@ -140,6 +140,7 @@ void Engine::perform(int threads, FunctionRef<void(Device&)> body, const CancelT
 
 void Engine::submit(std::unique_ptr<Entry> entry, int64_t panels) {
   std::lock_guard lock(mutex_);
+  if (entry->tally->has_left()) fail(Code::disposed, "the model was closed");
   const RunRequest& request = entry->run->request();
   entry->weights = entry->bound.get();
   entry->arrival = ++arrivals_, entry->priority = request.priority;
@@ -157,8 +158,9 @@ bool Engine::nobody_waits() const noexcept {
   return std::none_of(runs_.begin(), runs_.end(), [](const auto& entry) { return entry->in_flight && !entry->run->cancelled(); });
 }
 
-void Engine::leave(const Tally& tally) noexcept {
+void Engine::leave(Tally& tally) noexcept {
   Lock lock(mutex_);
+  tally.leave();  // who is about to submit a run comes too late
   const auto of_model = [&](const auto& entry) { return entry->tally.get() == &tally && !entry->run->cancelled(); };
   for (auto at = runs_.begin(); (at = std::find_if(runs_.begin(), runs_.end(), of_model)) != runs_.end();) {
     const std::shared_ptr<Run> run = (*at)->run;
@@ -254,7 +256,9 @@ void Engine::drop_ended() noexcept {
 }
 
 bool Engine::take_turn(Lock& lock) {
-  Candidate* first = scheduler_.first();
+  // Who is held back keeps nobody else from a turn.
+  const auto now = stop_ ? Candidate::Time::max() : std::chrono::steady_clock::now();
+  Candidate* first = scheduler_.first(now, &look_again_);
   if (!tasks_.empty() && (task_turn_ || !first)) {
     task_turn_ = false;
     run_task(lock);
@@ -266,10 +270,6 @@ bool Engine::take_turn(Lock& lock) {
   if (first->now.wants == Wants::finish) {
     finish_decoded(lock, *turn_of_);
     return true;
-  }
-  if (!stop_ && scheduler_.holds_back(*first, std::chrono::steady_clock::now())) {
-    look_again_ = first->ready_at;
-    return false;
   }
   run_pass(lock, *turn_of_);
   return true;

@@ -41,10 +41,10 @@ class Engine : public std::enable_shared_from_this<Engine>, public RunKeeper {
   std::shared_ptr<Weights> bind(const LoadOptions& options, const Progress& progress = {}, const CancelToken* cancel = nullptr);
   /// Runs a task on the engine's thread, in turn; waits for it and rethrows what it throws. Cancelled while it waits, it never runs.
   void perform(int threads, FunctionRef<void(Device&)> task, const CancelToken* cancel = nullptr);
-  /// Starts a run in its turn; `panels` is what its plan leaves for packed weights.
+  /// Starts a run in its turn, disposed once its model has left; `panels` is what its plan leaves for packed weights.
   void submit(std::unique_ptr<Entry> entry, int64_t panels);
   /// Cancels a model's runs and waits until no unit of work is under way for them alone.
-  void leave(const Tally& tally) noexcept;
+  void leave(Tally& tally) noexcept;
   Device& device() { return *device_; }  // what it says of itself is constant, but for its threads
   /// A run was cancelled or may go on: the pass under way is abandoned when nobody waits for it any more.
   void look_again() noexcept override;

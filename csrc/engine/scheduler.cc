@@ -49,10 +49,14 @@ void Scheduler::give_places(FunctionRef<void(Candidate&)> begin) noexcept {
   }
 }
 
-Candidate* Scheduler::first() noexcept {
+Candidate* Scheduler::first(Candidate::Time now, Candidate::Time* look_again) noexcept {
   Candidate* best = nullptr;
   for (Candidate* c : all_) {
     if (c->now.wants != Wants::step && c->now.wants != Wants::finish) continue;
+    if (c->now.wants == Wants::step && holds_back(*c, now)) {
+      if (look_again && (*look_again == Candidate::Time{} || c->ready_at < *look_again)) *look_again = c->ready_at;
+      continue;
+    }
     if (!best || rank(*c, c->turn_) < rank(*best, best->turn_)) best = c;
   }
   return best;

@@ -86,8 +86,9 @@ class Scheduler {
   /// Runs that wait for a place begin, by rank, while there is one and room for what they keep. A tag without a run under way always has
   /// a place where the policy is fair, so that nobody's long runs keep another's out.
   void give_places(FunctionRef<void(Candidate&)> begin) noexcept;
-  /// Whose turn it is among those that want a step or to finish; null: nobody's.
-  Candidate* first() noexcept;
+  /// Whose turn it is among those that want a step or to finish, but for whoever is held back at `now`; null: nobody's. `look_again`: when
+  /// the first of those is not any more.
+  Candidate* first(Candidate::Time now = Candidate::Time::max(), Candidate::Time* look_again = nullptr) noexcept;
   /// Whether the pass of `first` is better held back until its `ready_at`: nobody has begun and there are rows to spare.
   bool holds_back(const Candidate& first, Candidate::Time now) const noexcept;
 

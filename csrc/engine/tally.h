@@ -17,6 +17,9 @@ class Tally {
   EngineStats stats() const;
   /// One more run, queued; queue/full with the wait to expect (ms) when `limit` have not ended.
   void admit(int64_t limit);
+  /// Its model was closed: no run begins any more. Both with the engine's lock held.
+  void leave() noexcept { left_ = true; }
+  bool has_left() const noexcept { return left_; }
   void move(RunState from, RunState to) noexcept;
   void count_pass(int64_t rows, int64_t reused, int64_t steps, double ms, double forward_ms) noexcept;
 
@@ -25,6 +28,7 @@ class Tally {
 
   mutable std::mutex mutex_;
   EngineStats stats_;
+  bool left_ = false;  // guarded by the engine's lock
 };
 
 }  // namespace dimoo

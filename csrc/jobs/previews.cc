@@ -2,7 +2,9 @@
 #include "jobs/previews.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "base/random.h"
 #include "model/backbone.h"
@@ -151,7 +153,12 @@ std::vector<uint8_t> make_preview_table(const Source& source, const VqHyperparam
 std::vector<uint8_t> preview_table(Model& model, CancelToken* cancel) {
   const Weights& weights = model.weights();
   model.need_images();
-  std::lock_guard lock(weights.drafts.mutex);
+  std::unique_lock lock(weights.drafts.mutex, std::defer_lock);
+  while (!lock.try_lock()) {  // somebody else makes them
+    if (cancel) cancel->check();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    model.need_images();  // it may have been closed
+  }
   std::vector<uint8_t>& table = weights.drafts.table;
   if (table.empty()) table = stored_preview_table(*weights.source, weights.hyper.vq);
   if (table.empty())

@@ -42,7 +42,7 @@ export async function openModel(opening: Opening, options: LoadOptions, { signal
     const json = native.tokenizerJson()
     return { native, info, text: json === '' ? undefined : new TextCoder(json) }
   } catch (error) {
-    await native.close().promise
+    await settle(() => native.close())
     throw fromNative(error)
   }
 }

@@ -5,6 +5,7 @@ import { show } from '../base/show.js'
 import { checkOptions } from '../fields/check.js'
 import { local, type Fields } from '../fields/field.js'
 import type { MemoryPlan } from '../native/info.js'
+import { settle } from '../native/job.js'
 import { checkTask } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
 import type { TaskRequests } from '../requests/types.js'
@@ -70,7 +71,7 @@ export async function planMemory(
   try {
     return await planRequests(runs, model, signal, runs.length > 1 ? namedRun : undefined)
   } finally {
-    await Promise.all([native.close().promise, text?.close()])
+    await Promise.all([settle(() => native.close()), text?.close()])
   }
 }
 

@@ -29,6 +29,8 @@ interface Job {
   dropped: boolean
 }
 
+const closed = (): DimooError => new DimooError('disposed', 'the model was closed')
+
 /** Thrown where no worker thread can start: a permission, an embedder. */
 export class NoThread extends Error {}
 
@@ -54,6 +56,7 @@ export class TokenizerThread {
 
   /** Rejects with the signal's reason, `NoThread`, or what went wrong. */
   ask(task: WorkerTask, signal: AbortSignal | undefined): Promise<Int32Array | string> {
+    if (this.#closed) return Promise.reject(closed())
     if (this.#impossible && performance.now() < this.#impossible.until) return Promise.reject(this.#impossible.error)
     return new Promise((resolve, reject) => {
       const job: Job = { id: this.#count++, task, resolve, reject, unlisten: () => undefined, dropped: false }
@@ -66,7 +69,6 @@ export class TokenizerThread {
   /** Ends the thread; what it had not answered rejects. */
   async close(): Promise<void> {
     this.#closed = true
-    const closed = (): DimooError => new DimooError('disposed', 'the model was closed')
     for (const job of [...this.#waiting]) this.#settle(job, () => job.reject(closed()))
     if (this.#current) {
       const job = this.#current
@@ -86,12 +88,15 @@ export class TokenizerThread {
         worker.postMessage({ id: job.id, ...job.task } satisfies WorkerRequest)
         if (this.#ready) this.#limit(job)
       },
-      (error: unknown) => this.#refuse(error),
+      (error: unknown) => {
+        if (!this.#closed) this.#refuse(error)
+      },
     )
   }
 
   async #started(): Promise<Worker> {
     const { default: source } = await import('./worker-source.js')
+    if (this.#closed) throw closed() // meanwhile: nobody would end another thread
     return (this.#worker ??= this.#start(source))
   }
 

@@ -59,6 +59,16 @@ describe('the thread', () => {
     await coder.close()
   })
 
+  test('one that is closed while its thread starts leaves none behind, and says so to whoever comes later', async () => {
+    const coder = new TextCoder(json)
+    const given = expect(coder.encode(words(text(20_000)))).rejects.toMatchObject({ code: 'disposed' })
+    await coder.close()
+    await given
+    await expect(coder.encode(words(text(20_000)))).rejects.toMatchObject({ code: 'disposed' })
+    await sleep(100)
+    expect(worker.started).toBe(0)
+  })
+
   test('one that is stuck is replaced, and what waits goes on', async () => {
     const coder = new TextCoder(hostile)
     await coder.encode(words('b')) // unknown expressions are never tried here

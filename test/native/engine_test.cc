@@ -324,6 +324,28 @@ TEST(models_share_weights_and_close_apart) {
   CHECK(stays.tokens() == expected);
 }
 
+// Whoever starts runs while another thread closes the model gets them cancelled or refused; none goes on.
+TEST(no_run_begins_on_a_model_that_closes) {
+  Model keeps(options_for());  // the engine
+  for (int round = 0; round < 50; round++) {
+    Model model(options_for());
+    std::atomic<int> started{0};
+    std::vector<std::shared_ptr<Run>> runs;
+    std::thread starter([&] {
+      try {
+        for (;; started++) runs.push_back(model.start(long_request_for(model, 1), [] {}));
+      } catch (const Error& error) {
+        CHECK(error.code() == Code::disposed);
+      }
+    });
+    while (started < 1 + round % 4) std::this_thread::yield();
+    model.close();
+    starter.join();
+    for (const auto& run : runs) CHECK(run->state() == RunState::aborted);
+    CHECK_EQ(model.stats().running + model.stats().queued, 0);
+  }
+}
+
 TEST(models_of_other_thread_counts_share_the_engine) {
   LoadOptions one = options_for(), three = options_for();
   one.threads = 1, three.threads = 3;

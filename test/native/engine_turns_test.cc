@@ -88,3 +88,19 @@ TEST(a_batch_window_fills_the_first_pass) {
   first.end(), second.end();
   CHECK_EQ(model.stats().forward_passes - before, 4);
 }
+
+// Neither tasks nor other models wait for a run that is held back.
+TEST(a_batch_window_holds_back_nobody_else) {
+  LoadOptions options = options_for();
+  Model at_once(options);
+  options.batch_window_ms = 30'000;
+  Model patient(options);
+  Reader held(patient, request_for(patient, 1));
+  const auto begin = std::chrono::steady_clock::now();
+  std::thread other([&] { patient.decode(std::vector<int32_t>(16, 0), 4, 4, nullptr); });
+  patient.decode(std::vector<int32_t>(16, 0), 4, 4, nullptr);
+  other.join();
+  Reader(at_once, request_for(at_once, 2)).end();
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(15));
+  held.run->cancel();
+}

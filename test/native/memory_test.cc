@@ -165,3 +165,20 @@ TEST(loading_and_the_image_tokenizer_may_fail) {
   CHECK(model.decode(tokens, kSide, kSide, nullptr) == pixels);
   CHECK(alone(model, 1) == tokens);
 }
+
+TEST(a_copy_of_json_that_finds_no_memory_leaves_nothing_behind) {
+  const Json json = Json::parse(
+      R"({"a": ["a text too long to lie within its string", {"b": [1, 2, 3]}], "c": {"d": "another text of that kind"}})", "test");
+  int64_t nth = 0;
+  for (bool copied = false; !copied; nth++) {
+    const Fails fails(nth, 0, true);
+    is_caller = true;
+    try {
+      const Json copy = json;
+      copied = fails.failed() == 0;
+    } catch (const std::bad_alloc&) {
+    }
+    is_caller = false;
+  }
+  CHECK_EQ(nth, 8);  // seven allocations, then none that fails
+}

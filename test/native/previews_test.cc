@@ -2,9 +2,9 @@
 #include "jobs/previews.h"
 
 #include "model/hyperparameters.h"
-#include "test/native/check.h"
+#include "test/native/engine_fixture.h"
 
-using namespace dimoo;
+using namespace engine_fixture;
 
 namespace {
 
@@ -35,4 +35,29 @@ TEST(drafts_are_not_turned) {
     for (int64_t y = 0; y < 4; y++)
       for (int64_t x = 0; x < 4; x++)
         CHECK_NEAR(table[static_cast<size_t>(code * kPreviewBytes + (y * 4 + x) * 3)], y < 2 && x >= 2 ? kBright : kDark, 12);
+}
+
+TEST(who_waits_for_the_drafts_of_another_may_leave) {
+  Model cancelled(options_for()), closed(options_for());
+  const auto code_of = [](Model& model, CancelToken& cancel) {
+    try {
+      preview_table(model, &cancel);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return Code::internal;
+  };
+  CancelToken cancel, never;
+  std::unique_lock makes(cancelled.weights().drafts.mutex);
+  CHECK(&cancelled.weights() == &closed.weights());
+  auto first = std::async(std::launch::async, code_of, std::ref(cancelled), std::ref(cancel));
+  auto second = std::async(std::launch::async, code_of, std::ref(closed), std::ref(never));
+  CHECK(first.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
+  cancel.cancel();
+  closed.close();
+  const bool left = first.wait_for(std::chrono::seconds(10)) == std::future_status::ready &&
+                    second.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  makes.unlock();
+  CHECK(left);
+  CHECK(first.get() == Code::aborted && second.get() == Code::disposed);
 }

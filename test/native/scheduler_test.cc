@@ -182,6 +182,21 @@ TEST(a_pass_is_held_back_for_runs_that_have_not_begun) {
   CHECK(!world.scheduler.holds_back(a, now));
 }
 
+TEST(who_is_held_back_keeps_nobody_else_from_a_turn) {
+  World world;
+  world.budget = 4;
+  auto &held = world.add("a", 3), &longer = world.add("a", 3), &other = world.add("b", 3, -1);
+  const Candidate::Time now = Candidate::Time{} + std::chrono::hours(1), soon = now + std::chrono::seconds(1);
+  for (auto* job : {&held, &longer, &other}) job->now.wants = Wants::step;
+  held.ready_at = soon, longer.ready_at = soon + std::chrono::seconds(1);
+  Candidate::Time look_again{};
+  CHECK(world.scheduler.first(now, &look_again) == &other);
+  other.now.wants = Wants::nothing;
+  CHECK(world.scheduler.first(now, &look_again) == nullptr);
+  CHECK(look_again == soon);
+  CHECK(world.scheduler.first(soon, &look_again) == &held);
+}
+
 TEST(time_by_oneself_is_charged) {
   World world;
   auto &a = world.add("a", 10), &b = world.add("b", 10);

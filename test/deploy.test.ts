@@ -78,6 +78,52 @@ test.skipIf(!hasYaml)('Kubernetes: every object is one that there is, and names 
   expect(read('lib/server/ops/gauges.ts')).toContain(`'${metric}'`)
 })
 
+const hasKubectl = there('kubectl') && hasYaml
+/** What kubectl makes of an object without a cluster. */
+function kubectl(object: object, ...args: readonly string[]): { readonly said: string; readonly made: unknown } {
+  const { stdout, stderr } = spawnSync('kubectl', [...args, '--local', '-f', '-', '-o', 'json'], {
+    input: JSON.stringify(object),
+    encoding: 'utf8',
+  })
+  return { said: stderr.trim(), made: stdout === '' ? undefined : JSON.parse(stdout) }
+}
+
+/** Paths of what is in the first and not, or otherwise, in the second. */
+function lost(given: unknown, made: unknown, at = ''): string[] {
+  if (typeof given !== 'object' || given === null) return String(given) === String(made) ? [] : [at] // a quantity may be a number or a text
+  return Object.entries(given).flatMap(([name, value]) =>
+    lost(value, (made as Record<string, unknown> | undefined)?.[name], `${at}.${name}`),
+  )
+}
+
+test.skipIf(!hasKubectl)('Kubernetes: every field is one of its API, of its type', () => {
+  const all = [kubernetes, 'deploy/serve/kubernetes.yaml'].flatMap((file) => documents(read(file))) as unknown as Kubernetes[]
+  for (const object of all.filter(({ apiVersion }) => !apiVersion.startsWith('keda'))) {
+    const name = `${object.kind} ${object.metadata.name}`
+    // As a patch of itself: kubectl knows the fields of its own kinds.
+    expect(kubectl(object, 'patch', '--type', 'strategic', '-p', JSON.stringify(object)).said, name).toBe('')
+    if (!['Deployment', 'StatefulSet'].includes(object.kind)) continue
+    // Through its types and back: what it does not know is gone.
+    const { said, made } = kubectl(object, 'set', 'env', 'ADDED=1')
+    expect([said, lost(object, made)], name).toEqual(['', []])
+  }
+})
+
+test.skipIf(!hasKubectl)('kubectl says what is wrong with a manifest', () => {
+  const object = (documents(read(kubernetes)) as unknown as Kubernetes[]).find(({ kind }) => kind === 'Deployment')!
+  const { containers } = object.spec!.template!.spec
+  const changed = (change: object): object => ({ ...object, spec: { ...object.spec, ...change } })
+  const container = (change: object): object => {
+    const spec = { ...object.spec!.template!.spec, containers: [{ ...containers[0], ...change }] }
+    return changed({ template: { ...object.spec!.template, spec } })
+  }
+  const patched = container({ readinessProb: { exec: {} } })
+  expect(kubectl(patched, 'patch', '-p', JSON.stringify(patched)).said).toMatch(/readinessProb/)
+  const flat = container({ bogus: 1 })
+  expect(lost(flat, kubectl(flat, 'set', 'env', 'ADDED=1').made)).toEqual(['.spec.template.spec.containers.0.bogus'])
+  expect(kubectl(changed({ replicas: 'two' }), 'set', 'env', 'ADDED=1').said).toMatch(/replicas of type int32/)
+})
+
 test('every DIMOO_ variable is a flag of the command that reads it', () => {
   const context = processContext()
   const known = [workerCommand(context), serveCommand(context)].flatMap(({ options }) => options.map(({ long }) => variableOf(long ?? '')))

@@ -6,8 +6,8 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -169,6 +169,13 @@ describe('a fresh project', () => {
     expect(String(pulled.stdout)).toMatch(/12 files, .* fetched/)
     await shell('npx dimoo generate "a red circle" --model hf:o/r --size 64x64 --steps 2 -o out.png')
     expect(readFileSync(path.join(fresh, 'out.png')).subarray(1, 4).toString()).toBe('PNG')
+  })
+
+  test('all of it, the server and its packages included, takes less than 85 MB', () => {
+    const files = readdirSync(path.join(fresh, 'node_modules'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    const bytes = files.reduce((sum, { parentPath, name }) => sum + statSync(path.join(parentPath, name)).size, 0)
+    expect(bytes).toBeGreaterThan(10e6)
+    expect(bytes).toBeLessThan(85e6)
   })
 })
 

@@ -1,7 +1,7 @@
 // scripts/gpu-session and scripts/gpu-report with stand-ins: an nvidia-smi that names a GPU, and binaries that print what a device would, or
 // sleep, or fail. A second of the session's limits is a tenth of one here.
-import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -128,6 +128,47 @@ describe('a session on a machine with a GPU', () => {
     expect(second.code, second.text).toBe(0)
     expect(['ops-test', 'passes-test', 'arithmetic-test'].map(result)).toEqual(['passed', 'passed', 'passed'])
     expect(readFileSync(path.join(folder, 'ran'), 'utf8').trim().split('\n')).toEqual(['ops', 'passes', 'passes', 'arithmetic'])
+  })
+
+  test('results of other binaries are put aside, not carried on', { timeout: 60_000 }, async () => {
+    const pieces = { DIMOO_SESSION_PIECES: 'ops-test' }
+    expect((await session(pieces)).code).toBe(0)
+    stand('build/bin/cuda_ops_test', `echo ops >> ${folder}/ran; echo "not ok cuda_ops: worse"; exit 1`)
+    const { code, text } = await session(pieces)
+    expect(code).toBe(1)
+    expect(text).toContain('earlier results are of NVIDIA H100 80GB HBM3, commit abc1234')
+    expect(result('ops-test')).toBe('failed')
+    expect(existsSync(path.join(folder, 'out/gpu-session-before.tar'))).toBe(true)
+    rmSync(path.join(folder, 'work'), { recursive: true }) // the tar knows too whose results it holds
+    stand('bin/nvidia-smi', 'case "$*" in *compute_cap*) echo 8.9;; *query*) echo "NVIDIA L40"; echo "NVIDIA L40";; esac')
+    expect((await session(pieces)).text).toContain('begins anew')
+    expect(readFileSync(path.join(folder, 'ran'), 'utf8').trim().split('\n')).toHaveLength(3)
+    expect(existsSync(path.join(folder, 'work/gpu-l40.json'))).toBe(true)
+  })
+
+  test('a model in the making is not packed, and goes with the call that makes it', { timeout: 60_000 }, async () => {
+    stand(
+      'build/bin/gpu_bench',
+      `[ $1 = synth ] || exit 1; echo $$ > ${folder}/maker; echo half > "$3"; echo half > "$3.part-$$-0"; touch ${folder}/begun; exec sleep 30`,
+    )
+    stand('build/bin/cuda_ops_test', `until [ -f ${folder}/begun ]; do sleep 0.05; done; echo "ok cuda_ops"`)
+    const { code, text } = await session({ DIMOO_SESSION_PIECES: 'ops-test model-bf16', DIMOO_SESSION_SECONDS: '70' })
+    expect(code, text).toBe(3)
+    expect(result('ops-test')).toBe('passed')
+    const names = execFileSync('tar', ['-tf', path.join(folder, 'out/gpu-session.tar')], { encoding: 'utf8' })
+    expect(names).toContain('pieces/ops-test.result')
+    expect(names).not.toContain('.gguf')
+    const maker = Number(readFileSync(path.join(folder, 'maker'), 'utf8'))
+    await expect.poll(() => existsSync(`/proc/${maker}`), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => readdirSync(path.join(folder, 'work')).filter((name) => name.includes('gguf')), { timeout: 10_000 }).toEqual([])
+  })
+
+  test('a model that cannot be made is told at once', { timeout: 60_000 }, async () => {
+    stand('build/bin/gpu_bench', '[ $1 = synth ] || exit 1; echo "gpu_bench: no space left" >&2; exit 1')
+    const { code, text } = await session({ DIMOO_SESSION_PIECES: 'model-bf16' })
+    expect(code, text).toBe(1)
+    expect(result('model-bf16')).toBe('failed')
+    expect(text).toContain('gpu_bench: no space left')
   })
 
   test('a piece that was cut short twice has timed out', { timeout: 60_000 }, async () => {

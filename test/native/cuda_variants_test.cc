@@ -1,6 +1,8 @@
 // Ways to run a GPU's products and attention (cuda/tuning.h) give the same bits, each forced by name so that no GPU is too large for a
 // test: tiles of every height, warps of both shapes, three and four stages, weights made bf16 first, queries 16 and 32 a warp; and what is
 // written as bf16 is what would be written as f32, rounded. Skipped where no GPU can be used.
+#include <map>
+
 #include "test/native/cases.h"
 #include "test/native/gpu.h"
 
@@ -47,10 +49,14 @@ struct Products {
   static constexpr int64_t kHd = 64, kTable = 50;
   int64_t rows, n, k;
   std::vector<float> x = random_values(rows * k, 71), base = random_values(rows * n, 72), angles = random_values(kTable * kHd, 73);
+  mutable std::map<std::pair<DType, uint64_t>, Matrix> made = {};
+
+  /// Weights are made once: a thousand products of a test would take minutes to quantise theirs.
+  const Matrix& weights(DType type, uint64_t seed) const { return made.try_emplace({type, seed}, type, n, k, seed).first->second; }
 
   std::vector<std::byte> run(Device& device, DType type, End end, int64_t first, int64_t count, DType x_type = DType::f32,
                              DType out_type = DType::f32) const {
-    const Matrix w(type, n, k, 74), up(type, n, k, 75);
+    const Matrix &w = weights(type, 74), &up = weights(type, 75);
     const auto weight = device.prepare(w.host(), Precision::fast), other = device.prepare(up.host(), Precision::fast);
     const OnDevice in(device, rows, k, x.data()), table(device, kTable, kHd, angles.data());
     std::vector<int32_t> positions, order;

@@ -9,8 +9,13 @@
 namespace dimoo::cuda {
 namespace {
 
+/// Names that not every CUDA since 12.8 has: an error that the GPU contained to this process, as of memory that failed; a client that the
+/// server of MPS ended.
+constexpr int kErrorContained = 226, kErrorMpsClientTerminated = 810;
+
 /// Errors after which no call of this process' context succeeds any more.
 bool stays(cudaError_t status) {
+  if (status == kErrorContained || status == kErrorMpsClientTerminated) return true;
   switch (status) {
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:

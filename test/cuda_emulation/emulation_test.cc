@@ -222,3 +222,21 @@ TEST(a_lost_device_is_told_as_such_and_let_go) {
   }
   emulation::inject(cudaSuccess);
 }
+
+/// All that CUDA says no process survives, or that a GPU does not: others are of one call.
+TEST(errors_that_stay_are_a_lost_device) {
+  cuda::Stream stream(0);
+  const auto code_of = [&](int error) {
+    emulation::inject(static_cast<cudaError_t>(error));
+    try {
+      stream.wait("test");
+    } catch (const Error& thrown) {
+      emulation::inject(cudaSuccess);
+      return thrown.code();
+    }
+    return Code::aborted;
+  };
+  for (const int error : {46, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 810, 999})
+    if (code_of(error) != Code::device_lost) check::failed(__FILE__, __LINE__, "error ", error, " is not told as a lost device");
+  for (const int error : {cudaErrorInvalidConfiguration, cudaErrorMemoryAllocation}) CHECK(code_of(error) == Code::internal);
+}

@@ -10,7 +10,7 @@
 // the largest product, or attention, a few times: for a profiler;
 //
 //   gpu_bench model <model.gguf> [steps 64]
-// upload, pictures of 1024 x 1024 exactly and with ML-Cache, by kind of pass; memory, launches, waits;
+// upload, pictures of 1024 x 1024 exactly and with ML-Cache, by kind of pass; memory, launches, waits, groups (cuda/pace.h);
 //
 //   gpu_bench synth <shape> <model.gguf> <type>
 // a model for it.
@@ -153,7 +153,8 @@ Json picture(Device& device, Backbone& backbone, Vq& vq, const Hyperparameters& 
     last.set(pass_name(seat.pass), each.set("rows", seat.rows)
                                        .set("launches", after.launches - before.launches)
                                        .set("replays", after.replays - before.replays)
-                                       .set("waits", after.waits - before.waits));
+                                       .set("waits", after.waits - before.waits)
+                                       .set("groups", after.groups - before.groups));
   }
   const double decided = seconds_since(start);
   std::vector<uint8_t> pixels(static_cast<size_t>(1024 * 1024 * 3));

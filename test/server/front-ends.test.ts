@@ -80,6 +80,8 @@ test('AUTOMATIC1111, where it is switched on', async () => {
   })
   expect(webui).toMatchObject({ images: [expect.any(String)], info: expect.stringMatching(/"all_seeds":\[1\]/) as string })
   expect(runner.last.request).toMatchObject({ prompt: 'a cat', steps: 8, width: 64, height: 64, n: 1 })
+  // A seed that was drawn can be told as a number, and asked for again.
+  expect(BigInt((runner.last.request as { seed: string }).seed)).toBeLessThan(2n ** 32n)
   await answered(served, runner, '/sdapi/v1/txt2img', {
     prompt: 'a cat',
     negative_prompt: '',

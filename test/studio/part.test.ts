@@ -58,6 +58,43 @@ studio('a person takes part', () => {
     expect('tokens' in again && again.tokens).toEqual('tokens' in first && first.tokens)
   })
 
+  test('a run of another task is forked too: its picture and its mask come along', async () => {
+    const { url } = await listen(made.model)
+    const runner = connect(url)
+    const page = await open(made.browser, url)
+    await generate(page, 'a red circle', { Steps: '6', Seed: '3' })
+    await page.getByRole('button', { name: 'Use as input' }).click()
+    for (const [task, prompt] of [
+      ['edit', 'Change the red circle to blue.'],
+      ['inpaint', 'a blue square'],
+    ] as const) {
+      await page.getByLabel('Task').selectOption(task)
+      if (task === 'inpaint') {
+        await page.getByRole('button', { name: 'Mask', exact: true }).click()
+        await page.getByRole('button', { name: 'Rectangle' }).click()
+        await stroke(page, page.getByRole('application'), [0.05, 0.05], [0.95, 0.4])
+      }
+      await generate(page, prompt, { Seed: '5' })
+      await page.getByText('Finished after 6 of 6 steps').waitFor()
+      await page.getByRole('slider', { name: 'Step' }).fill('2')
+      await page.getByText('3 / 6').waitFor()
+      await page.getByRole('button', { name: 'Fork…' }).click()
+      await page.getByLabel('Seed of the fork').fill('9')
+      await page.getByRole('button', { name: 'Start the fork' }).click()
+      await page
+        .getByText(/from step 3, done/)
+        .nth(task === 'edit' ? 0 : 1)
+        .waitFor()
+      const [fork, parent] = await runner.runs()
+      expect([fork!.task, parent!.task]).toEqual([task, task])
+      const [of, from] = [await (await runner.attach(fork!.id)).result(), await (await runner.attach(parent!.id)).result()]
+      expect('images' in of && of.images).toMatchObject([{ seed: '9', parameters: { startStep: 2, steps: 6, prompt } }])
+      if (task === 'inpaint' && 'tokens' in of && 'tokens' in from)
+        // What is not in the mask stays as it was given.
+        expect([...of.tokens].slice(32)).toEqual([...from.tokens].slice(32))
+    }
+  })
+
   test('pinned cells stay in a fork, marked cells of a finished picture are drawn again', async () => {
     const { url } = await listen(made.model)
     const page = await open(made.browser, url)

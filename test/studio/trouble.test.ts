@@ -68,7 +68,7 @@ studio('trouble', () => {
     await page.getByRole('img', { name: 'a blue square', exact: true }).waitFor()
   })
 
-  test('a network that is cut: the run is followed again where it broke', async () => {
+  test('a network that is cut for ten seconds: the run is followed again where it broke', async () => {
     const { url } = await listen(made.model)
     const between = await cable(url)
     const page = await open(made.browser, between.url, {}, NETWORK)
@@ -76,7 +76,12 @@ studio('trouble', () => {
     await page.getByText(/^Step \d/).waitFor()
     between.refuse(true)
     between.cut()
+    const since = performance.now()
     await page.getByText('It is asked again every two seconds').waitFor()
+    // For ten seconds, in which the sentence stays and nothing of the run is lost.
+    await page.waitForTimeout(Math.max(0, 10_000 - (performance.now() - since)))
+    await page.getByText('It is asked again every two seconds').waitFor()
+    await page.getByText(/^Step \d/).waitFor()
     between.refuse(false)
     await page.getByText('It is asked again every two seconds').waitFor({ state: 'detached' })
     await page.getByRole('img', { name: 'a red circle', exact: true }).waitFor()

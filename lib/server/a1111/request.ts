@@ -69,9 +69,9 @@ export function drawingOf(body: unknown, route: 'txt2img' | 'img2img', info: Mod
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === '' || value === false || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 
-// -1: any.
-function seedOf(seed: unknown): { readonly seed?: number } {
-  if (seed === undefined || seed === -1) return {}
+// -1: any, of 32 bits: these clients read seeds as numbers, and must get the same picture for the one that they were told.
+function seedOf(seed: unknown): { readonly seed: number } {
+  if (seed === undefined || seed === -1) return { seed: globalThis.crypto.getRandomValues(new Uint32Array(1))[0]! }
   if (Number.isSafeInteger(seed) && (seed as number) >= 0) return { seed: seed as number }
   throw badRequest(`seed must be -1 or a whole number from 0, got ${show(seed)}`, 'seed')
 }

@@ -53,6 +53,8 @@ export function createServer(runners: Runner | Readonly<Record<string, Runner>>,
   guardListening(app, settings)
   answerErrors(app)
   app.addHook('onReady', async () => house.models.name())
+  // Who keeps a connection would send the next request into one that is about to close.
+  app.addHook('onSend', async (_request, reply) => void (house.admission.draining && reply.header('connection', 'close')))
   const sockets = new Sockets(app.server)
   app.addHook('preClose', async () => {
     await drain(house, 'closed')

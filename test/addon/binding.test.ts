@@ -76,7 +76,7 @@ describe('a request that TypeScript would not have let through', () => {
     await expect(load(checkpoint, { precision: 'bf16' })).rejects.toMatchObject(refused)
     expect(() => binding().load(1 as unknown as string)).toThrow(expect.objectContaining(refused) as Error)
     expect(() => binding().load('{')).toThrow(expect.objectContaining(refused) as Error)
-    expect(() => binding().job('nothing' as 'plan', '{}')).toThrow(expect.objectContaining(refused) as Error)
+    expect(() => binding().job('nothing' as 'doctor', '{}')).toThrow(expect.objectContaining(refused) as Error)
     await expect(model.decodeVq(new Int32Array(16), 4, 5).promise).rejects.toMatchObject(refused)
     await expect(model.encodeVq(new Uint8Array(3), 1, 1).promise).rejects.toMatchObject({ code: 'image/invalid' })
   })

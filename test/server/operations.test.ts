@@ -20,7 +20,7 @@ test('/healthz and /readyz need no key, and readiness ends before the server doe
   expect([ending.status, await ending.json()]).toEqual([503, { status: 'not ready', reason: 'the server is about to end' }])
   expect((await ask('/healthz')).status).toBe(200)
   const late = await ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x' } }, headers })
-  expect([late.status, late.headers.get('retry-after')]).toEqual([503, '5'])
+  expect([late.status, late.headers.get('retry-after'), late.headers.get('connection')]).toEqual([503, '5', 'close'])
   runner.last.finish()
 })
 

@@ -49,6 +49,19 @@ test('every page is two clicks from the README, and every question has its answe
   expect(questions.filter((text) => !/\]\([\w./#-]+\)/.test(text))).toEqual([])
 })
 
+const doors: Readonly<Record<string, () => Promise<object>>> = {
+  'lumina-dimoo': () => import('../lib/index.js'),
+  server: () => import('../lib/server/index.js'),
+  client: () => import('../lib/client/index.js'),
+  pool: () => import('../lib/pool/index.js'),
+  queue: () => import('../lib/queue/index.js'),
+}
+test.each(Object.keys(doors))('every exported name of %s is listed', async (door) => {
+  const names = Object.keys(await doors[door]!())
+  expect(names.length).toBeGreaterThan(0)
+  expect(names.filter((name) => !read('docs/README.md').includes(`\`${name}\``))).toEqual([])
+})
+
 test('every environment variable is told', () => {
   const sources = ['lib', 'csrc', 'cuda'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })

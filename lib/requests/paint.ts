@@ -16,7 +16,7 @@ const PAINT_FIELDS: Fields = {
   composite: group(
     {
       feather: integer(0, MAX_FEATHER, {
-        summary: 'Width of the seam over which original and new pixels blend.',
+        summary: 'Width of the seam over which original and new pixels blend, outwards from the cells that were drawn.',
         unit: 'pixels',
         default: { value: 0 },
         flag: { value: 'pixels', help: 'the same, blending over a seam of this many pixels' },
@@ -24,7 +24,8 @@ const PAINT_FIELDS: Fields = {
     },
     {
       type: 'CompositeOptions',
-      summary: 'Puts the original pixels back where nothing was masked; without it the whole picture comes out of the image tokenizer.',
+      summary:
+        'Puts the original pixels back in every cell that was not drawn anew; without it the whole picture comes out of the image tokenizer.',
       flag: { bare: {}, help: 'put the original pixels back where nothing was drawn' },
     },
   ),
@@ -77,7 +78,7 @@ export const INPAINT: TaskDescriptor = {
       ],
       {
         summary:
-          "What is decoded anew: white (or transparent) pixels of a picture, rectangles, cells; or the original's rectangle in the middle.",
+          "What is decoded anew, by whole cells: white (or transparent) pixels of a picture, rectangles, cells; or the original's rectangle in the middle.",
         rule: 'a picture, a rectangle {left, top, width, height} of whole pixels or an array of them, or {ratio}',
         flag: { ...MASK_FLAG, also: ['region'] },
       },

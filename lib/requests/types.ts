@@ -48,10 +48,10 @@ export interface ImageGuidance {
 }
 
 /**
- * Puts the original pixels back where nothing was masked; without it the whole picture comes out of the image tokenizer.
+ * Puts the original pixels back in every cell that was not drawn anew; without it the whole picture comes out of the image tokenizer.
  */
 export interface CompositeOptions {
-  /** Width of the seam over which original and new pixels blend. 0 to 256. In pixels. Default: 0. */
+  /** Width of the seam over which original and new pixels blend, outwards from the cells that were drawn. 0 to 256. In pixels. Default: 0. */
   readonly feather?: number
 }
 
@@ -214,13 +214,13 @@ export interface InpaintRequest {
   readonly start?: StartOptions
   /** Draws this many (at least n) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its `score`. 1 to 64. */
   readonly bestOf?: number
-  /** Puts the original pixels back where nothing was masked; without it the whole picture comes out of the image tokenizer. */
+  /** Puts the original pixels back in every cell that was not drawn anew; without it the whole picture comes out of the image tokenizer. */
   readonly composite?: CompositeOptions
   /** The given picture. */
   readonly image: ImageInput
   /** Size of the given pictures: A crops to the best of the sizes of about A x A pixels that the model was trained with; 'native' keeps the picture, each side down to the grid. Default: native. */
   readonly imageArea?: 'native' | number
-  /** What is decoded anew: white (or transparent) pixels of a picture, rectangles, cells; or the original's rectangle in the middle. */
+  /** What is decoded anew, by whole cells: white (or transparent) pixels of a picture, rectangles, cells; or the original's rectangle in the middle. */
   readonly mask: MaskInput | { readonly ratio: Ratio }
 }
 
@@ -255,7 +255,7 @@ export interface OutpaintRequest {
   readonly start?: StartOptions
   /** Draws this many (at least n) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its `score`. 1 to 64. */
   readonly bestOf?: number
-  /** Puts the original pixels back where nothing was masked; without it the whole picture comes out of the image tokenizer. */
+  /** Puts the original pixels back in every cell that was not drawn anew; without it the whole picture comes out of the image tokenizer. */
   readonly composite?: CompositeOptions
   /** The given picture. */
   readonly image: ImageInput
@@ -296,7 +296,7 @@ export interface RetouchRequest {
   readonly start?: StartOptions
   /** Draws this many (at least n) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its `score`. 1 to 64. */
   readonly bestOf?: number
-  /** Puts the original pixels back where nothing was masked; without it the whole picture comes out of the image tokenizer. */
+  /** Puts the original pixels back in every cell that was not drawn anew; without it the whole picture comes out of the image tokenizer. */
   readonly composite?: CompositeOptions
   /** A result, whose tokens are taken as they are, or a picture. */
   readonly from: ImageInput

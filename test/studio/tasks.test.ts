@@ -86,7 +86,7 @@ studio('tasks with pictures', () => {
       predict: async () => page.getByLabel('Map', { exact: true }).first().selectOption('depth'),
       subject: async () => undefined,
       style: async () => page.getByLabel('Picture with the style (needed)').setInputFiles(await file()),
-      view: async () => page.getByLabel('View', { exact: true }).first().fill('left'),
+      view: async () => page.getByLabel('View', { exact: true }).first().selectOption('left'),
     }
     const border: Readonly<Record<string, string>> = { outpaint: '64 × 64 becomes 80 × 64 pixels: 16 cells are drawn.' }
     for (const [task, fill] of Object.entries(fields)) {

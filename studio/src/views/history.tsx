@@ -84,7 +84,7 @@ function HistoryItem({ kept, chosen, onChoose }: ItemProps) {
       {files[0] ? (
         <img src={urlOf(files[0])} alt={name} loading="lazy" />
       ) : (
-        <div class="no-picture">{text ?? problem ?? kept.state ?? 'not finished'}</div>
+        <div class="no-picture">{(text === '' ? '(no words)' : text) ?? problem ?? kept.state ?? 'not finished'}</div>
       )}
       <p>{name}</p>
       <p class="hint">

@@ -10,6 +10,7 @@ import { checkRequest, resolveRequest } from '../../lib/requests/index.js'
 import { TASKS } from '../../lib/requests/names.js'
 import type { TaskRequests } from '../../lib/requests/types.js'
 import { materialise } from '../../lib/runner/materialise.js'
+import { dimoo } from './cli-run.js'
 
 const resolve = (task: TaskName, request: object, defaults: Defaults = {}): object => {
   checkRequest(task, { ...request })
@@ -105,6 +106,22 @@ describe('the miniature', () => {
     expect(chosen.image.data).toEqual(spelt.image.data)
     expect(chosen.images[0]!.parameters).toEqual(spelt.images[0]!.parameters)
     expect(await readParameters(await chosen.encode('png'))).toEqual(spelt.images[0]!.parameters)
+  })
+
+  test('is told by --preset, which has no place beside --like', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'presets-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = path.join(folder, 'circle.png')
+    expect(await dimoo(['generate', 'a red circle', '--seed', '7', '--preset', 'fast', '-o', file])).toMatchObject({ code: 0 })
+    expect(await readParameters(file)).toMatchObject({ steps: (await model.info()).presets.generate.fast.steps })
+    const again = path.join(folder, 'again.png')
+    expect(await dimoo(['generate', '--like', file, '-o', again])).toMatchObject({ code: 0 })
+    expect(await readParameters(again)).toEqual(await readParameters(file))
+    const both = await dimoo(['generate', '--like', file, '--preset', 'best', '-o', again])
+    expect(both.code).not.toBe(0)
+    expect(both.err).toContain('--preset must not be given with --like')
+    const unknown = await dimoo(['ask', 'What is it?', '--image', file, '--preset', 'quick'])
+    expect(unknown.err).toContain("preset must be one of 'fast', 'balanced', 'best', got 'quick'")
   })
 
   test('reads a folder with presets of its own', async () => {

@@ -137,6 +137,24 @@ test('no file of lib imports itself, by whatever way', () => {
   expect(circleIn(planted)).toHaveLength(3)
 })
 
+/** Files that the API's own file brings along: not what is imported for its types, nor what is loaded when it is needed. */
+function broughtAlong(texts: ReadonlyMap<string, string>): string[] {
+  const found = new Set(['lib/index.ts'])
+  for (const file of found) {
+    const text = (texts.get(file) ?? '').replace(/^(?:import|export) type [^']+'[^']+'/gm, '')
+    for (const [, target] of text.matchAll(/^(?:import|export|\}) [^'(]*'(\.[^']+)'/gm))
+      found.add(path.posix.join(path.posix.dirname(file), target!).replace(/\.js$/, '.ts'))
+  }
+  return [...found]
+}
+
+test('the API brings no room along that only some need', () => {
+  const texts = new Map(files('lib', /\.ts$/).map((file) => [file, read(file)] as const))
+  const rare = /^lib\/(hub|server|client|remote|pool|queue|cli)\//
+  expect(broughtAlong(texts).length).toBeGreaterThan(80)
+  expect(broughtAlong(texts).filter((file) => rare.test(file))).toEqual([])
+})
+
 test('no file is longer than 400 lines', () => {
   const long = files('lib', /\.ts$/).filter((file) => file !== 'lib/requests/types.ts' && read(file).split('\n').length > 401)
   expect(long).toEqual([])

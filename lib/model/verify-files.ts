@@ -5,7 +5,6 @@ import { createReadStream } from 'node:fs'
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Progress } from '../base/progress.js'
-import { hubFilesOf } from '../hub/index.js'
 import type { Note } from './findings.js'
 
 interface Control {
@@ -59,6 +58,7 @@ async function lookAtShards(folder: string, names: readonly string[], note: Note
 
 /** Whether every file has the length and the hash that the hub gives; only of a snapshot in a cache, whose list is there. */
 export async function compareHashes(source: string, note: Note, { signal, onProgress }: Control): Promise<boolean> {
+  const { hubFilesOf } = await import('../hub/index.js')
   const files = await hubFilesOf(source)
   if (!files) return false
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -76,15 +76,14 @@ export class Crew {
     return [...this.#members.values()].filter(({ worker, held }) => worker !== undefined && !held)
   }
 
-  /** One of those that are ready, and another one in its place. Never the last one. */
-  kill() {
-    const { ready } = this
-    if (ready.length < 2) return false
-    const { number, child } = ready[Math.floor(Math.random() * ready.length)]
+  /** One of these, at random, and another one in its place. */
+  kill(workers) {
+    const found = this.ready.filter(({ worker }) => workers.includes(worker))
+    if (found.length === 0) return
+    const { number, child } = found[Math.floor(Math.random() * found.length)]
     child.kill('SIGKILL')
     this.kills++
     this.#hire(number)
-    return true
   }
 
   /** Stops one that has jobs for so long, and lets it go on. Returns how many it had; undefined: it was over before anybody had any. */

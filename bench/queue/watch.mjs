@@ -73,8 +73,6 @@ export class Lives {
   #told = new Map() // of each run, of its first picture: { life, elapsedMs } by step
   #life = new Map()
   #resumes = []
-  /** Of first pictures, told so far. */
-  steps = 0
 
   constructor() {
     subscribe('dimoo:run:resumed', ({ id, step }) => {
@@ -84,7 +82,6 @@ export class Lives {
   }
 
   step(id, { step, elapsedMs }) {
-    this.steps++
     const told = this.#told.get(id) ?? []
     told[step] = { life: this.#life.get(id) ?? 0, elapsedMs, at: since() }
     this.#told.set(id, told)

@@ -264,6 +264,9 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
   async #remove(data: JobData): Promise<void> {
     const { bull, redis, keys } = this.#parts
     const job = jobOf(data.id, data.options.tag)
+    // Its worker may have heard already: how it ended stays.
+    const state = await bull.getJobState(job)
+    if (!['waiting', 'prioritized', 'delayed'].includes(state)) return
     const removed = await bull.remove(job).catch(() => 0)
     // The name is free again soon.
     if (removed > 0) await redis.pexpire(keys.run(job).cancelled, EVENTS_MS)

@@ -90,7 +90,8 @@ export async function beginAnew(redis: Redis, keys: RunKeys, token: string): Pro
 export async function clear(redis: Redis, keys: RunKeys): Promise<void> {
   await redis
     .multi()
-    .del(keys.snapshot, keys.orders, keys.cancelled)
+    .del(keys.snapshot, keys.orders)
+    .pexpire(keys.cancelled, EVENTS_MS)
     .pexpire(keys.events, EVENTS_MS)
     .pexpire(keys.seen, EVENTS_MS)
     .publish(keys.news, 'end')

@@ -146,6 +146,7 @@ test('five workers that die over a job in a row end it, unless it comes further'
 
 test('a name that was cancelled while it waited is free again', async () => {
   const keys = keysOf('again')
+  await (await worker()).close() // it tells what the model is
   const waiting = queue.generate({ prompt: 'x', steps: 2, seed: 1 }, { id: 'again' })
   await until(async () => (await queue.stats()).queued === 1)
   waiting.abort()

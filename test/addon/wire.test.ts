@@ -1,6 +1,6 @@
 // Every task over the wire, decoded in another process, in both forms: the bits of a local run.
 import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -54,15 +54,16 @@ interface Far {
 async function decodedThere<Task extends TaskName>(task: Task, options: RunOptions, form: 'cbor' | 'json'): Promise<Far> {
   const request = await materialise(task, requests[task], await model.info())
   const message = { kind: 'request', task, request, options } as const
+  const said = on(child, 'message') // keeps what comes at once; waiting for one after the other would lose it
   child.send({ form, sent: form === 'cbor' ? encodeMessage(message) : JSON.stringify(messageToJson(message)) })
   const steps: number[][] = []
-  for (;;) {
-    const [said] = (await once(child, 'message')) as [Uint8Array | string]
-    const arrived = typeof said === 'string' ? messageFromJsonText(said) : decodeMessage(said)
+  for await (const [one] of said as AsyncIterable<[Uint8Array | string]>) {
+    const arrived = typeof one === 'string' ? messageFromJsonText(one) : decodeMessage(one)
     if (arrived.kind === 'step') steps.push('tokens' in arrived.step ? [...arrived.step.tokens] : [arrived.step.masked])
     else if (arrived.kind === 'result') return { steps, result: arrived.result as ImageResult | TextResult }
     else throw new Error(JSON.stringify(arrived))
   }
+  throw new Error('expected a result')
 }
 
 const essence = (result: ImageResult | TextResult): unknown =>

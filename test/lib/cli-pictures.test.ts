@@ -174,7 +174,7 @@ describe('refusals', () => {
     ['predict --image in.png --map fog', 2, /map must be one of 'canny', .*, got 'fog'/],
     ['predict "x" --image in.png --map depth', 2, /predict: expected no argument, got 1 argument/],
     ['style --image in.png', 2, /expected --style <file>, got none/],
-    ['view --image in.png', 2, /expected --view <word>, got none/],
+    ['view --image in.png', 2, /expected --view <left\|right\|back\|top\|bottom\|front>, got none/],
     ['retouch "x" --image in.png', 2, /expected --region <file\|x,y,w,h>, got none/],
     ['subject "x" --image in.png --best-of 2 --n 3', 2, /bestOf must be at least n = 3, got 2/],
   ])('dimoo %s ends with %i', async (line, code, message) => {

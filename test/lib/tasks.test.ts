@@ -270,7 +270,7 @@ describe('requests', () => {
     ],
     ['predict', () => model.predict({ image: picture, map: 'edges' as never }), /map must be one of 'canny'.*got 'edges'/],
     ['style', () => model.style({ image: picture } as never), /style must be a picture .*, got undefined/],
-    ['view', () => model.view({ image: picture } as never), /view must be a string, got undefined/],
+    ['view', () => model.view({ image: picture } as never), /view must be one of 'left', .*, got undefined/],
     ['inpaint', () => model.inpaint({ image: picture, prompt, mask: [] }), /mask must be .*, got an array/],
     [
       'inpaint',

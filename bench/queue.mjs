@@ -79,6 +79,7 @@ await ends.stop()
 const counted = [...ends.of.entries()].filter(([job]) => job.startsWith('r-job-'))
 const twice = lives.twice(SNAPSHOT_EVERY_MS, redis.away)
 Object.assign(report, {
+  jobs: next,
   endedTwice: counted.filter(([, found]) => found.length > 1).length,
   left,
   kills: crew.kills,
@@ -98,7 +99,7 @@ Object.assign(report, {
   date: new Date().toISOString().slice(0, 10),
 })
 report.checks = {
-  everyRunEnds: report.ended + report.cancelled === jobs && report.failed.length === 0 && left === 0,
+  everyRunEnds: report.ended + report.cancelled === next && report.failed.length === 0 && left === 0,
   once: report.endedTwice === 0,
   sameBits: report.wrong === 0,
   littleTwice: !(twice.worstOverMs > WRITING_MS),
@@ -144,8 +145,13 @@ async function firstWorker() {
   throw new Error('expected a worker to come up')
 }
 
+// On a fast machine all could be over before the storm is: as many more as it takes until the stopped worker is back.
+function isStormy() {
+  return number('stop') > 0 && zombieJobs === undefined
+}
+
 async function load() {
-  while (next < jobs && !over) {
+  while ((next < jobs || isStormy()) && !over) {
     const i = next++
     const { task, request, alone } = kinds[i % kinds.length]
     const id = `job-${i}`

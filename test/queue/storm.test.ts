@@ -8,6 +8,7 @@ import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 
 interface Report {
+  readonly jobs: number
   readonly failed: readonly string[]
   readonly checks: Readonly<Record<string, boolean>>
   readonly kills: number
@@ -28,12 +29,12 @@ test('every run of a storm ends once, with the bits of one alone', { timeout: 42
   const child = spawn(process.execPath, [bench, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
   onTestFinished(() => void child.kill('SIGTERM'))
   await once(child, 'exit')
-  const { failed, checks, kills, cancelled, zombie, twice, cancelMs } = JSON.parse(readFileSync(out, 'utf8')) as Report
+  const { jobs, failed, checks, kills, cancelled, zombie, twice, cancelMs } = JSON.parse(readFileSync(out, 'utf8')) as Report
   expect(failed).toEqual([])
   expect(checks).toMatchObject({ everyRunEnds: true, once: true, sameBits: true, memoryFlat: true })
   expect(kills).toBeGreaterThan(2)
   expect(zombie.jobs).toBeGreaterThan(0)
-  expect(cancelled).toBeLessThanOrEqual(1)
+  expect(cancelled).toBeLessThan(jobs / 10)
   expect(twice.worstOverMs ?? 0).toBeLessThan(10_000)
   expect(Math.max(...cancelMs)).toBeLessThan(10_000)
 })

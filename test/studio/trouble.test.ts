@@ -72,7 +72,8 @@ studio('trouble', () => {
     const { url } = await listen(made.model)
     const between = await cable(url)
     const page = await open(made.browser, between.url, {}, NETWORK)
-    await generate(page, 'a red circle', slow)
+    // Large: not all of it may be on its way before the cut.
+    await generate(page, 'a red circle', { ...slow, 'Width in pixels': '192', 'Height in pixels': '192' })
     await page.getByText(/^Step \d/).waitFor()
     between.refuse(true)
     between.cut()

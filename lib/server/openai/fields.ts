@@ -27,6 +27,7 @@ export const OPENAI_IMAGE_FIELDS: Fields = {
   frame_count: integer(1, 64, { summary: 'Pictures of the film.' }),
   frame_duration_ms: integer(20, 10_000, { summary: 'How long each is shown.', unit: 'milliseconds', default: { value: 100 } }),
   background: ignored('Pictures are opaque.'),
+  complexity: ignored('A picture takes what its steps take.'),
   moderation: ignored('There is none.'),
   input_fidelity: ignored('Given pictures are read as they are.'),
   style: ignored('vivid or natural.'),
@@ -49,6 +50,7 @@ export const QUALITIES: Readonly<Record<string, PresetName>> = {
 /** Values of fields that we ignore which ask for nothing else than what is done anyway. */
 export const HARMLESS: Readonly<Record<string, readonly unknown[]>> = {
   background: ['auto', 'opaque'],
+  complexity: ['auto'],
   moderation: ['auto'],
   input_fidelity: ['low', 'high'],
 }

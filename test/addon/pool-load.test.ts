@@ -8,13 +8,9 @@ import { loadModel, type DimooModel, type ImageResult, type TextResult } from '.
 import { createPool, type PoolStats } from '../../lib/pool/index.js'
 import type { RemoteRunner } from '../../lib/client/index.js'
 import type { Runner } from '../../lib/runner/runner.js'
+import { essence, quiet } from '../fleet.js'
 
 const root = path.resolve(import.meta.dirname, '../..')
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const essence = (result: ImageResult | TextResult): unknown =>
-  'images' in result
-    ? result.images.map(({ tokens, image, seed }) => ({ tokens, data: Buffer.from(image.data).toString('hex'), seed }))
-    : result.text
 
 type Ask = (on: Runner) => { readonly id: string; result(): Promise<ImageResult | TextResult> } & AsyncIterable<{ step: number }>
 const KINDS: readonly Ask[] = [

@@ -16,14 +16,10 @@ import {
 } from '../../lib/index.js'
 import { createPool, type Pool } from '../../lib/pool/index.js'
 import { golden } from './native.js'
+import { essence, failure, quiet, waitingAtMost } from '../fleet.js'
 
+const until = waitingAtMost(20_000)
 const root = path.resolve(import.meta.dirname, '../..')
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const essence = (result: ImageResult | TextResult): unknown =>
-  'images' in result
-    ? result.images.map(({ tokens, image, seed }) => ({ tokens, data: Buffer.from(image.data).toString('hex'), seed }))
-    : result.text
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const alive = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
@@ -31,18 +27,6 @@ const alive = (pid: number): boolean => {
     return false
   }
 }
-async function until(holds: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
-  const end = Date.now() + ms
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`expected ${holds.toString()} within ${ms} ms`)
-    await sleep(20)
-  }
-}
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no failure',
-    (error: unknown) => error,
-  )
 /** Of the member that decodes something. */
 async function busyPid(pool: Pool): Promise<number> {
   let pid: number | undefined

@@ -12,17 +12,11 @@ import { DimooError, loadModel, type DimooModel } from '../../lib/index.js'
 import { Keys, jobOf, PREFIX } from '../../lib/queue/keys.js'
 import { createQueue, createWorker, type Queue, type Worker } from '../../lib/queue/index.js'
 import { RedisServer } from './redis.js'
+import { quiet, waitingAtMost } from '../fleet.js'
 
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const until = waitingAtMost(60_000)
 const keysOf = (id: string, queue = 'default'): ReturnType<Keys['run']> => new Keys(queue).run(jobOf(id, undefined))
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-async function until(holds: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
-  const end = Date.now() + ms
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`expected ${holds.toString()} within ${ms} ms`)
-    await sleep(20)
-  }
-}
 
 let redis: RedisServer
 let client: Redis

@@ -7,25 +7,10 @@ import { DimooError, loadModel, type DimooModel, type ImageResult, type TextResu
 import { createQueue, createWorker, openStore, type BlobStore, type Queue, type Worker } from '../../lib/queue/index.js'
 import { Keys, jobOf } from '../../lib/queue/keys.js'
 import { RedisServer } from './redis.js'
+import { essence, failure, quiet, waitingAtMost } from '../fleet.js'
 
-const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-const essence = (result: ImageResult | TextResult): unknown =>
-  'images' in result
-    ? result.images.map(({ tokens, image, seed }) => ({ tokens, data: Buffer.from(image.data).toString('hex'), seed }))
-    : result.text
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no failure',
-    (error: unknown) => error,
-  )
+const until = waitingAtMost(30_000)
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-async function until(holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
-  const end = Date.now() + ms
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`expected ${holds.toString()} within ${ms} ms`)
-    await sleep(20)
-  }
-}
 
 let redis: RedisServer
 let folder: string

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { DimooError } from '../../lib/index.js'
 import { openStore, type BlobStore } from '../../lib/queue/index.js'
 import { digestOf, fetchKept, keep } from '../../lib/queue/store.js'
+import { failure } from '../fleet.js'
 
 interface Answer {
   readonly status: number
@@ -58,11 +59,6 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
 }
 
-const failure = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no failure',
-    (error: unknown) => error,
-  )
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i) % 251)
 const key = digestOf(bytes)
 const place = `/pictures/dimoo/${key}`

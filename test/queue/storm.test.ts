@@ -34,7 +34,7 @@ test('every run of a storm ends once, with the bits of one alone', { timeout: 42
   expect(checks).toMatchObject({ everyRunEnds: true, once: true, sameBits: true, memoryFlat: true })
   expect(kills).toBeGreaterThan(2)
   expect(zombie.jobs).toBeGreaterThan(0)
-  expect(cancelled).toBeLessThan(jobs / 10)
+  expect(cancelled).toBeLessThanOrEqual(Math.floor(jobs / 25)) // one in so many is asked to end
   expect(twice.worstOverMs ?? 0).toBeLessThan(10_000)
   expect(Math.max(...cancelMs)).toBeLessThan(10_000)
 })

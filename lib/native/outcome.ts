@@ -1,5 +1,6 @@
 // A native run of our own, waited for to its end: the probes that judge candidates.
 import type { NativeOutcome, NativeRun } from './binding.js'
+import { breathe } from '../base/breathe.js'
 import { fromNative } from '../base/errors.js'
 import { onAbort } from '../base/signals.js'
 
@@ -7,7 +8,7 @@ import { onAbort } from '../base/signals.js'
 const held = new Set<NativeRun>()
 
 /** The outcome of a run that is done. Rejects with its error, or with the signal's reason, which cancels it. */
-export async function outcomeOf(start: (wake: () => void) => NativeRun, signal: AbortSignal): Promise<NativeOutcome> {
+async function outcomeOf(start: (wake: () => void) => NativeRun, signal: AbortSignal): Promise<NativeOutcome> {
   signal.throwIfAborted()
   let wake = (): void => undefined
   let run: NativeRun
@@ -32,4 +33,16 @@ export async function outcomeOf(start: (wake: () => void) => NativeRun, signal: 
     held.delete(run)
     release()
   }
+}
+
+/** Several, begun one after the other with turns of the event loop between, as each takes a millisecond or two of it. */
+export async function outcomesOf(starts: readonly ((wake: () => void) => NativeRun)[], signal: AbortSignal): Promise<NativeOutcome[]> {
+  const begun: Promise<NativeOutcome>[] = []
+  for (const start of starts) {
+    const outcome = outcomeOf(start, signal)
+    outcome.catch(() => undefined) // it is heard of below
+    begun.push(outcome)
+    await breathe()
+  }
+  return Promise.all(begun)
 }

@@ -3,7 +3,7 @@
 // names an answer (small models describe better than they affirm), the geometric mean of the probabilities of that answer's tokens; or,
 // where the checkpoint says so, by redrawing (redraw.ts).
 import type { NativeOutcome, NativeTextRequest } from '../native/binding.js'
-import { outcomeOf } from '../native/outcome.js'
+import { outcomesOf } from '../native/outcome.js'
 import { answerBranches, imageTokens, type CodedImage } from '../prompt/layout.js'
 import { join, said, words, type PromptText } from '../prompt/prompt-text.js'
 import { askPrompt } from '../prompt/templates.js'
@@ -46,7 +46,8 @@ export async function judge(
   const outcomes: NativeOutcome[] = []
   for (let at = 0; at < probes.length; at += TOGETHER) {
     const some = probes.slice(at, at + TOGETHER).map((request) => ({ ...request, ...run }))
-    outcomes.push(...(await Promise.all(some.map((request) => outcomeOf((wake) => model.native().run(request, wake), signal)))))
+    const starts = some.map((request) => (wake: () => void) => model.native().run(request, wake))
+    outcomes.push(...(await outcomesOf(starts, signal)))
   }
   const told = outcomes.map(({ probabilities = new Float64Array(0) }) => probabilities)
   return {

@@ -5,7 +5,7 @@
 // pictures of one object with an AUC of 0.81 to 0.87, where answers to questions rank like chance, and of several with 0.59 to 0.72
 // (models/README.md).
 import type { NativeImageRequest } from '../native/binding.js'
-import { outcomeOf } from '../native/outcome.js'
+import { outcomesOf } from '../native/outcome.js'
 import type { CodedImage } from '../prompt/layout.js'
 import type { TaskModel } from './engine-request.js'
 import { TOGETHER, type Judgement } from './judge.js'
@@ -25,7 +25,12 @@ export async function judgeByRedrawing(
   let [forwardPasses, forwardTokens] = [0, 0]
   for (let at = 0; at < probes.length; at += TOGETHER) {
     const some = probes.slice(at, at + TOGETHER)
-    const outcomes = await Promise.all(some.map(({ request }) => outcomeOf((wake) => model.native().run(request, wake), signal)))
+    const starts = some.map(
+      ({ request }) =>
+        (wake: () => void) =>
+          model.native().run(request, wake),
+    )
+    const outcomes = await outcomesOf(starts, signal)
     outcomes.forEach(({ images, ...usage }, i) => {
       const { codes, hidden } = some[i]!
       kept.push(hidden.filter((cell) => images[0]!.tokens[cell] === codes[cell]).length)

@@ -1,6 +1,6 @@
 // npm runs this after `npm install` in a checkout (never in an installed package): builds what is missing or stale.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -25,17 +25,9 @@ if (!existsSync(built) || changed(built) < Math.max(newest(path.join(root, 'lib'
     console.error('lumina-dimoo: building a checkout needs its development tools: npm install without --omit=dev')
     process.exit(1)
   }
-  const started = Date.now()
-  run(compiler, ['-p', 'tsconfig.json'])
-  run('scripts/worker-source.mjs', [])
-  run('scripts/cjs.mjs', [])
-  // What the compiler did not write again belongs to a source that is gone; the tarball must not carry it.
-  for (const file of inside(path.join(root, 'dist')))
-    if (!file.startsWith(studio) && statSync(file).isFile() && changed(file) < started - 50) rmSync(file)
+  run('scripts/dist.mjs', [])
 }
 // The page holds the client, which stands in lib.
 const page = path.join(studio, 'index.html')
 if (!existsSync(page) || changed(page) < Math.max(newest(path.join(root, 'lib')), newest(path.join(root, 'studio'))))
   run('node_modules/vite/bin/vite.js', ['build', 'studio'])
-// npx runs the command from here, and tsc writes plain files.
-chmodSync(path.join(root, 'dist/cli/main.js'), 0o755)

@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkpointFiles } from '../hub/checkpoint.js'
@@ -86,6 +87,7 @@ test('holds the binary, the miniature and the sources, and stays small', () => {
   for (const name of [
     'dist/index.js',
     'dist/cli/main.js',
+    'dist/pool/main.js',
     'models/miniature.gguf',
     'CMakeLists.txt',
     'csrc/engine/engine.cc',
@@ -96,6 +98,27 @@ test('holds the binary, the miniature and the sources, and stays small', () => {
   }
   for (const name of ['test', 'bench/native', 'build']) expect(existsSync(path.join(inside, name)), name).toBe(false)
   expect(statSync(tarball).size).toBeLessThan(40 * 2 ** 20)
+})
+
+test('the entries ship as bundles: few files are loaded, and no module stands there twice', async () => {
+  const { entries } = (await import(pathToFileURL(path.join(root, 'scripts/bundle.mjs')).href)) as { entries: string[] }
+  const dist = path.join(project, 'node_modules/lumina-dimoo/dist')
+  const scripts = readdirSync(dist, { recursive: true }).map(String)
+  const loose = scripts.filter((name) => name.endsWith('.js') && !/^(chunks|studio)\b/.test(name))
+  expect(loose.toSorted()).toEqual(entries.toSorted())
+  const loadedBy = (entry: string): Set<string> => {
+    const seen = new Set<string>()
+    const visit = (file: string): void => {
+      if (seen.has(file)) return
+      seen.add(file)
+      const text = readFileSync(file, 'utf8')
+      for (const [, other] of text.matchAll(/^import (?:.* from )?"(\.[^"]+)";$/gm)) visit(path.resolve(path.dirname(file), other!))
+    }
+    visit(path.join(dist, entry))
+    return seen
+  }
+  expect(loadedBy('index.js').size).toBeGreaterThan(1)
+  for (const entry of ['index.js', 'client/index.js', 'cli/main.js']) expect(loadedBy(entry).size, entry).toBeLessThanOrEqual(6)
 })
 
 test('imports without a compiler and draws', async () => {

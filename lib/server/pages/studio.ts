@@ -3,12 +3,12 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { packageRoot } from '../../base/package-root.js'
 import type { App } from '../instance.js'
 
-/** Beside the compiled server; a checkout's tests run from the source and find it in dist/ too. */
-export const STUDIO = fileURLToPath(new URL('../../../dist/studio/', import.meta.url))
+/** Built beside the compiled server; a checkout's tests run from the source and find it there too. */
+export const STUDIO = path.join(packageRoot, 'dist/studio')
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

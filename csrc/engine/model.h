@@ -25,6 +25,8 @@ class Model {
   std::vector<int32_t> encode(std::span<const uint8_t> rgb, int64_t width, int64_t height, CancelToken* cancel);
   std::vector<uint8_t> decode(std::span<const int32_t> codes, int64_t rows, int64_t columns, CancelToken* cancel);
   EngineStats stats() const { return tally_->stats(); }
+  /// Rows that a pass holds.
+  int64_t row_budget() const { return options_.row_budget(engine_->device()); }
   /// Cancels its runs and waits until none is in flight. Idempotent.
   void close() noexcept;
 

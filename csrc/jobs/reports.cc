@@ -85,6 +85,7 @@ StatsReport stats_of(const Model& model) {
   const EngineStats& stats = report.counts = model.stats();
   const auto ratio = [](double part, double whole) { return whole > 0 ? part / whole : 0.0; };
   const auto rows = static_cast<double>(stats.rows), reused = static_cast<double>(stats.reused_rows);
+  report.rows_per_pass = model.row_budget();
   report.mean_rows_per_pass = ratio(rows, static_cast<double>(stats.forward_passes));
   report.steps_per_second = ratio(static_cast<double>(stats.steps), stats.busy_ms / 1000);
   report.reused_row_ratio = ratio(reused, rows + reused);

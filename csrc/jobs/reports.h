@@ -49,6 +49,7 @@ ModelReport describe(const Model& model);
 
 struct StatsReport {
   EngineStats counts;
+  int64_t rows_per_pass = 0;  // at most
   double mean_rows_per_pass = 0, steps_per_second = 0, estimated_wait_ms = 0;
   double reused_row_ratio = 0;  // of all rows of branches, those that were not computed
   MemoryReport memory;

@@ -195,6 +195,7 @@ Json stats_json(const Model& model) {
       .set("completed", stats.completed)
       .set("aborted", stats.aborted);
   json.set("failed", stats.failed).set("forwardPasses", stats.forward_passes).set("forwardMs", stats.forward_ms);
+  json.set("rowsPerPass", report.rows_per_pass);
   json.set("meanRowsPerPass", report.mean_rows_per_pass).set("stepsPerSecond", report.steps_per_second);
   json.set("reusedRowRatio", report.reused_row_ratio);
   json.set("deviceBytesUsed", report.memory.used).set("deviceBytesFree", report.memory.free);

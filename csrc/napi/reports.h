@@ -39,8 +39,8 @@ Json to_json(const MemoryPlan& plan);
 Json build_json(const char* compiler, const char* sanitizer);
 /// ModelInfo of lib/native/info.ts.
 Json info_json(const Model& model);
-/// {running, queued, paused, completed, aborted, failed, forwardPasses, forwardMs, meanRowsPerPass, stepsPerSecond, reusedRowRatio,
-/// deviceBytesUsed, deviceBytesFree, estimatedWaitMs}
+/// {running, queued, paused, completed, aborted, failed, forwardPasses, forwardMs, rowsPerPass, meanRowsPerPass, stepsPerSecond,
+/// reusedRowRatio, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}
 Json stats_json(const Model& model);
 
 }  // namespace dimoo::napi

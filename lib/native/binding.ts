@@ -213,7 +213,7 @@ export interface NativeModel {
   decodeVq(tokens: Int32Array, rows: number, columns: number): NativeJob<Uint8Array>
   /** Drafts: 4 x 4 RGB bytes per code, (codebook, 4, 4, 3); from the file, or made at low priority and kept. */
   previewTable(): NativeJob<Uint8Array>
-  /** JSON: {running, queued, paused, completed, aborted, failed, forwardPasses, forwardMs, meanRowsPerPass, reusedRowRatio, stepsPerSecond, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}. */
+  /** JSON: {running, queued, paused, completed, aborted, failed, forwardPasses, forwardMs, rowsPerPass, meanRowsPerPass, reusedRowRatio, stepsPerSecond, deviceBytesUsed, deviceBytesFree, estimatedWaitMs}. */
   stats(): string
   /** Cancels what runs, waits for it on a thread of its own, frees the device. Idempotent. */
   close(): NativeJob<void>

@@ -4,7 +4,7 @@ import { DimooError, errorFromData, errorToData, invalid, isCode, type ErrorData
 import { isObject, isUint8Array } from '../base/realm.js'
 import { endOf } from '../remote/frames.js'
 import type { FarEnd } from '../remote/far.js'
-import type { Work } from '../remote/work.js'
+import type { Work } from '../runner/work.js'
 import type { TaskName } from '../requests/names.js'
 import type { ResumeOptions } from '../requests/types.js'
 import { decodeCbor, encodeCbor, type Limits } from '../wire/cbor.js'

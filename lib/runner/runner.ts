@@ -35,6 +35,8 @@ export interface SchedulerStats {
   readonly forwardPasses: number
   /** Milliseconds that those passes spent in the network. */
   readonly forwardMs: number
+  /** Rows that a pass holds at most: what is decoded at a time; of several devices their sum. */
+  readonly rowsPerPass: number
   readonly meanRowsPerPass: number
   /** Share of the rows that a cache or prefix reuse spared, 0 to 1. */
   readonly reusedRowRatio: number

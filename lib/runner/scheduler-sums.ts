@@ -16,6 +16,7 @@ export function sumsOf(found: readonly SchedulerStats[]): Omit<SchedulerStats, '
     failed: sum('failed'),
     forwardPasses: passes,
     forwardMs: sum('forwardMs'),
+    rowsPerPass: sum('rowsPerPass'),
     meanRowsPerPass: weighted('meanRowsPerPass'),
     reusedRowRatio: weighted('reusedRowRatio'),
     stepsPerSecond: sum('stepsPerSecond'),

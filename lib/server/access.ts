@@ -54,12 +54,15 @@ export function guard(app: App, house: House): void {
       void reply.header('connection', 'close')
       throw tooLarge(settings.maxBodyBytes)
     }
-    request.giveBack = uploads.take(bytes)
+    request.giveBack = uploads.take(bytes, () => longestWait(house))
   })
 
   app.addHook('onResponse', async (request: FastifyRequest) => request.giveBack?.())
   app.addHook('onRequestAbort', async (request: FastifyRequest) => request.giveBack?.())
 }
+
+// Which model the body is for is not known before it is read.
+const longestWait = ({ models, admission }: House): number => Math.max(...models.all.map(({ runner }) => admission.waitMs(runner)))
 
 function clientOf(request: FastifyRequest, reply: FastifyReply, { keys }: House): Client {
   const shown = keyOf(request.headers.authorization) ?? apiKeyHeader(request)

@@ -31,9 +31,9 @@ export const SERVER_FIELDS: Fields = {
   }),
   insecure: boolean({ summary: 'Listen on other addresses than loopback without any key.', default: { value: false } }),
   maxQueue: integer(1, 1_000_000, {
-    summary: 'Runs that wait; one more is answered 429 with the estimated wait.',
+    summary: 'Pictures and answers that wait beyond what is decoded at a time; more are answered 429 with the estimated wait.',
     default: { value: 256 },
-    flag: { help: 'runs that may wait' },
+    flag: { help: 'pictures and answers that may wait' },
   }),
   maxSteps: integer(1, 4096, { summary: 'Most decoding steps of a run.', default: { value: 1024 } }),
   maxCells: integer(1, 65_536, {

@@ -23,7 +23,7 @@ export interface ServerOptions {
   readonly apiKeys?: readonly ApiKey[]
   /** Listen on other addresses than loopback without any key. Default: false. */
   readonly insecure?: boolean
-  /** Runs that wait; one more is answered 429 with the estimated wait. 1 to 1000000. Default: 256. */
+  /** Pictures and answers that wait beyond what is decoded at a time; more are answered 429 with the estimated wait. 1 to 1000000. Default: 256. */
   readonly maxQueue?: number
   /** Most decoding steps of a run. 1 to 4096. Default: 1024. */
   readonly maxSteps?: number

@@ -21,9 +21,12 @@ export function infoRoutes(app: App, house: House): void {
     { schema: { tags: ['server'], summary: 'What the scheduler has done and does', querystring: MODEL } },
     async (request) => {
       const { runner } = house.models.get(request.query.model)
+      const { admission, registry, settings } = house
+      const stats = await runner.stats()
       return {
-        ...(await runner.stats()),
-        server: { runs: house.registry.active.size, waiting: house.admission.queued, draining: house.admission.draining },
+        ...stats,
+        estimatedWaitMs: Math.max(stats.estimatedWaitMs, admission.waitMs(runner)),
+        server: { runs: registry.active.size, waiting: admission.waiting, maxQueue: settings.maxQueue, draining: admission.draining },
       }
     },
   )

@@ -8,7 +8,7 @@ export function gauges(metrics: Metrics, app: App, house: House): void {
   const registers = [metrics]
   const { registry, admission, streams, uploads } = house
   const own: readonly (readonly [name: string, help: string, read: () => number])[] = [
-    ['dimoo_queue_depth', 'Runs that wait for their first pass.', () => admission.queued],
+    ['dimoo_queue_depth', 'Pictures and answers that wait: what max-queue bounds.', () => admission.waiting],
     ['dimoo_running', 'Runs that are being decoded.', () => registry.active.size - admission.queued],
     ['dimoo_streams', 'Open event streams.', () => streams.open],
     ['dimoo_upload_bytes', 'Bytes of requests that are being read or wait.', () => uploads.taken],
@@ -31,7 +31,9 @@ export function gauges(metrics: Metrics, app: App, house: House): void {
       for (const { name, runner } of house.models.all) {
         const found = await runner.stats().catch(() => undefined)
         if (!found) continue
-        for (const [value, labels] of read(found)) if (value !== undefined) this.set({ model: name, ...labels }, value)
+        const estimatedWaitMs = Math.max(found.estimatedWaitMs, admission.waitMs(runner))
+        for (const [value, labels] of read({ ...found, estimatedWaitMs }))
+          if (value !== undefined) this.set({ model: name, ...labels }, value)
       }
     }
   new Gauge({

@@ -1,24 +1,25 @@
-// Whether one more run may come in: not while the server ends, not beyond the queue or a key's share, not beyond the memory that waiting
+// Whether one more run may come in: not while the server ends, not beyond what may wait or a key's share, not beyond the memory that waiting
 // requests may take. Refusals say when to come again.
 import type { Runner } from '../../runner/runner.js'
 import type { Client } from '../keys.js'
 import { Problem } from '../problem.js'
+import type { HeldRun, Watch } from './held-run.js'
+import { Load, type Burden } from './load.js'
 import type { Registry } from './registry.js'
 
-/** How old an estimate of the wait may be. */
-const ESTIMATE_MS = 250
 const SHORTEST_WAIT_MS = 1000
 
-export class Admission {
+export class Admission implements Watch {
   readonly #registry: Registry
   readonly #maxQueue: number
-  readonly #estimates = new Map<Runner, { ms: number; at: number }>()
+  readonly #loads = new Map<Runner, Load>()
   /** Set once the server ends. */
   draining = false
 
   constructor(registry: Registry, maxQueue: number) {
     this.#registry = registry
     this.#maxQueue = maxQueue
+    registry.watch(this)
   }
 
   /** Runs that wait for their first pass. */
@@ -28,44 +29,87 @@ export class Admission {
     return count
   }
 
+  /** Pictures and answers that wait: what `maxQueue` bounds. */
+  get waiting(): number {
+    let sum = 0
+    for (const [runner, runs] of this.#byRunner()) sum += this.#load(runner).waiting(runs)
+    return sum
+  }
+
+  /** Milliseconds until nothing of this runner waits, which says that of itself. */
+  waitMs(runner: Runner): number {
+    const runs = this.#runsOf(runner)
+    const load = this.#load(runner)
+    return load.waitMs(runs, load.waiting(runs))
+  }
+
   /** Throws 503 while the server ends. */
   checkOpen(): void {
     if (this.draining)
       throw new Problem(503, 'server/unavailable', 'the server is about to end; ask another one, or come again', { retryAfterMs: 5000 })
   }
 
-  /** Throws 503 or 429. `more`: how many runs are to come in. */
-  check(client: Client, runner: Runner, more = 1): void {
+  /** Throws 503 or 429. `pictures`: those of the run that is to come in; an answer counts as one. */
+  check(client: Client, runner: Runner, pictures = 1): void {
     this.checkOpen()
+    const load = this.#load(runner)
+    load.refresh()
     const { concurrency } = client
     if (concurrency !== undefined) {
-      const own = [...this.#registry.active.values()].filter((run) => run.owner.name === client.name).length
-      if (own + more > concurrency) {
-        throw this.#full(runner, `queue: expected at most ${concurrency} runs of this key at once, got ${own + more}`)
+      const own = new Set<Burden>([...this.#registry.active.values()].filter((run) => run.owner.name === client.name))
+      if (own.size + 1 > concurrency) {
+        const wait = load.waitMs(this.#runsOf(runner), 1, (run) => own.has(run))
+        throw full(wait, `queue: expected at most ${concurrency} runs of this key at once, got ${own.size + 1}`)
       }
     }
-    const waiting = this.queued
-    this.#refresh(runner)
-    if (waiting + more > this.#maxQueue) throw this.#full(runner, `queue: ${waiting} runs wait, and at most ${this.#maxQueue} may`)
-  }
-
-  #full(runner: Runner, message: string): Problem {
-    const retryAfterMs = Math.max(SHORTEST_WAIT_MS, this.#estimates.get(runner)?.ms ?? 0)
-    return new Problem(429, 'queue/full', message, { retryAfterMs, details: { retryAfterMs } })
-  }
-
-  // Asked now and then, so that a refusal needs not wait for an answer.
-  #refresh(runner: Runner): void {
-    const known = this.#estimates.get(runner) ?? { ms: 0, at: -Infinity }
-    const now = performance.now()
-    if (now - known.at < ESTIMATE_MS) return
-    known.at = now
-    this.#estimates.set(runner, known)
-    runner.stats().then(
-      ({ estimatedWaitMs }) => (known.ms = estimatedWaitMs),
-      () => undefined,
+    const { waiting } = this
+    // Where nothing waits a run of more pictures than may wait comes in too: it would never do otherwise.
+    if (waiting === 0 || waiting + pictures <= this.#maxQueue) return
+    const more = pictures === 1 ? 'one more came' : `${pictures} more came`
+    throw full(
+      load.waitMs(this.#runsOf(runner), Math.min(waiting, waiting + pictures - this.#maxQueue)),
+      `queue: at most ${this.#maxQueue} pictures and answers may wait, ${waiting} do, and ${more}`,
     )
   }
+
+  began(run: HeldRun): void {
+    this.#load(run.runner).began()
+  }
+
+  stepped(run: HeldRun): void {
+    this.#load(run.runner).stepped(run)
+  }
+
+  ended(run: HeldRun): void {
+    this.#load(run.runner).ended(run, this.#runsOf(run.runner).length > 0)
+  }
+
+  #load(runner: Runner): Load {
+    const known = this.#loads.get(runner)
+    if (known) return known
+    const made = new Load(runner)
+    this.#loads.set(runner, made)
+    return made
+  }
+
+  #runsOf(runner: Runner): HeldRun[] {
+    return [...this.#registry.active.values()].filter((run) => run.runner === runner)
+  }
+
+  #byRunner(): Map<Runner, HeldRun[]> {
+    const found = new Map<Runner, HeldRun[]>()
+    for (const run of this.#registry.active.values()) {
+      const runs = found.get(run.runner)
+      if (runs) runs.push(run)
+      else found.set(run.runner, [run])
+    }
+    return found
+  }
+}
+
+function full(waitMs: number, message: string): Problem {
+  const retryAfterMs = Math.ceil(Math.max(SHORTEST_WAIT_MS, waitMs))
+  return new Problem(429, 'queue/full', message, { retryAfterMs, details: { retryAfterMs } })
 }
 
 /** An amount that all requests share. */
@@ -83,19 +127,10 @@ export class Budget {
     return this.#taken
   }
 
-  /** Throws 429 where nothing is left. Returns what gives it back, once. */
-  take(amount: number): () => void {
-    if (this.#taken + amount > this.#max) {
-      throw new Problem(
-        429,
-        'queue/full',
-        `server: waiting requests hold ${this.#taken} of ${this.#max} ${this.#name}, and ${amount} more do not fit`,
-        {
-          retryAfterMs: SHORTEST_WAIT_MS,
-          details: { retryAfterMs: SHORTEST_WAIT_MS },
-        },
-      )
-    }
+  /** Throws 429 where nothing is left, to come again after `waitMs`. Returns what gives it back, once. */
+  take(amount: number, waitMs: () => number): () => void {
+    if (this.#taken + amount > this.#max)
+      throw full(waitMs(), `server: waiting requests hold ${this.#taken} of ${this.#max} ${this.#name}, and ${amount} more do not fit`)
     this.#taken += amount
     let back = false
     return () => {

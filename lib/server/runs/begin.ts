@@ -2,6 +2,7 @@
 // same.
 import { randomUUID } from 'node:crypto'
 import { DimooError, invalid } from '../../base/errors.js'
+import { workOf, type Work } from '../../runner/work.js'
 import type { TaskName } from '../../requests/names.js'
 import type { ResumeOptions, RunOptions, TaskRequests } from '../../requests/types.js'
 import { snapshotHeader, type SnapshotHeader } from '../../snapshot/index.js'
@@ -48,10 +49,13 @@ export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
     return known
   }
   house.admission.check(client, runner)
-  await weigh(task, request, await served.info(), house.settings)
+  const info = await served.info()
+  await weigh(task, request, info, house.settings)
+  const { n = 1, bestOf = 1 } = request as { readonly n?: number; readonly bestOf?: number }
   // A queue draws one itself, once for all servers.
   const seeded = isRunKeeper(runner) ? request : { ...request, seed: request.seed ?? randomSeed() }
-  return hold(house, wanted, { task, asked, options }, (changed) => runner.run(task, seeded, keptOptions(runner, changed)))
+  const asking = { task, asked, options, work: workOf(task, request, info), pictures: Math.max(n, bestOf) }
+  return hold(house, wanted, asking, (changed) => runner.run(task, seeded, keptOptions(runner, changed)))
 }
 
 /** A run that goes on from a snapshot. */
@@ -60,7 +64,10 @@ export async function beginAgain(house: House, snapshot: Uint8Array, options: Re
   const header = snapshotHeader(snapshot)
   checkSnapshot(header, house.settings)
   const asked = options.id === undefined ? undefined : digestOf({ snapshot })
-  return hold(house, manner, { task: header.task, asked, options }, (changed) => runner.resume(snapshot, { ...options, ...changed }))
+  const { work, pictures } = burdenOf(header)
+  return hold(house, manner, { task: header.task, asked, options, work, pictures }, (changed) =>
+    runner.resume(snapshot, { ...options, ...changed }),
+  )
 }
 
 // A client asks again for a run of its own whose answer it did not hear, or that it lost with another server.
@@ -81,9 +88,11 @@ interface Asking {
   /** Of the request, where the run has a name. */
   readonly asked: string | undefined
   readonly options: RunOptions
+  readonly work: Work
+  readonly pictures: number
 }
 
-function hold(house: House, manner: Manner, { task, asked, options: given }: Asking, start: HeldParts['start']): HeldRun {
+function hold(house: House, manner: Manner, { task, asked, options: given, work, pictures }: Asking, start: HeldParts['start']): HeldRun {
   const { registry, admission, settings } = house
   const { client, served, graceMs = settings.graceMs, release } = manner
   const { id = `run-${randomUUID()}` } = given
@@ -92,7 +101,7 @@ function hold(house: House, manner: Manner, { task, asked, options: given }: Ask
     release?.()
     return known
   }
-  admission.check(client, served.runner)
+  admission.check(client, served.runner, pictures)
   // With keys a tenant is a key: nobody has more of a share under many names.
   const options = { ...given, id, ...(client.name !== '' && { tag: client.name }) }
   const parts = {
@@ -101,6 +110,8 @@ function hold(house: House, manner: Manner, { task, asked, options: given }: Ask
     model: served.name,
     runner: served.runner,
     task,
+    work,
+    pictures,
     options,
     // Whoever can come back may come back to another server.
     detached: (manner.detached ?? false) || (isRunKeeper(served.runner) && graceMs > 0),
@@ -113,6 +124,16 @@ function hold(house: House, manner: Manner, { task, asked, options: given }: Ask
   registry.add(run)
   if (release) run.onEnd(release)
   return run
+}
+
+/** Rows of a prompt, in round numbers. */
+const WORDS = 64
+
+function burdenOf({ sizes, step, steps }: SnapshotHeader): { readonly work: Work; readonly pictures: number } {
+  const left = Math.max(1, steps - step)
+  if ('tokens' in sizes) return { work: { rows: WORDS + sizes.tokens, steps: left }, pictures: 1 }
+  const { images, width, height } = sizes
+  return { work: { rows: 2 * (WORDS + width * height) * images, steps: left }, pictures: images }
 }
 
 function checkSnapshot({ steps, sizes }: SnapshotHeader, { maxSteps, maxImages, maxCells }: Limits): void {

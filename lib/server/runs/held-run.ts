@@ -9,6 +9,7 @@ import type { ImageResult, TextResult } from '../../run/results.js'
 import { eventNumber } from '../../run/event-numbers.js'
 import type { ImageStep, TextStep } from '../../run/steps.js'
 import type { AnyRun, RunState } from '../../run/types.js'
+import type { Work } from '../../runner/work.js'
 import { isRunKeeper, type Runner } from '../../runner/runner.js'
 import { messageToJson } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
@@ -31,6 +32,10 @@ export interface HeldParts {
   readonly model: string
   readonly runner: Runner
   readonly task: TaskName
+  /** How much it is, about. */
+  readonly work: Work
+  /** Pictures that are decoded together; an answer is one. */
+  readonly pictures: number
   readonly options: RunOptions
   readonly detached: boolean
   /** How long it goes on without a listener. */
@@ -43,6 +48,7 @@ export interface HeldParts {
 
 /** Who wants to know of all runs: metrics, and the registry itself. */
 export interface Watch {
+  began?(run: HeldRun): void
   stepped(run: HeldRun, step: AnyStep): void
   ended(run: HeldRun): void
 }
@@ -52,6 +58,9 @@ export class HeldRun {
   readonly owner: Client
   readonly model: string
   readonly task: TaskName
+  readonly runner: Runner
+  readonly pictures: number
+  readonly work: Work
   readonly created = Date.now()
   readonly log: EventLog
   readonly #parts: HeldParts
@@ -59,6 +68,7 @@ export class HeldRun {
   readonly #cursors = new Set<Cursor>()
   readonly #onStep = new Set<(step: AnyStep) => void>()
   readonly #steps = new Map<number, number>() // the last step of each picture
+  #share = 0 // of its steps, done
   #run: AnyRun
   #options: RunOptions
   #listeners = 0
@@ -76,11 +86,14 @@ export class HeldRun {
 
   /** Throws what the runner throws. */
   constructor(parts: HeldParts, watch: Watch) {
-    const { id, owner, model, task, options, detached, maxEventBytes } = parts
+    const { id, owner, model, task, runner, pictures, work, options, detached, maxEventBytes } = parts
     this.id = id
     this.owner = owner
     this.model = model
     this.task = task
+    this.runner = runner
+    this.pictures = pictures
+    this.work = work
     this.#parts = parts
     this.#watch = watch
     this.#options = options
@@ -118,6 +131,15 @@ export class HeldRun {
 
   get priority(): number {
     return this.#options.priority ?? 0
+  }
+
+  /** Rows times steps. */
+  get workDone(): number {
+    return this.work.rows * this.work.steps * this.#share
+  }
+
+  get workLeft(): number {
+    return this.work.rows * this.work.steps * (1 - this.#share)
   }
 
   get detached(): boolean {
@@ -291,6 +313,7 @@ export class HeldRun {
     const image = step.kind === 'image' ? step.image : 0
     if (step.step <= (this.#steps.get(image) ?? -1)) return // seen before the run was begun again
     if (!this.#progress) this.#tell('running')
+    this.#share = Math.min(1, this.#share + (step.step - (this.#steps.get(image) ?? -1)) / step.steps / this.pictures)
     this.#steps.set(image, step.step)
     this.#progress = step
     this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }), eventNumber(step))
@@ -317,6 +340,7 @@ export class HeldRun {
     clearTimeout(this.#leaving)
     if ('result' in outcome) {
       const { result } = outcome
+      this.#share = 1
       this.log.append('done', 1024, () => ({ state: this.state, result: resultJson(this, result, { whole: false }) }))
     } else {
       this.log.append('error', 1024, () => ({ state: this.state, error: toJson(errorToData(outcome.error)) }), this.#ownNumber)

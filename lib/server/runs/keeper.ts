@@ -2,6 +2,7 @@
 // by its name and followed here.
 import type { FastifyRequest } from 'fastify'
 import { isRunKeeper, type Runner, type RunKeeper } from '../../runner/runner.js'
+import { workOf } from '../../runner/work.js'
 import type { RunOptions } from '../../requests/types.js'
 import type { House } from '../house.js'
 import type { Client } from '../keys.js'
@@ -21,6 +22,8 @@ export async function adopt(house: House, client: Client, id: string): Promise<v
         model: name,
         runner,
         task: run.task,
+        work: workOf(run.task, {} as never, undefined),
+        pictures: 1,
         options: { id },
         detached: true,
         graceMs: house.settings.graceMs,

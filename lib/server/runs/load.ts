@@ -1,0 +1,125 @@
+// What the runs of one runner come to: how many of their pictures are decoded at a time, how many wait for that, and how long it takes until
+// fewer do. Sizes are estimates from requests (lib/runner/work.ts), speed is what the steps have shown; neither touches a result.
+import type { Work } from '../../runner/work.js'
+import type { RunState } from '../../run/types.js'
+import { isRunKeeper, type Runner, type SchedulerStats } from '../../runner/runner.js'
+
+/** A run as far as the load is concerned. */
+export interface Burden {
+  readonly runner: Runner
+  readonly state: RunState
+  /** Pictures that are decoded together; an answer is one. */
+  readonly pictures: number
+  readonly work: Work
+  /** Rows times steps that are left to do, and that are done. */
+  readonly workLeft: number
+  readonly workDone: number
+}
+
+/** Rows of a pass where the runner does not say. */
+const ROWS_PER_PASS = 2048
+/** How old what the runner says of itself may be. */
+const STATS_MS = 250
+/** How long what was seen of the speed counts. */
+const MEMORY_MS = 15_000
+/** Work that was seen for less says nothing. */
+const LEAST_MS = 50
+
+export class Load {
+  readonly #runner: Runner
+  readonly #counted = new WeakMap<Burden, number>()
+  #stats: Partial<SchedulerStats> = {}
+  #askedAt = -Infinity
+  #work = 0
+  #ms = 0
+  #at: number | undefined
+
+  constructor(runner: Runner) {
+    this.#runner = runner
+  }
+
+  /** A run has come. */
+  began(): void {
+    this.#at ??= performance.now()
+  }
+
+  /** It has taken a step. */
+  stepped(run: Burden): void {
+    // The first one that is seen may be one of many that were taken elsewhere.
+    const known = this.#counted.get(run) ?? Math.max(0, run.workDone - run.work.rows / run.pictures)
+    this.#count(run, run.workDone - known)
+    this.#at = performance.now()
+  }
+
+  /** `more`: others go on; nobody works while there is nothing to do. */
+  ended(run: Burden, more: boolean): void {
+    this.#count(run, run.workDone - (this.#counted.get(run) ?? 0))
+    this.#at = more ? performance.now() : undefined
+  }
+
+  #count(run: Burden, work: number): void {
+    this.#counted.set(run, run.workDone)
+    const ms = this.#at === undefined ? 0 : performance.now() - this.#at
+    const kept = Math.exp(-ms / MEMORY_MS)
+    this.#work = this.#work * kept + work
+    this.#ms = this.#ms * kept + ms
+  }
+
+  /**
+   * Pictures that wait: those of runs that have not begun or are held, and those of running ones beyond what a pass holds. A queue's workers
+   * take no more than they work on.
+   */
+  waiting(runs: readonly Burden[]): number {
+    let room = isRunKeeper(this.#runner) ? Infinity : (this.#stats.rowsPerPass ?? ROWS_PER_PASS)
+    let waiting = 0
+    let first = true
+    for (const { state, pictures, work } of runs) {
+      if (state === 'queued' || state === 'paused') {
+        waiting += pictures
+        continue
+      }
+      const each = Math.max(1, work.rows / pictures)
+      const fit = Math.min(pictures, Math.max(first ? 1 : 0, Math.floor(room / each)))
+      room = Math.max(0, room - fit * each)
+      first = false
+      waiting += pictures - fit
+    }
+    return waiting
+  }
+
+  /** Milliseconds until so many pictures have left, were each run to have an equal share. `of`: the only runs whose pictures count. */
+  waitMs(runs: readonly Burden[], pictures: number, of: (run: Burden) => boolean = () => true): number {
+    this.refresh()
+    const said = this.#stats.estimatedWaitMs ?? 0
+    if (pictures <= 0) return 0
+    const speed = this.#speed()
+    if (speed === undefined || isRunKeeper(this.#runner)) return said
+    const going = runs.filter(({ state }) => state !== 'paused').sort((one, other) => one.workLeft - other.workLeft)
+    let [ended, left] = [0, 0]
+    for (const [i, run] of going.entries()) {
+      if (of(run)) left += run.pictures
+      if (left >= pictures || i === going.length - 1) return (ended + (going.length - i) * run.workLeft) / speed
+      ended += run.workLeft
+    }
+    return said
+  }
+
+  /** Asks the runner now and then, so that a refusal needs not wait for an answer. */
+  refresh(): void {
+    const now = performance.now()
+    if (now - this.#askedAt < STATS_MS) return
+    this.#askedAt = now
+    this.#runner.stats().then(
+      (stats) => (this.#stats = stats),
+      () => undefined,
+    )
+  }
+
+  // Work a millisecond; before any was seen here, as the runner has done so far.
+  #speed(): number | undefined {
+    if (this.#ms >= LEAST_MS && this.#work > 0) return this.#work / this.#ms
+    const { meanRowsPerPass = 0, forwardPasses = 0, forwardMs = 0 } = this.#stats
+    const rows = meanRowsPerPass * forwardPasses
+    return rows > 0 && forwardMs > 0 ? rows / forwardMs : undefined
+  }
+}

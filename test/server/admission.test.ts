@@ -1,0 +1,85 @@
+// What waits at a server, and how long: pictures beyond what a pass holds count against max-queue, and whoever is turned away hears when
+// there will be room.
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { loadModel } from '../../lib/index.js'
+import { Load, type Burden } from '../../lib/server/runs/load.js'
+import { ScriptedRunner } from './scripted.js'
+import { eventually, serve } from './world.js'
+
+const runner = new ScriptedRunner()
+const burden = (state: Burden['state'], pictures: number, rows: number, steps: number, done = 0): Burden => {
+  const whole = rows * steps
+  return { runner, state, pictures, work: { rows, steps }, workLeft: whole * (1 - done), workDone: whole * done }
+}
+
+test('pictures beyond a pass wait, whatever the scheduler calls their runs', () => {
+  const load = new Load(runner)
+  expect(load.waiting([])).toBe(0)
+  expect(load.waiting([burden('running', 4, 2048, 8)])).toBe(0)
+  expect(load.waiting([burden('running', 16, 16 * 640, 8)])).toBe(13) // three of 640 rows fit into 2048
+  expect(load.waiting([burden('running', 16, 16 * 640, 8), burden('running', 1, 640, 8)])).toBe(14)
+  expect(load.waiting([burden('running', 2, 16_384, 8)])).toBe(1) // larger than a pass: one is decoded all the same
+  expect(load.waiting([burden('queued', 3, 300, 8), burden('paused', 2, 200, 8), burden('running', 1, 100, 8)])).toBe(5)
+})
+
+test('the wait follows from what is left and how fast it went', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const load = new Load(runner)
+  const short = burden('running', 1, 1000, 10, 0.1)
+  load.began()
+  vi.advanceTimersByTime(1000)
+  load.stepped(short)
+  // 1000 rows a second: 9000 rows are left of one, 20000 of the other, and they take turns.
+  const runs = [short, burden('running', 2, 1000, 20)]
+  expect(load.waitMs(runs, 0)).toBe(0)
+  expect(load.waitMs(runs, 1)).toBeCloseTo(18_000, -2)
+  expect(load.waitMs(runs, 2)).toBeCloseTo(29_000, -2)
+  expect(load.waitMs(runs, 1, (run) => run !== short)).toBeCloseTo(29_000, -2)
+  // A run that was begun elsewhere has not been that fast here.
+  vi.advanceTimersByTime(1000)
+  load.stepped(burden('running', 1, 1000, 1000, 0.9))
+  expect(load.waitMs(runs, 2)).toBeCloseTo(29_000, -2)
+  // Nobody works while there is nothing to do.
+  load.ended(short, false)
+  vi.advanceTimersByTime(3_600_000)
+  load.began()
+  expect(load.waitMs(runs, 2)).toBeCloseTo(29_000, -2)
+})
+
+test('a server with max-queue 2 takes one run of sixteen pictures, and tells the next when to come', async () => {
+  const model = await loadModel()
+  onTestFinished(() => model.close())
+  const { ask } = await serve(model, { maxQueue: 2 })
+  const send = (id: string): Promise<Response> => {
+    const json = { task: 'generate', request: { prompt: 'a red circle', n: 16, steps: 512 }, options: { id }, detach: true }
+    return ask('/v1/runs', { json })
+  }
+  expect((await send('first')).status).toBe(202)
+  await eventually(async () => ((await (await ask('/v1/runs/first')).json()) as { progress?: object }).progress, 'the first step', 30_000)
+  const answers = await Promise.all(Array.from({ length: 11 }, (_, i) => send(`more-${i}`)))
+  expect(answers.map(({ status }) => status)).toEqual(Array(11).fill(429))
+  expect(Number(answers[0]!.headers.get('retry-after'))).toBeGreaterThan(1)
+  const stats = (await (await ask('/v1/stats')).json()) as { estimatedWaitMs: number; rowsPerPass: number; server: object }
+  expect(stats.estimatedWaitMs).toBeGreaterThan(1000)
+  expect(stats.rowsPerPass).toBeGreaterThan(0)
+  expect(stats.server).toMatchObject({ runs: 1, maxQueue: 2 })
+  await ask('/v1/runs/first', { method: 'DELETE' })
+  await eventually(async () => (await send('after')).status === 202, 'room', 30_000)
+  await ask('/v1/runs/after', { method: 'DELETE' })
+}, 120_000)
+
+test('a run of more pictures than may wait comes in where nothing waits', async () => {
+  const scripted = new ScriptedRunner()
+  const { ask } = await serve(scripted, { maxQueue: 4 })
+  const send = (n: number): Promise<Response> => ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x', n } } })
+  expect((await send(16)).status).toBe(202)
+  const full = await send(1)
+  expect(full.status).toBe(429)
+  const { error } = (await full.json()) as { error: { message: string } }
+  expect(error.message).toBe('queue: at most 4 pictures and answers may wait, 16 do, and one more came')
+  scripted.last.step()
+  expect((await send(4)).status).toBe(429) // eight of sixteen fit into a pass
+  scripted.last.finish()
+  await eventually(async () => (await send(4)).status === 202)
+})

@@ -28,7 +28,7 @@ export function openHouse(runners: Runner | Readonly<Record<string, Runner>>, se
     keys: new KeyRing(settings.apiKeys),
     registry,
     admission: new Admission(registry, settings.maxQueue),
-    replays: new Replays(settings.resultTtlMs),
+    replays: new Replays(registry, settings.resultTtlMs),
     uploads: new Budget('bytes', settings.maxUploadBytes),
     streams: new Streams(settings),
   }

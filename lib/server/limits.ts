@@ -95,6 +95,7 @@ function checkCells(task: TaskName, resolved: Resolved, given: readonly Given[],
     )
   }
   if (resolved.task === 'generate') check('size', resolved)
+  if (given.length === 0) return
   const area = 'imageArea' in resolved ? (resolved.imageArea ?? 'native') : 'native'
   if (area !== 'native') check('imageArea', { width: area, height: area })
   else

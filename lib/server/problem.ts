@@ -38,6 +38,10 @@ export class Problem extends Error {
     this.details = details
   }
 
+  as(status: number): Problem {
+    return status === this.status ? this : new Problem(status, this.code, this.message, this)
+  }
+
   get body(): ErrorBody {
     const { message, code, param = null, details } = this
     return { error: { message: flat(message), type: typeOf(this.status), code, param, ...(details && { details }) } }
@@ -85,7 +89,7 @@ const STATUS: Partial<Readonly<Record<ErrorCode | 'aborted', number>>> = {
 
 /** The problem of any error. `invalid` is the status of a bad request: 400 where OpenAI's clients ask, 422 elsewhere. */
 export function problemOf(error: unknown, invalid: 400 | 422 = 422): Problem {
-  if (error instanceof Problem) return error
+  if (error instanceof Problem) return error.status === 400 && error.code === 'request/invalid' ? error.as(invalid) : error
   const { code, message, details } = errorToData(error)
   const status = STATUS[code] ?? invalid
   const after = details?.['retryAfterMs']
@@ -108,6 +112,7 @@ export function paramOf(message: string): string | undefined {
 }
 
 export const notFound = (message: string): Problem => new Problem(404, 'not-found', message)
+/** Of the status that bad requests have where it is answered. */
 export const badRequest = (message: string, param?: string): Problem => new Problem(400, 'request/invalid', message, { param })
 
 /** An error of ours, kept as it is for a status that the caller decides. */

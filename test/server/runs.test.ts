@@ -67,7 +67,7 @@ test('a stream that broke goes on where it broke: same events, none twice, none 
   const all = await eventsOf(await ask('/v1/runs/r/events'))
   expect([...first, ...second, ...third]).toEqual(all)
   expect(all.map(({ id }) => id)).toEqual(all.map((_, i) => String(i + 1)))
-  expect((await ask('/v1/runs/r/events', { headers: { 'last-event-id': 'x' } })).status).toBe(400)
+  expect((await ask('/v1/runs/r/events', { headers: { 'last-event-id': 'x' } })).status).toBe(422)
 })
 
 test('a run is aborted some time after its last listener left, unless it is detached or the listener comes back', async () => {
@@ -202,7 +202,7 @@ test('Idempotency-Key: the same run again, a mistake with another body, a new tr
   expect([full.status, full.headers.get('retry-after')]).toEqual([429, '3'])
   runner.refuse = undefined
   expect((await send(BEGIN, 'k2')).status).toBe(202)
-  expect((await send(BEGIN, 'a b')).status).toBe(400)
+  expect((await send(BEGIN, 'a b')).status).toBe(422)
 })
 
 test('the queue is bounded, and its estimated wait is told', async () => {

@@ -1,5 +1,6 @@
 // `/v1/runs/:id/events`: the run as server-sent events with numbers. Whoever comes back with `Last-Event-ID` gets what follows it, once
-// and in order; what was forgotten meanwhile is counted in a `gap`.
+// and in order; what was forgotten meanwhile is counted in a `gap`, which also says where an event is none of this run's. How a run ended is
+// told in any case, so that no stream ends without a word.
 import { z } from 'zod'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
@@ -22,6 +23,7 @@ export function eventRoutes(app: App, house: House): void {
       const stream = house.streams.start(reply)
       const { signal } = stream
       if (steps === 'false') await run.ended(signal)
+      if (run.isBeyond(last)) await stream.send({ event: 'gap', data: JSON.stringify({ missed: 0, unknown: last }) })
       for await (const { event, missed } of run.follow(last, signal, { onlyEnd: steps === 'false' })) {
         if (missed > 0) await stream.send({ event: 'gap', data: JSON.stringify({ missed }) })
         await stream.send({ ...(event.id !== undefined && { id: event.id }), event: event.name, data: event.data })

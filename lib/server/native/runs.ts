@@ -92,7 +92,7 @@ export function runRoutes(app: App, house: House): void {
     async (request, reply) => {
       const run = heldRun(house, request)
       run.told = true
-      if (run.outcome) house.registry.drop(run)
+      if (run.outcome) house.registry.drop(run, 'deleted')
       else run.abort(new DOMException('the run was aborted: its client asked for it', 'AbortError'))
       return reply.code(204).send()
     },

@@ -49,7 +49,7 @@ export async function ask(house: House, request: FastifyRequest, reply: FastifyR
     signal,
     done: () => {
       leave()
-      if (key === undefined) house.registry.drop(run)
+      if (key === undefined) house.registry.drop(run, 'answered')
     },
   }
 }

@@ -79,7 +79,7 @@ function sameRun({ registry }: House, client: Client, id: string | undefined, as
   // This server had lost sight of it.
   const { outcome } = found
   if (!found.isKept || !outcome || !('error' in outcome) || !DimooError.is(outcome.error, 'server/unavailable')) return found
-  registry.drop(found)
+  registry.drop(found, 'lost')
   return undefined
 }
 

@@ -55,9 +55,14 @@ export class EventLog {
     return this.#entries.length
   }
 
+  /** The number that a reader has come to with the last event. */
+  get last(): number {
+    return this.#ends.at(-1) ?? 0
+  }
+
   /** `bytes`: about what the event holds until it is forgotten. `number`: not the next one; 'none': it has none of its own. */
   append(name: EventName, bytes: number, make: () => Json, number?: number | 'none'): void {
-    const before = this.#ends.at(-1) ?? 0
+    const before = this.last
     const id = number === 'none' ? undefined : Math.max(before + 1, number ?? 0)
     this.#entries.push({ name, id, bytes, data: make })
     this.#ends.push(id ?? before)

@@ -228,8 +228,14 @@ export class HeldRun {
     this.listen()()
   }
 
+  /** Whether a reader who names this event speaks of another run, one that had this name before. */
+  isBeyond(number: number): boolean {
+    return !this.isKept && number > this.log.last
+  }
+
   /**
-   * Events after the one of a number, as they come, to the end. Ends early, without a word, when `signal` is aborted.
+   * Events after the one of a number, as they come, to the end, which is told again to whoever has it. All of them where the number is beyond
+   * (`isBeyond`). Ends early, without a word, when `signal` is aborted.
    *
    * @param onlyEnd The last one of those that are there, and what follows.
    */
@@ -239,8 +245,10 @@ export class HeldRun {
     { onlyEnd = false } = {},
   ): AsyncGenerator<{ readonly event: RunEvent; readonly missed: number }> {
     const leave = this.listen()
-    const at = this.log.position(after)
-    const cursor: Cursor = { at: onlyEnd ? Math.max(at, this.log.length - 1) : at }
+    const known = this.isBeyond(after) ? 0 : after
+    const [at, last] = [this.log.position(known), this.log.length - 1]
+    const cursor: Cursor = { at: onlyEnd ? Math.max(at, last) : at }
+    if (this.log.closed) cursor.at = Math.min(cursor.at, last)
     this.#cursors.add(cursor)
     this.#held?.()
     try {
@@ -248,7 +256,7 @@ export class HeldRun {
         const found = this.log.after(cursor)
         if (found) {
           // A server that has just heard of the run hears of what its reader knows too.
-          if ((found.event.id ?? Infinity) > after) yield found
+          if ((found.event.id ?? Infinity) > known || isEnd(found.event)) yield found
           cursor.at += found.missed + 1
           this.#held?.()
         } else if (this.log.closed) {
@@ -371,6 +379,8 @@ export class HeldRun {
     this.#leaving.unref()
   }
 }
+
+const isEnd = ({ name }: RunEvent): boolean => name === 'done' || name === 'error'
 
 // What an event holds, as text, about.
 function sizeOf(step: AnyStep): number {

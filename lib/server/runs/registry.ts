@@ -9,6 +9,9 @@ export interface RegistryOptions {
   readonly resultTtlMs: number
 }
 
+/** Why there is nothing of a run any more. */
+export type Gone = 'deleted' | 'answered' | 'old' | 'crowded' | 'lost'
+
 /** Names of dropped runs that are remembered. */
 const MAX_GONE = 10_000
 
@@ -17,7 +20,7 @@ export class Registry implements Watch {
   readonly #watches: Watch[] = []
   readonly #active = new Map<string, HeldRun>()
   readonly #ended = new Map<string, { readonly run: HeldRun; readonly bytes: number }>() // the first to end first
-  readonly #gone = new Set<string>()
+  readonly #gone = new Map<string, Gone>()
   readonly #timer: NodeJS.Timeout
   #keptBytes = 0
   #idle: (() => void)[] = []
@@ -63,10 +66,24 @@ export class Registry implements Watch {
   get(owner: string, id: string): HeldRun {
     const found = this.find(owner, id)
     if (found) return found
-    if (this.#gone.has(keyOf(owner, id))) {
-      throw new Problem(410, 'gone', `run ${id}: its result was kept for ${this.#options.resultTtlMs / 1000} s at most, and is gone`)
-    }
+    const gone = this.#gone.get(keyOf(owner, id))
+    if (gone) throw new Problem(410, 'gone', `run ${id}: ${this.#reason(gone)}`)
     throw notFound(`run ${id}: there is none of this name`)
+  }
+
+  #reason(gone: Gone): string {
+    switch (gone) {
+      case 'deleted':
+        return 'its client deleted it'
+      case 'answered':
+        return 'it was answered where it was asked for, and nothing of it is kept'
+      case 'old':
+        return `its result was kept for ${this.#options.resultTtlMs / 1000} s, and is gone`
+      case 'crowded':
+        return `its result made room for newer ones: at most ${this.#options.maxResultBytes} bytes of them are kept`
+      default:
+        return 'this server lost sight of it'
+    }
   }
 
   /** One's own runs, the newest first. */
@@ -76,14 +93,14 @@ export class Registry implements Watch {
   }
 
   /** Drops an ended run at once. */
-  drop(run: HeldRun): void {
+  drop(run: HeldRun, why: Gone): void {
     const key = keyOf(run.owner.name, run.id)
     const kept = this.#ended.get(key)
     if (!kept) return
     this.#ended.delete(key)
     this.#keptBytes -= kept.bytes
-    this.#gone.add(key)
-    for (const oldest of this.#gone) {
+    this.#gone.set(key, why)
+    for (const oldest of this.#gone.keys()) {
       if (this.#gone.size <= MAX_GONE) break
       this.#gone.delete(oldest)
     }
@@ -117,9 +134,10 @@ export class Registry implements Watch {
   #expire(): void {
     const before = Date.now() - this.#options.resultTtlMs
     for (const { run } of this.#ended.values()) {
-      if (run.endedAt >= before && this.#keptBytes <= this.#options.maxResultBytes) break
+      const isOld = run.endedAt < before
+      if (!isOld && this.#keptBytes <= this.#options.maxResultBytes) break
       // Somebody is still reading it.
-      if (run.listeners === 0 || run.endedAt < before) this.drop(run)
+      if (run.listeners === 0 || isOld) this.drop(run, isOld ? 'old' : 'crowded')
     }
   }
 }

@@ -1,40 +1,45 @@
 // Requests that came with an `Idempotency-Key`: the same key with the same body is the same run, however often it is sent; with another
-// body it is a mistake. Remembered as long as results are.
+// body it is a mistake. Remembered as long as results are, by name only: a run that is gone is gone here too.
 import { createHash } from 'node:crypto'
-import { Problem } from '../problem.js'
+import { badRequest } from '../problem.js'
+import type { HeldRun } from './held-run.js'
+import type { Registry } from './registry.js'
 
 const MAX_KEYS = 10_000
 
 export class Replays {
+  readonly #registry: Registry
   readonly #ttlMs: number
-  readonly #known = new Map<string, { readonly digest: string; readonly at: number; readonly made: Promise<unknown> }>()
+  readonly #known = new Map<string, { readonly digest: string; readonly at: number; readonly id: Promise<string> }>()
 
-  constructor(ttlMs: number) {
+  constructor(registry: Registry, ttlMs: number) {
+    this.#registry = registry
     this.#ttlMs = ttlMs
   }
 
   /**
    * What the first request of this key made, or what `make` makes now. Without a key always the latter; a failure is not remembered.
-   * Throws 422 for a key that came with another body.
+   * Throws `request/invalid` for a key that came with another body, 410 where the run is gone.
    */
-  async once<T>(
+  async once(
     owner: string,
     key: string | undefined,
     body: unknown,
-    make: () => Promise<T>,
-  ): Promise<{ readonly made: T; readonly replayed: boolean }> {
+    make: () => Promise<HeldRun>,
+  ): Promise<{ readonly made: HeldRun; readonly replayed: boolean }> {
     if (key === undefined) return { made: await make(), replayed: false }
     this.#forget()
     const name = `${owner}\n${key}`
     const digest = digestOf(body)
     const known = this.#known.get(name)
     if (known) {
-      if (known.digest === digest) return { made: (await known.made) as T, replayed: true }
-      throw new Problem(422, 'request/invalid', 'Idempotency-Key: this key came before with another request', { param: 'Idempotency-Key' })
+      if (known.digest === digest) return { made: this.#registry.get(owner, await known.id), replayed: true }
+      throw badRequest('Idempotency-Key: this key came before with another request', 'Idempotency-Key')
     }
     const made = make()
-    this.#known.set(name, { digest, at: Date.now(), made })
-    made.catch(() => this.#known.delete(name))
+    const id = made.then((run) => run.id)
+    this.#known.set(name, { digest, at: Date.now(), id })
+    id.catch(() => this.#known.delete(name))
     return { made: await made, replayed: false }
   }
 
@@ -47,13 +52,11 @@ export class Replays {
   }
 }
 
-/** Throws 400 for a key that is none. */
+/** Throws `request/invalid` for a key that is none. */
 export function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
   if (header === undefined) return undefined
   if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header
-  throw new Problem(400, 'request/invalid', 'Idempotency-Key: expected 1 to 255 printable characters without spaces', {
-    param: 'Idempotency-Key',
-  })
+  throw badRequest('Idempotency-Key: expected 1 to 255 printable characters without spaces', 'Idempotency-Key')
 }
 
 /** Of a request as it came. */

@@ -1,0 +1,98 @@
+// What is said of runs that are no more, and of events that never were: why a result is gone, what a key that was used before gives, and where
+// a stream goes on whose reader names an event of another run.
+import { expect, test } from 'vitest'
+import { ScriptedRunner } from './scripted.js'
+import { eventsOf, eventually, serve } from './world.js'
+
+const BEGIN = { task: 'generate', request: { prompt: 'a red circle' } }
+
+async function told(response: Response): Promise<readonly [status: number, message: string]> {
+  const { error } = (await response.json()) as { error: { message: string } }
+  return [response.status, error.message]
+}
+
+test('410 says why: deleted, too old, or crowded out', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner, { maxResultBytes: 10_000, resultTtlMs: 1500 })
+  const end = async (id: string): Promise<void> => {
+    await ask('/v1/runs', { json: { ...BEGIN, detach: true, options: { id } } })
+    runner.last.finish()
+    await eventually(async () => ((await (await ask(`/v1/runs/${id}`)).json()) as { state: string }).state === 'done')
+  }
+  await end('one')
+  expect((await ask('/v1/runs/one', { method: 'DELETE' })).status).toBe(204)
+  expect(await told(await ask('/v1/runs/one'))).toEqual([410, 'run one: its client deleted it'])
+  expect(await told(await ask('/v1/runs/one', { method: 'DELETE' }))).toEqual([410, 'run one: its client deleted it'])
+  for (const id of ['two', 'three', 'four']) await end(id)
+  expect(await told(await ask('/v1/runs/two'))).toEqual([
+    410,
+    'run two: its result made room for newer ones: at most 10000 bytes of them are kept',
+  ])
+  await eventually(async () => (await ask('/v1/runs/four')).status === 410, 'its end')
+  expect(await told(await ask('/v1/runs/four'))).toEqual([410, 'run four: its result was kept for 1.5 s, and is gone'])
+})
+
+test('a key whose run was deleted gives 410, not the run', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  const send = (): Promise<Response> => ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } }, headers: { 'idempotency-key': 'k' } })
+  expect((await send()).status).toBe(202)
+  runner.last.finish()
+  await eventually(async () => ((await (await ask('/v1/runs/r')).json()) as { state: string }).state === 'done')
+  expect((await send()).status).toBe(202)
+  await ask('/v1/runs/r', { method: 'DELETE' })
+  expect(await told(await send())).toEqual([410, 'run r: its client deleted it'])
+  expect(runner.runs).toHaveLength(1)
+})
+
+test.each(['/v1/images/generations', '/v1/chat/completions', '/v1/responses'])('%s: a key with another body is 400', async (path) => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  const send = (text: string): Promise<Response> =>
+    ask(path, {
+      json: path.endsWith('s/generations')
+        ? { prompt: text }
+        : path.endsWith('responses')
+          ? { input: text }
+          : { messages: [{ role: 'user', content: text }] },
+      headers: { 'idempotency-key': 'k' },
+    })
+  const first = send('one')
+  await eventually(() => runner.runs.length === 1)
+  const other = await send('two')
+  const { error } = (await other.json()) as { error: object }
+  expect([other.status, error]).toEqual([
+    400,
+    {
+      message: 'Idempotency-Key: this key came before with another request',
+      type: 'invalid_request_error',
+      code: 'request/invalid',
+      param: 'Idempotency-Key',
+    },
+  ])
+  runner.last.fail(new Error('enough'))
+  expect((await first).status).toBe(500)
+})
+
+test('an event that is none of the run: a gap says so, then the run from its beginning', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } } })
+  runner.last.step(2)
+  const names = async (last: string, until = 'done'): Promise<unknown> => {
+    const response = await ask('/v1/runs/r/events', { headers: { 'last-event-id': last } })
+    return (await eventsOf(response, ({ event }) => event === until)).map(({ id, event, data }) => (event === 'gap' ? data : [id, event]))
+  }
+  expect(await names('999', 'step')).toEqual(['{"missed":0,"unknown":999}', ['1', 'state'], ['2', 'state'], ['3', 'step']])
+  runner.last.finish()
+  await eventually(async () => ((await (await ask('/v1/runs/r')).json()) as { state: string }).state === 'done')
+  expect(await names('999')).toEqual([
+    '{"missed":0,"unknown":999}',
+    ...[1, 2].map((id) => [String(id), 'state']),
+    ...[3, 4].map((id) => [String(id), 'step']),
+    ['5', 'done'],
+  ])
+  // Whoever has the end hears it again, rather than nothing.
+  expect(await names('5')).toEqual([['5', 'done']])
+  expect((await eventsOf(await ask('/v1/runs/r/events?steps=false&after=999'))).map(({ event }) => event)).toEqual(['gap', 'done'])
+})

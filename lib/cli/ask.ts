@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { invalid } from '../base/errors.js'
 import { checkRequest, DESCRIPTORS } from '../requests/index.js'
-import type { AskRequest } from '../requests/types.js'
+import type { AskRequest } from '../requests/types/index.js'
 import { answer } from './answer.js'
 import type { Context } from './context.js'
 import { addFlags, checkGiven, oneArgument, readFlags } from './flags.js'

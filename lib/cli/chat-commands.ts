@@ -2,7 +2,7 @@
 import { FileProblem, readRegularFile } from '../base/files.js'
 import { nearest } from '../base/nearest.js'
 import { quote } from '../base/show.js'
-import type { ChatMessage } from '../requests/types.js'
+import type { ChatMessage } from '../requests/types/index.js'
 
 const MOST_BYTES = 256 << 20
 

@@ -7,7 +7,7 @@ import { likeDifference, likeRequest, type ImageParameters } from '../parameters
 import { readParameters } from '../parameters/read.js'
 import { checkRequest, DESCRIPTORS } from '../requests/index.js'
 import type { ImageTask } from '../requests/names.js'
-import type { TaskRequests } from '../requests/types.js'
+import type { TaskRequests } from '../requests/types/index.js'
 import { BATCH_OUTPUT, checkNames, drawAll, seedOf, type Job } from './batch.js'
 import { note, type Context } from './context.js'
 import { addDrawFlags, checkOutputs, draw, type DrawFlags } from './draw.js'

@@ -3,7 +3,7 @@ import { fromBase64, toJson, type Json } from '../base/json.js'
 import { regionAtHand } from '../fields/region.js'
 import type { MaskInput, RawImage } from '../fields/values.js'
 import type { ImageFormat } from '../image/encode.js'
-import type { PreviewOptions } from '../requests/types.js'
+import type { PreviewOptions } from '../requests/types/index.js'
 import type { ImageStep, TextStep } from '../run/steps.js'
 
 type Draw = (step: ImageStep, options: PreviewOptions) => Promise<RawImage | Uint8Array>

@@ -1,4 +1,4 @@
-// Fields as TypeScript: interfaces whose every member says its rule, unit and default. `npm run generate` writes lib/requests/types.ts
+// Fields as TypeScript: interfaces whose every member says its rule, unit and default. `npm run generate` writes lib/requests/types
 // with this.
 import { defaultText, type Field, type Fields, type GroupField } from './field.js'
 import { rangeOf } from './rules.js'

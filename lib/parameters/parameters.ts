@@ -8,7 +8,7 @@ import { boolean, choice, either, group, integer, number, text, type Field, type
 import type { ModelInfo, Precision } from '../native/info.js'
 import type { ResolvedImage } from '../requests/image.js'
 import { IMAGE_TASKS, type ImageTask } from '../requests/names.js'
-import type { GenerateRequest, TaskRequests } from '../requests/types.js'
+import type { GenerateRequest, TaskRequests } from '../requests/types/index.js'
 
 /** Keyword of the PNG chunk and name of the XMP property. */
 export const PARAMETERS_KEY = 'lumina-dimoo'

@@ -3,7 +3,7 @@
 import { invalid, type DimooError } from '../base/errors.js'
 import type { MaskInput } from '../fields/values.js'
 import type { TaskName } from '../requests/names.js'
-import type { ResumeOptions } from '../requests/types.js'
+import type { ResumeOptions } from '../requests/types/index.js'
 import type { FarEnd, FarStep } from '../remote/far.js'
 import { FarRun, type FarPort } from '../remote/far-run.js'
 import type { LinkedRun, RunEars } from '../remote/link.js'

@@ -6,7 +6,7 @@ import { endOf } from '../remote/frames.js'
 import type { FarEnd } from '../remote/far.js'
 import type { Work } from '../runner/work.js'
 import type { TaskName } from '../requests/names.js'
-import type { ResumeOptions } from '../requests/types.js'
+import type { ResumeOptions } from '../requests/types/index.js'
 import { decodeCbor, encodeCbor, type Limits } from '../wire/cbor.js'
 import { fetchKept, keep, type BlobStore } from './store.js'
 

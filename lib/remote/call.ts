@@ -8,7 +8,7 @@ import type { ModelInfo } from '../native/info.js'
 import { capture } from '../requests/capture.js'
 import { checkRequest, checkTask, DESCRIPTORS, resolveRequest } from '../requests/index.js'
 import { isTextTask, type TaskName } from '../requests/names.js'
-import type { RunOptions, TaskRequests } from '../requests/types.js'
+import type { RunOptions, TaskRequests } from '../requests/types/index.js'
 import { snapshotHeader, type SnapshotHeader } from '../snapshot/index.js'
 
 /**

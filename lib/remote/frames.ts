@@ -2,7 +2,7 @@
 // of lib/wire; the rest is a few names and numbers.
 import { errorToData } from '../base/errors.js'
 import type { TaskName } from '../requests/names.js'
-import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types/index.js'
 import type { RunState } from '../run/types.js'
 import { decodeMessage, encodeMessage, type Message } from '../wire/messages.js'
 import type { Frame } from './channel.js'

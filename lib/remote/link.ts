@@ -2,7 +2,7 @@
 import { DimooError, errorFromData } from '../base/errors.js'
 import type { MaskInput } from '../fields/values.js'
 import type { ModelInfo } from '../native/info.js'
-import type { PreviewOptions, ResumeOptions } from '../requests/types.js'
+import type { PreviewOptions, ResumeOptions } from '../requests/types/index.js'
 import type { StepData } from '../run/types.js'
 import type { SchedulerStats } from '../runner/runner.js'
 import type { Channel, Frame } from './channel.js'

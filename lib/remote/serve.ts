@@ -1,7 +1,7 @@
 // A runner at the service of whoever is at the other end of a channel: what `link.ts` asks is done on real runs, and told back.
 import { invalid } from '../base/errors.js'
 import type { MaskInput } from '../fields/values.js'
-import type { RunOptions } from '../requests/types.js'
+import type { RunOptions } from '../requests/types/index.js'
 import type { Runner, StepDrawer } from '../runner/runner.js'
 import { snapshotHeader } from '../snapshot/index.js'
 import type { AnyRun, StepData } from '../run/types.js'

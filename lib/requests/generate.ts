@@ -3,7 +3,7 @@ import { defined, IMAGE_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
 import { BEST_OF, promptField, SPECIAL_TOKENS, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
 import { resolveSize, SIZE_FIELDS } from './size.js'
-import type { GenerateRequest } from './types.js'
+import type { GenerateRequest } from './types/index.js'
 
 export const GENERATE: TaskDescriptor = {
   name: 'generate',

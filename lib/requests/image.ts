@@ -19,7 +19,7 @@ import { defined, EDIT_DEFAULTS, IMAGE_DEFAULTS, type ModelFacts } from './defau
 import { PRESET } from './presets.js'
 import { CACHE, MAX_STEPS, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
 import { resolveSchedule } from './schedule.js'
-import type { CacheOptions, StartOptions } from './types.js'
+import type { CacheOptions, StartOptions } from './types/index.js'
 
 export const MAX_IMAGES = 64
 

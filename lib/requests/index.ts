@@ -13,7 +13,7 @@ import { withPreset } from './presets.js'
 import { PREVIEW_FIELDS, RESUME_FIELDS, RUN_FIELDS, RUN_OPTION_NAMES } from './run-options.js'
 import * as texts from './text.js'
 import * as transform from './transform.js'
-import type { TaskRequests } from './types.js'
+import type { TaskRequests } from './types/index.js'
 
 export const DESCRIPTORS: Readonly<Record<TaskName, TaskDescriptor>> = {
   generate: GENERATE,
@@ -30,7 +30,7 @@ export const DESCRIPTORS: Readonly<Record<TaskName, TaskDescriptor>> = {
   chat: texts.CHAT,
 }
 
-/** What can be said about a run, for the generator of lib/requests/types.ts. */
+/** What can be said about a run, for the generator of lib/requests/types. */
 export const OPTIONS = [
   { type: 'PreviewOptions', summary: 'How a step is drawn.', fields: PREVIEW_FIELDS },
   { type: 'RunOptions', summary: 'What can be said about a run, whatever its task.', fields: RUN_FIELDS },

@@ -5,7 +5,7 @@ import { isMade, type ImageInput, type MaskInput } from '../fields/values.js'
 import type { ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
 import { BEST_OF, imageArea, promptField, SPECIAL_TOKENS, resolveTextGuided, TEXT_GUIDED, type ResolvedImage } from './image.js'
-import type { ExtendOptions, InpaintRequest, OutpaintRequest, Ratio, RetouchRequest } from './types.js'
+import type { ExtendOptions, InpaintRequest, OutpaintRequest, Ratio, RetouchRequest } from './types/index.js'
 
 /** Widest seam of a composite, in pixels. */
 export const MAX_FEATHER = 256

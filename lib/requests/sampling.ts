@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.js'
 import { boolean, choice, either, group, integer, number, seed, type Default, type Fields } from '../fields/field.js'
 import { CACHE_DEFAULTS, defined } from './defaults.js'
-import type { CacheOptions } from './types.js'
+import type { CacheOptions } from './types/index.js'
 
 export const MAX_STEPS = 4096
 

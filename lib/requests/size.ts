@@ -2,7 +2,7 @@
 import { invalid } from '../base/errors.js'
 import { show } from '../base/show.js'
 import { integer, text, type Fields } from '../fields/field.js'
-import type { GenerateRequest } from './types.js'
+import type { GenerateRequest } from './types/index.js'
 
 /** Cells of one picture; 4096 x 4096 pixels at 16 pixels a cell. */
 export const MAX_CELLS = 65_536

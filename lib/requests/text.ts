@@ -8,7 +8,7 @@ import type { TaskDescriptor } from './descriptor.js'
 import { imageArea, promptField, SPECIAL_TOKENS } from './image.js'
 import { PRESET } from './presets.js'
 import { CACHE, MAX_STEPS, PREFIX_REUSE, resolveSampling, samplingFields, type ResolvedSampling } from './sampling.js'
-import type { AskRequest, ChatMessage, ChatRequest } from './types.js'
+import type { AskRequest, ChatMessage, ChatRequest } from './types/index.js'
 
 export const MAX_LENGTH = 16_384
 export const MAX_PICTURES = 64

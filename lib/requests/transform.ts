@@ -7,7 +7,7 @@ import { MAP_NAMES, type MapKind } from '../prompt/templates.js'
 import { EDIT_DEFAULTS, type ModelFacts } from './defaults.js'
 import type { TaskDescriptor } from './descriptor.js'
 import { BEST_OF, IMAGE_GUIDED, imageArea, promptField, SPECIAL_TOKENS, resolveImageGuided, type ResolvedImage } from './image.js'
-import type { ControlRequest, EditRequest, PredictRequest, StyleRequest, SubjectRequest, ViewRequest } from './types.js'
+import type { ControlRequest, EditRequest, PredictRequest, StyleRequest, SubjectRequest, ViewRequest } from './types/index.js'
 
 const GIVEN: Fields = {
   image: picture({ summary: 'The given picture.', flag: { value: 'file' } }),

@@ -5,7 +5,7 @@ import type { MaskInput, RawImage } from '../fields/values.js'
 import type { ImageFormat } from '../image/encode.js'
 import { regionCells, type Grid, type Region } from '../image/region.js'
 import type { NativeStep } from '../native/binding.js'
-import type { PreviewOptions, StepPreviews } from '../requests/types.js'
+import type { PreviewOptions, StepPreviews } from '../requests/types/index.js'
 import type { Remask } from './parts.js'
 import type { ImageStep } from './steps.js'
 

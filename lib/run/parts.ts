@@ -2,7 +2,7 @@
 import type { Grid } from '../image/region.js'
 import type { NativeOutcome, NativeRun, NativeSnapshot, NativeStep } from '../native/binding.js'
 import type { TaskName } from '../requests/names.js'
-import type { RunOptions } from '../requests/types.js'
+import type { RunOptions } from '../requests/types/index.js'
 
 /** What a run asks of whatever decodes it: the addon's run, or one in another process (lib/remote). */
 export type Decoder = Omit<NativeRun, 'id'>

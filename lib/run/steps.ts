@@ -2,7 +2,7 @@
 import type { Grid } from '../image/region.js'
 import type { ImageFormat } from '../image/encode.js'
 import type { MaskInput, RawImage } from '../fields/values.js'
-import type { PreviewOptions } from '../requests/types.js'
+import type { PreviewOptions } from '../requests/types/index.js'
 
 /** Whatever is decoded. */
 export interface StepBase {

@@ -2,7 +2,7 @@
 import type { MaskInput, RawImage } from '../fields/values.js'
 import type { ImageFormat } from '../image/encode.js'
 import type { TaskName } from '../requests/names.js'
-import type { PreviewOptions, RunOptions } from '../requests/types.js'
+import type { PreviewOptions, RunOptions } from '../requests/types/index.js'
 import type { ImageResult, TextResult } from './results.js'
 import type { ImageStep, TextStep } from './steps.js'
 

@@ -9,7 +9,7 @@ import type { ModelInfo } from '../native/info.js'
 import { capture } from '../requests/capture.js'
 import { checkRequest, DESCRIPTORS, resolveRequest, withoutPreset } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
-import type { TaskRequests } from '../requests/types.js'
+import type { TaskRequests } from '../requests/types/index.js'
 
 /**
  * The request as plain data. Buffers are copied before this returns its promise; paths, Blobs, streams, `data:` URLs and results are read

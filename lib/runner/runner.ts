@@ -3,9 +3,9 @@ import { invalid } from '../base/errors.js'
 import { show } from '../base/show.js'
 import type { ModelInfo } from '../native/info.js'
 import type { ImageTask, TaskName, TextTask } from '../requests/names.js'
-import type * as requests from '../requests/types.js'
+import type * as requests from '../requests/types/index.js'
 import type { RawImage } from '../fields/values.js'
-import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types.js'
+import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types/index.js'
 import type { AnyRun, ImageRun, PreviewOf, StepData, TextRun } from '../run/types.js'
 
 /** The run of a task. */

@@ -3,7 +3,7 @@ import { isRawImage } from '../fields/values.js'
 import type { ModelInfo } from '../native/info.js'
 import { resolveRequest, type Resolved } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
-import type { TaskRequests } from '../requests/types.js'
+import type { TaskRequests } from '../requests/types/index.js'
 
 export interface Work {
   /** Rows of one full pass. */

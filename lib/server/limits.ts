@@ -8,7 +8,7 @@ import { readSize } from '../image/read.js'
 import type { ModelInfo } from '../native/info.js'
 import { DESCRIPTORS, resolveRequest, type Resolved } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
-import type { TaskRequests } from '../requests/types.js'
+import type { TaskRequests } from '../requests/types/index.js'
 import type { Settings } from './options.js'
 
 export type Limits = Pick<Settings, 'maxSteps' | 'maxCells' | 'maxImages' | 'maxPromptBytes' | 'maxPixels'>

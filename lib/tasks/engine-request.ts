@@ -6,7 +6,7 @@ import type { ModelInfo } from '../native/info.js'
 import type { ImageParameters } from '../parameters/parameters.js'
 import type { TextCoder } from '../prompt/text.js'
 import type { ImageTask, TextTask } from '../requests/names.js'
-import type { RunOptions } from '../requests/types.js'
+import type { RunOptions } from '../requests/types/index.js'
 
 export interface TaskModel {
   readonly info: ModelInfo

@@ -2,7 +2,7 @@
 import { textBranches } from '../prompt/layout.js'
 import { textedPrompts, type Prompts } from '../prompt/templates.js'
 import type { ResolvedGenerate } from '../requests/generate.js'
-import type { RunOptions } from '../requests/types.js'
+import type { RunOptions } from '../requests/types/index.js'
 import type { ImageEngineRequest, TaskModel } from './engine-request.js'
 import { imageRequest } from './images.js'
 import { callerText, flatMaybe, promptIds } from './prompt-ids.js'

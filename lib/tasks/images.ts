@@ -8,7 +8,7 @@ import type { Branches } from '../prompt/layout.js'
 import { candidates, type ResolvedImage } from '../requests/image.js'
 import type { ImageTask } from '../requests/names.js'
 import { seedsFrom } from '../requests/sampling.js'
-import type { RunOptions, StartOptions } from '../requests/types.js'
+import type { RunOptions, StartOptions } from '../requests/types/index.js'
 import { runFields, type Composite, type ImageEngineRequest, type TaskModel } from './engine-request.js'
 
 export interface ImageParts {

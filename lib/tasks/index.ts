@@ -1,6 +1,6 @@
 // From a complete request to what the engine is told, task by task.
 import type { Resolved } from '../requests/index.js'
-import type { RunOptions } from '../requests/types.js'
+import type { RunOptions } from '../requests/types/index.js'
 import type { EngineRequest, TaskModel } from './engine-request.js'
 import { generatePrompts, layOutGenerate } from './generate.js'
 import { layOutPaint } from './paint.js'

@@ -9,7 +9,7 @@ import { checkMaskSize, checkRects, hasAlpha, isMasked, ratioCells, regionCellsS
 import { textBranches } from '../prompt/layout.js'
 import { textedPrompts } from '../prompt/templates.js'
 import { isRatio, type ResolvedPaint } from '../requests/paint.js'
-import type { ExtendOptions, Ratio, RunOptions } from '../requests/types.js'
+import type { ExtendOptions, Ratio, RunOptions } from '../requests/types/index.js'
 import type { ImageEngineRequest, TaskModel } from './engine-request.js'
 import { imageRequest } from './images.js'
 import { checkCells, cropOf, encode, readGiven, readOnce } from './pictures.js'

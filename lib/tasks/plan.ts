@@ -1,7 +1,7 @@
 // What a request would need, before anything of it is computed: laid out as ever, but its pictures get empty codes, as only their number counts.
 import type { NativeModel, NativeRequest } from '../native/binding.js'
 import type { Resolved } from '../requests/index.js'
-import type { RunOptions } from '../requests/types.js'
+import type { RunOptions } from '../requests/types/index.js'
 import type { EngineRequest, TaskModel } from './engine-request.js'
 import { layOut } from './index.js'
 

@@ -7,7 +7,7 @@ import { isLocal, type Field, type Fields } from '../fields/field.js'
 import { checkRequest, DESCRIPTORS } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
 import { RUN_FIELDS } from '../requests/run-options.js'
-import type { RunOptions, TaskRequests } from '../requests/types.js'
+import type { RunOptions, TaskRequests } from '../requests/types/index.js'
 
 /** Checks a request in full. Throws `request/invalid`. */
 export function checkTravelled<Task extends TaskName>(task: Task, request: unknown): TaskRequests[Task] {

@@ -8,7 +8,7 @@ import type { Defaults } from '../../lib/native/info.js'
 import { readPresets } from '../../lib/model/presets.js'
 import { checkRequest, resolveRequest } from '../../lib/requests/index.js'
 import { TASKS } from '../../lib/requests/names.js'
-import type { TaskRequests } from '../../lib/requests/types.js'
+import type { TaskRequests } from '../../lib/requests/types/index.js'
 import { materialise } from '../../lib/runner/materialise.js'
 import { dimoo } from './cli-run.js'
 

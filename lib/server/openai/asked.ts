@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { flat } from '../../base/show.js'
 import type { TaskName } from '../../requests/names.js'
-import type { RunOptions, TaskRequests } from '../../requests/types.js'
+import type { RunOptions, TaskRequests } from '../../requests/types/index.js'
 import type { House } from '../house.js'
 import type { Served } from '../models.js'
 import { Problem } from '../problem.js'

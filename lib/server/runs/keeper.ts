@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { isRunKeeper, type Runner, type RunKeeper } from '../../runner/runner.js'
 import { workOf } from '../../runner/work.js'
-import type { RunOptions } from '../../requests/types.js'
+import type { RunOptions } from '../../requests/types/index.js'
 import type { House } from '../house.js'
 import type { Client } from '../keys.js'
 import { HeldRun, MAX_EVENT_BYTES } from './held-run.js'

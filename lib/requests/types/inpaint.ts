@@ -1,0 +1,44 @@
+// What a caller may ask of inpaint. Written by scripts/generate.mjs from the descriptors of lib/requests: change those.
+import type { ImageInput, MaskInput, Schedule } from '../../fields/values.js'
+import type { CacheOptions, CompositeOptions, Ratio, StartOptions, TextGuidance } from './groups.js'
+
+/**
+ * Draws the masked part of a picture anew.
+ *
+ * @example
+ * const { image: patched } = await model.inpaint({ prompt: 'a red circle', image, mask: { left: 16, top: 16, width: 32, height: 32 } }).result()
+ */
+export interface InpaintRequest {
+  /** What the whole picture is to show. */
+  readonly prompt: string
+  /** Whether added tokens such as `<IMAGE>` in the text are tokens; else they are text like any other. Default: false. */
+  readonly specialTokens?: boolean
+  /** Steps and what else trades time for quality, set together (`info().presets` lists them); a field that is given stands above its preset. Default: none: the defaults. */
+  readonly preset?: 'fast' | 'balanced' | 'best'
+  /** Decoding steps, each one forward pass. 1 to 4096. Default: the checkpoint's, else 64. */
+  readonly steps?: number
+  /** How freely codes and tokens are drawn; 0 always takes the likeliest. 0 to 10. Default: the checkpoint's, else 1. */
+  readonly temperature?: number
+  /** Same seed, same result: every integer from 0 to 2^64 - 1, beyond 2^53 as a bigint or decimal digits. Default: random, reported in the result. */
+  readonly seed?: number | bigint | string
+  /** How strongly the prompt pulls; 0 computes no unconditional branch. Default: the checkpoint's, else 4. */
+  readonly guidance?: number | TextGuidance
+  /** ML-Cache, faster and approximate: computes only the least certain rows; true is ratio 0.9, warmup 0.3, refresh 5. Default: false. */
+  readonly cache?: boolean | CacheOptions
+  /** How many cells stay masked after each step: a curve, one share from 0 to 1 a step, or a function from progress to share. Default: cosine. */
+  readonly schedule?: Schedule
+  /** How many pictures, decoded in one batch; picture i uses seed + i. 1 to 64. Default: 1. */
+  readonly n?: number
+  /** Begins from another run's step, with another seed or prompt (a fork), and keeps cells (pins). */
+  readonly start?: StartOptions
+  /** Draws this many (at least n) in one batch and returns the n that the model itself finds most like the prompt, best first, each with its `score`. 1 to 64. */
+  readonly bestOf?: number
+  /** Puts the original pixels back in every cell that was not drawn anew; without it the whole picture comes out of the image tokenizer. */
+  readonly composite?: CompositeOptions
+  /** The given picture. */
+  readonly image: ImageInput
+  /** Size of the given pictures: A crops to the best of the sizes of about A x A pixels that the model was trained with; 'native' keeps the picture, each side down to the grid. Default: native. */
+  readonly imageArea?: 'native' | number
+  /** What is decoded anew, by whole cells: white (or transparent) pixels of a picture, rectangles, cells; or the original's rectangle in the middle. */
+  readonly mask: MaskInput | { readonly ratio: Ratio }
+}

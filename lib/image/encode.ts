@@ -92,5 +92,5 @@ export async function encodeAnimation(
   const raw = { width, height: height * frames.length, channels: 3, pageHeight: height } as const
   const film = (await sharp())(data, { raw, animated: true })
   const shown = { loop: 0, delay: [...delays] }
-  return (format === 'gif' ? film.gif(shown) : film.webp({ ...shown, quality: 90 })).toBuffer()
+  return (format === 'gif' ? film.gif({ ...shown, keepDuplicateFrames: true }) : film.webp({ ...shown, quality: 90 })).toBuffer()
 }

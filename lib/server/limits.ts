@@ -6,12 +6,11 @@ import type { Field, Fields } from '../fields/field.js'
 import { isCells, isRects, type ImageInput } from '../fields/values.js'
 import { readSize } from '../image/read.js'
 import type { ModelInfo } from '../native/info.js'
-import { DESCRIPTORS, resolveRequest, type Resolved } from '../requests/index.js'
+import { DESCRIPTORS, type Resolved } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
 import type { TaskRequests } from '../requests/types/index.js'
-import type { Settings } from './options.js'
-
-export type Limits = Pick<Settings, 'maxSteps' | 'maxCells' | 'maxImages' | 'maxPromptBytes' | 'maxPixels'>
+import { lowered } from './lowered.js'
+import type { Limits } from './options.js'
 
 interface Sides {
   readonly width: number
@@ -24,7 +23,11 @@ export interface Given extends Sides {
 }
 
 /** What is known of a request before it is decoded. */
-export interface Weighed {
+export interface Weighed<Task extends TaskName> {
+  /** As it is to be run: defaults beyond the limits are lowered to them. */
+  readonly request: TaskRequests[Task]
+  /** What was lowered. */
+  readonly warnings: readonly string[]
   readonly given: readonly Given[]
   /** Of all given pictures. */
   readonly pixels: number
@@ -36,15 +39,14 @@ export async function weigh<Task extends TaskName>(
   request: TaskRequests[Task],
   info: ModelInfo,
   limits: Limits,
-): Promise<Weighed> {
+): Promise<Weighed<Task>> {
   const { fields } = DESCRIPTORS[task]
   checkTexts(task, request, fields, limits)
-  const resolved = resolveRequest(task, request, info)
+  const { resolved, request: own, warnings } = lowered(task, request, info, limits)
   checkCounts(task, resolved, limits)
   const inputs = picturesOf(request, fields)
-  if (inputs.length > limits.maxImages + 1) {
-    throw invalid(`${task}: images must be at most ${limits.maxImages} pictures here, got ${inputs.length}`)
-  }
+  const pictures = inputs.filter(({ name }) => !isMask(name)).length
+  if (pictures > limits.maxImages) throw invalid(`${task}: images must be at most ${limits.maxImages} pictures here, got ${pictures}`)
   const given: Given[] = []
   for (const { name, value } of inputs) given.push({ name, ...(await readSize(value, { field: name })) })
   for (const { name, width, height } of given) {
@@ -53,7 +55,7 @@ export async function weigh<Task extends TaskName>(
     }
   }
   checkCells(task, resolved, given, info, limits)
-  return { given, pixels: given.reduce((sum, { width, height }) => sum + width * height, 0) }
+  return { request: own, warnings, given, pixels: given.reduce((sum, { width, height }) => sum + width * height, 0) }
 }
 
 function checkTexts(task: TaskName, request: object, fields: Fields, { maxPromptBytes }: Limits): void {
@@ -100,9 +102,11 @@ function checkCells(task: TaskName, resolved: Resolved, given: readonly Given[],
   if (area !== 'native') check('imageArea', { width: area, height: area })
   else
     for (const one of given) {
-      if (one.name !== 'mask' && one.name !== 'region') check(one.name, resolved.task === 'outpaint' ? extended(one, resolved.extend) : one)
+      if (!isMask(one.name)) check(one.name, resolved.task === 'outpaint' ? extended(one, resolved.extend) : one)
     }
 }
+
+const isMask = (name: string): boolean => name === 'mask' || name === 'region'
 
 function extended({ width, height }: Sides, sides: Readonly<Record<string, unknown>> | object): Sides {
   const side = (name: string): number => Number((sides as Record<string, unknown>)[name] ?? 0)

@@ -107,6 +107,9 @@ export const OPTIONS = [{ type: 'ServerOptions', summary: 'What can be said abou
 /** Every option with its default. */
 export type Settings = Required<Omit<ServerOptions, 'logger'>> & Pick<ServerOptions, 'logger'>
 
+/** What a request may ask for. */
+export type Limits = Pick<Settings, 'maxSteps' | 'maxCells' | 'maxImages' | 'maxPromptBytes' | 'maxPixels'>
+
 /** Throws `request/invalid`. */
 export function settingsOf(options: ServerOptions): Settings {
   checkSecrets(options)

@@ -169,6 +169,8 @@ test('an animation has its frames, delays, and loops', async () => {
     delay: [100, 100, 900],
     loop: 0,
   })
+  const still = await encodeAnimation([frames[0]!, frames[0]!, frames[1]!], [100, 100, 900], 'gif')
+  expect(await sharp(still, { animated: true }).metadata()).toMatchObject({ pages: 3, delay: [100, 100, 900] })
   await expect(encodeAnimation([frames[0]!, solid(8, 8, [0, 0, 0])], [1, 1])).rejects.toMatchObject({
     code: 'image/invalid',
   })

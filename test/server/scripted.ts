@@ -77,17 +77,17 @@ export class ScriptedRun {
     this.#made = step
   }
 
-  finish(): void {
+  finish(warnings: readonly string[] = [], pictures = 1): void {
     this.state = 'done'
     const image = { data: new Uint8Array(6).fill(7), width: 2, height: 1, channels: 3 as const }
     const one = Object.assign(new Encoded(), { seed: '1', image, tokens: Int32Array.of(1, 2), parameters: { version: 1 } })
     this.#end = {
       value: {
         ...toPlain(one),
-        images: [one],
+        images: Array.from({ length: pictures }, () => one),
         timings: {},
         usage: { inputTokens: 5, outputTokens: 2, steps: 8, forwardPasses: 8, forwardTokens: 80 },
-        warnings: [],
+        warnings,
         remasked: [],
       } as unknown as ImageResult,
     }

@@ -5,7 +5,8 @@ import type { ImageResult } from '../../run/results.js'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { anything } from '../native/runs.js'
-import { ask, ASKED, resultOf, warn } from '../openai/asked.js'
+import { ask, ASKED, resultOf } from '../openai/asked.js'
+import { warn } from '../warnings.js'
 import { drawingOf } from './request.js'
 
 const SAMPLER = 'Discrete diffusion'
@@ -26,9 +27,10 @@ export function a1111Routes(app: App, house: House): void {
         const served = house.models.get(undefined)
         const { warnings, ...drawing } = drawingOf(request.body, route, await served.info(), house.settings)
         const asked = await ask(house, request, reply, { served, ...drawing, options: {} })
-        warn(reply, warnings)
         try {
-          return await answer(await resultOf<ImageResult>(asked), request.body)
+          const result = await resultOf<ImageResult>(asked)
+          warn(reply, [...warnings, ...asked.run.warnings, ...result.warnings])
+          return await answer(result, request.body)
         } finally {
           asked.done()
         }

@@ -19,6 +19,7 @@ import { idempotencyKey } from '../runs/replays.js'
 import { reportOf, summaryOf } from '../runs/summary.js'
 import { errorToData } from '../../base/errors.js'
 import { zodObject } from '../zod.js'
+import { warn } from '../warnings.js'
 import { readRunBody, RUN_BODY } from './body.js'
 
 export const RUN_ID = z.object({ id: z.string().min(1).max(128) })
@@ -47,6 +48,7 @@ export function runRoutes(app: App, house: House): void {
         return 'snapshot' in body ? beginAgain(house, body.snapshot, body.options, manner) : begin(house, { ...manner, ...body })
       })
       const place = `/v1/runs/${encodeURIComponent(run.id)}`
+      warn(reply, run.warnings)
       if (replayed) void reply.header('idempotent-replayed', 'true')
       return reply
         .code(202)

@@ -1,7 +1,6 @@
 // What OpenAI's routes have in common: a run lives as long as the connection that asked for it, or, where the client can come back with
-// its `Idempotency-Key`, a while longer; warnings go into a header.
+// its `Idempotency-Key`, a while longer.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { flat } from '../../base/show.js'
 import type { TaskName } from '../../requests/names.js'
 import type { RunOptions, TaskRequests } from '../../requests/types/index.js'
 import type { House } from '../house.js'
@@ -66,18 +65,6 @@ export async function resultOf<Result extends Extract<Outcome, { result: unknown
   if (!outcome) throw new Problem(499, 'aborted', 'the client left')
   if ('error' in outcome) throw outcome.error
   return outcome.result as Result
-}
-
-/** Each a sentence without quotes, as RFC 7234's 299. */
-export function warn(reply: FastifyReply, warnings: readonly string[]): void {
-  if (warnings.length === 0) return
-  const texts = warnings.map(
-    (text) =>
-      `299 - "${flat(text)
-        .replace(/["\\]/g, "'")
-        .replace(/[^\x20-\x7e]/g, '?')}"`,
-  )
-  void reply.header('warning', texts.join(', '))
 }
 
 export const seconds = (): number => Math.floor(Date.now() / 1000)

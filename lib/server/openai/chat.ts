@@ -1,4 +1,5 @@
 // `/v1/chat/completions`: texts and pictures in, text out; streamed as it settles.
+import type { FastifyReply } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { isObject } from '../../base/realm.js'
@@ -9,7 +10,8 @@ import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { anything } from '../native/runs.js'
 import { badRequest } from '../problem.js'
-import { ask, ASKED, resultOf, seconds, warn, type Asked } from './asked.js'
+import { warn, warned } from '../warnings.js'
+import { ask, ASKED, resultOf, seconds, type Asked } from './asked.js'
 import { turnsOf } from './content.js'
 import { cut, sendSettled, Settled } from './settled.js'
 import { checkNames, textRequest, type TextRequest, type TextRoute } from './text-request.js'
@@ -50,16 +52,17 @@ export function chatRoutes(app: App, house: House): void {
       checkAsked(body)
       const { model } = body as { model?: string }
       const served = house.models.get(model)
-      const wish = textRequest(turnsOf(body['messages'], 'messages'), body, ROUTE, await served.info())
+      const wish = textRequest(turnsOf(body['messages'], 'messages'), body, ROUTE, await served.info(), house.settings)
       const asked = await ask(house, request, reply, { served, ...wish })
+      warnings.push(...asked.run.warnings)
       warn(reply, warnings)
       const head = { id: `chatcmpl-${randomUUID()}`, created: seconds(), model: model ?? served.name }
-      if (body['stream'] !== true) return answer(asked, wish, head)
+      if (body['stream'] !== true) return answer(asked, wish, { head, reply, warnings })
       const stream = house.streams.start(reply)
       const send = (data: object): Promise<void> => stream.send({ data: JSON.stringify(data) })
       const withUsage = isObject(body['stream_options']) && body['stream_options']['include_usage'] === true
       try {
-        await streamed(asked, wish, { head, withUsage, send })
+        await streamed(asked, wish, { head, withUsage, warnings, send })
         await stream.send({ data: '[DONE]' })
       } catch (error) {
         await send(toProblem(error, request).body)
@@ -92,13 +95,21 @@ interface Head {
   readonly model: string
 }
 
-async function answer(asked: Asked, { stops }: TextRequest, head: Head): Promise<object> {
+interface Answering {
+  readonly head: Head
+  readonly reply: FastifyReply
+  readonly warnings: readonly string[]
+}
+
+async function answer(asked: Asked, { stops }: TextRequest, { head, reply, warnings }: Answering): Promise<object> {
   try {
     const result = await resultOf<TextResult>(asked)
     const { text, stopped } = cut(result.text, stops)
     const message = { role: 'assistant', content: text, refusal: null }
     const choice = { index: 0, message, logprobs: null, finish_reason: stopped ? 'stop' : result.finishReason }
-    return { object: 'chat.completion', ...head, choices: [choice], usage: textUsage(result) }
+    const all = [...warnings, ...result.warnings]
+    warn(reply, all)
+    return { object: 'chat.completion', ...head, choices: [choice], usage: textUsage(result), ...warned(all) }
   } finally {
     asked.done()
   }
@@ -107,10 +118,11 @@ async function answer(asked: Asked, { stops }: TextRequest, head: Head): Promise
 interface Streaming {
   readonly head: Head
   readonly withUsage: boolean
+  readonly warnings: readonly string[]
   readonly send: (data: object) => Promise<void>
 }
 
-async function streamed(asked: Asked, { stops }: TextRequest, { head, withUsage, send }: Streaming): Promise<void> {
+async function streamed(asked: Asked, { stops }: TextRequest, { head, withUsage, warnings, send }: Streaming): Promise<void> {
   const chunk = (delta: object, reason: string | null = null): object => ({
     object: 'chat.completion.chunk',
     ...head,
@@ -124,6 +136,7 @@ async function streamed(asked: Asked, { stops }: TextRequest, { head, withUsage,
   await sent()
   const rest = settled.next(result.text, true)
   if (rest !== '') await send(chunk({ content: rest }))
-  await send(chunk({}, cut(result.text, stops).stopped ? 'stop' : result.finishReason))
+  const last = chunk({}, cut(result.text, stops).stopped ? 'stop' : result.finishReason)
+  await send({ ...last, ...warned([...warnings, ...result.warnings]) })
   if (withUsage) await send({ object: 'chat.completion.chunk', ...head, choices: [], usage: textUsage(result) })
 }

@@ -24,6 +24,9 @@ export interface ImagesRequest {
   readonly warnings: readonly string[]
 }
 
+/** Pictures on the way are of steps that a reader behind the model would miss. Nothing is held up. */
+const EVERY_STEP: RunOptions = { delivery: 'all', buffer: 4096 }
+
 /** Throws `request/invalid`. */
 export function imagesRequest(body: ImagesBody, info: ModelInfo, settings: Pick<Settings, 'maxCells' | 'maxImages'>): ImagesRequest {
   const { task, fields, pictures, mask } = body
@@ -62,14 +65,16 @@ export function imagesRequest(body: ImagesBody, info: ModelInfo, settings: Pick<
     if (warning !== undefined) warnings.push(warning)
   } else if (size !== undefined && size !== 'auto') warnings.push(`size: the result of ${task} has the size of the given picture`)
   checkRequest(task, request)
+  const output = outputOf(fields, warnings)
+  const partials = (fields.get('partial_images') as number | undefined) ?? 0
   return {
     task,
     request: request as unknown as TaskRequests[ImageTask],
-    options,
-    output: outputOf(fields, warnings),
+    options: output.film || partials > 0 ? { ...options, ...EVERY_STEP } : options,
+    output,
     model: fields.get('model') as string | undefined,
     stream: fields.get('stream') === true,
-    partials: (fields.get('partial_images') as number | undefined) ?? 0,
+    partials,
     warnings,
   }
 }

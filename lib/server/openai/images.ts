@@ -9,13 +9,15 @@ import { anything } from '../native/runs.js'
 import { toProblem } from '../answers.js'
 import { badRequest } from '../problem.js'
 import { zodObject } from '../zod.js'
-import { ask, ASKED, resultOf, seconds, warn, type Asked } from './asked.js'
+import { ask, ASKED, resultOf, seconds, type Asked } from './asked.js'
 import { drawSteps } from './draw-steps.js'
 import { bodyFields, IGNORED, OPENAI_IMAGE_FIELDS } from './fields.js'
 import { readImagesBody } from './images-body.js'
 import { imagesRequest, type ImagesRequest } from './images-request.js'
 import { encoded, encodedPartial } from './output.js'
-import { imageUsage } from './usage.js'
+import { imageUsage, shareOfUsage } from './usage.js'
+import { warn, warned } from '../warnings.js'
+import type { FastifyReply } from 'fastify'
 
 const EVENTS = { generations: 'image_generation', edits: 'image_edit' } as const
 const SUMMARY = { generations: 'Pictures from a text, as at OpenAI', edits: 'Pictures from pictures and a text, as at OpenAI' } as const
@@ -32,8 +34,9 @@ export function imageRoutes(app: App, house: House): void {
         const wish = imagesRequest(body, info, house.settings)
         checkFilm(wish, info, house.settings.maxPixels)
         const asked = await ask(house, request, reply, { served, ...wish })
-        warn(reply, wish.warnings)
-        if (!wish.stream) return answer(asked, wish)
+        const warnings = [...wish.warnings, ...asked.run.warnings]
+        warn(reply, warnings)
+        if (!wish.stream) return answer(asked, wish, { reply, warnings })
         const stream = house.streams.start(reply)
         const send = (data: { readonly type: string }): Promise<void> => stream.send({ event: data.type, data: JSON.stringify(data) })
         try {
@@ -56,15 +59,24 @@ function bodySchema(route: 'generations' | 'edits'): z.ZodType {
   return zodObject(fields, required).extend(Object.fromEntries(others))
 }
 
-async function answer(asked: Asked, wish: ImagesRequest): Promise<object> {
+interface Answering {
+  readonly reply: FastifyReply
+  /** Those that are known before. */
+  readonly warnings: readonly string[]
+}
+
+async function answer(asked: Asked, wish: ImagesRequest, { reply, warnings }: Answering): Promise<object> {
   try {
     const frames = filmed(asked, wish)
     const result = await resultOf<ImageResult>(asked)
     const films = await frames()
+    const late = new Set(result.warnings)
     const data = await Promise.all(
-      result.images.map(async (image, i) => ({ b64_json: await encoded(image, wish.output, films[i] ?? []), seed: image.seed })),
+      result.images.map(async (image, i) => ({ b64_json: await encoded(image, wish.output, films[i] ?? [], late), seed: image.seed })),
     )
-    return { created: seconds(), ...about(result, wish), data, usage: imageUsage(result, asked.run.task) }
+    const all = [...warnings, ...late]
+    warn(reply, all)
+    return { created: seconds(), ...about(result, wish), data, usage: imageUsage(result, asked.run.task), ...warned(all) }
   } finally {
     asked.done()
   }
@@ -101,9 +113,11 @@ async function streamed(
   await drawn()
   const films = await frames()
   for (const [i, image] of result.images.entries()) {
-    const b64_json = await encoded(image, wish.output, films[i] ?? [])
-    const usage = imageUsage(result, run.task)
-    await send({ type: `${name}.completed`, ...{ b64_json, created_at: seconds(), seed: image.seed, ...about(image, wish), usage } })
+    const late = new Set(result.warnings)
+    const b64_json = await encoded(image, wish.output, films[i] ?? [], late)
+    const usage = shareOfUsage(result, run.task, i)
+    const more = { usage, ...warned([...wish.warnings, ...run.warnings, ...late]) }
+    await send({ type: `${name}.completed`, ...{ b64_json, created_at: seconds(), seed: image.seed, ...about(image, wish), ...more } })
   }
 }
 

@@ -11,7 +11,7 @@ export interface Output {
   /** What was asked for, as the answer repeats it. */
   readonly effort: string
   /** A film of so many pictures, the finished one last. */
-  readonly film?: { readonly frames: number; readonly delayMs: number }
+  readonly film?: { readonly frames: number; readonly delayMs: number; readonly asked: boolean }
 }
 
 const GIF_FRAMES = 16
@@ -29,16 +29,41 @@ export function outputOf(fields: ReadonlyMap<string, unknown>, warnings: string[
     format,
     quality: Math.max(1, (fields.get('output_compression') as number | undefined) ?? 100),
     effort: (fields.get('quality') as string | undefined) ?? 'auto',
-    ...(isFilm && { film: { frames: frames ?? GIF_FRAMES, delayMs } }),
+    ...(isFilm && { film: { frames: frames ?? GIF_FRAMES, delayMs, asked: frames !== undefined } }),
   }
 }
 
-/** A finished picture; `frames`: what was seen of it before. */
-export async function encoded(image: GeneratedImage, { format, quality, film }: Output, frames: readonly RawImage[]): Promise<string> {
+/** A finished picture; `frames`: what was seen of it before. A film of fewer pictures than were asked for says so. */
+export async function encoded(
+  image: GeneratedImage,
+  { format, quality, film }: Output,
+  frames: readonly RawImage[],
+  warnings: Set<string>,
+): Promise<string> {
   if (!film) return base64(await image.encode(format as ImageFormat, { quality }))
   const all = [...frames, image.image]
   const delays = all.map((_, i) => (i === all.length - 1 ? REST : 1) * film.delayMs)
-  return base64(await encodeAnimation(all, delays, format === 'gif' ? 'gif' : 'webp'))
+  const file = await encodeAnimation(all, delays, format === 'gif' ? 'gif' : 'webp')
+  const shown = format === 'gif' ? all.length : framesOf(file)
+  if (film.asked && shown < film.frames)
+    warnings.add(
+      `frame_count: the film has ${shown} pictures, not ${film.frames}: ${
+        all.length < film.frames ? 'the decoding showed no more' : 'those that are alike are one that is shown for longer'
+      }`,
+    )
+  return base64(file)
+}
+
+/** Pictures of a WebP file: its chunks ANMF. */
+function framesOf(webp: Uint8Array): number {
+  const view = new DataView(webp.buffer, webp.byteOffset, webp.byteLength)
+  let count = 0
+  for (let at = 12; at + 8 <= webp.length;) {
+    if (view.getUint32(at) === 0x414e4d46) count++
+    const size = view.getUint32(at + 4, true)
+    at += 8 + size + (size % 2)
+  }
+  return count
 }
 
 /** A picture of the decoding. */

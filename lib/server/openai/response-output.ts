@@ -5,12 +5,17 @@ import { resultOf, type Asked } from './asked.js'
 import { drawSteps } from './draw-steps.js'
 import type { ImagesRequest } from './images-request.js'
 import { encoded, encodedPartial } from './output.js'
-import type { ResponseWriter } from './response-writer.js'
+import type { Made, ResponseWriter } from './response-writer.js'
 import { cut, sendSettled, Settled } from './settled.js'
 
 const idOf = (kind: string): string => `${kind}_${randomUUID().replaceAll('-', '')}`
 
-export async function writeText(asked: Asked, stops: readonly string[], writer: ResponseWriter): Promise<object> {
+export async function writeText(
+  asked: Asked,
+  stops: readonly string[],
+  writer: ResponseWriter,
+  warnings: readonly string[],
+): Promise<Made> {
   const id = idOf('msg')
   const place = { item_id: id, output_index: 0, content_index: 0 }
   const part = (text: string): object => ({ type: 'output_text', text, annotations: [], logprobs: [] })
@@ -37,10 +42,10 @@ export async function writeText(asked: Asked, stops: readonly string[], writer: 
   await writer.emit('response.output_text.done', { ...place, text, logprobs: [] })
   await writer.emit('response.content_part.done', { ...place, part: part(text) })
   await writer.done(message('completed', [part(text)]))
-  return writer.end(usageOf(result), stopped || result.finishReason === 'stop')
+  return writer.end(usageOf(result), stopped || result.finishReason === 'stop', [...warnings, ...result.warnings])
 }
 
-export async function writePicture(asked: Asked, wish: ImagesRequest, writer: ResponseWriter): Promise<object> {
+export async function writePicture(asked: Asked, wish: ImagesRequest, writer: ResponseWriter, warnings: readonly string[]): Promise<Made> {
   const id = idOf('ig')
   const place = { item_id: id, output_index: 0 }
   const item = (status: string, result: string | null): Record<string, unknown> => ({ id, type: 'image_generation_call', status, result })
@@ -59,11 +64,12 @@ export async function writePicture(asked: Asked, wish: ImagesRequest, writer: Re
   await begun
   const result = await resultOf<ImageResult>(asked)
   await drawn()
-  const made = await encoded(result.images[0]!, wish.output, [])
+  const late = new Set(result.warnings)
+  const made = await encoded(result.images[0]!, wish.output, [], late)
   await writer.emit('response.image_generation_call.completed', place)
   const { width, height } = result.image
   await writer.done({ ...item('completed', made), ...about, size: `${width}x${height}`, seed: result.images[0]!.seed })
-  return writer.end(usageOf(result), true)
+  return writer.end(usageOf(result), true, [...warnings, ...late])
 }
 
 function usageOf({ usage: { inputTokens, outputTokens } }: ImageResult | TextResult): object {

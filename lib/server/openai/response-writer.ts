@@ -1,10 +1,16 @@
 // A response of `/v1/responses` as it comes into being: the object, and the events that tell of each change to it, numbered.
 import { randomUUID } from 'node:crypto'
+import { warned } from '../warnings.js'
 import { seconds } from './asked.js'
 
 export interface Event {
   readonly type: string
   readonly [name: string]: unknown
+}
+
+/** The finished one. */
+export interface Made {
+  readonly warnings?: readonly string[]
 }
 
 export type Emit = (event: Event) => Promise<void>
@@ -64,9 +70,9 @@ export class ResponseWriter {
     await this.emit('response.output_item.done', { output_index: index, item })
   }
 
-  async end(usage: object, isWhole: boolean): Promise<object> {
+  async end(usage: object, isWhole: boolean, warnings: readonly string[]): Promise<Made> {
     const [status, details] = isWhole ? ['completed', null] : ['incomplete', { reason: 'max_output_tokens' }]
-    const response = this.#response(status, details, usage)
+    const response = { ...this.#response(status, details, usage), ...warned(warnings) }
     await this.emit(`response.${status}`, { response })
     return response
   }

@@ -8,9 +8,10 @@ import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { anything } from '../native/runs.js'
 import { badRequest } from '../problem.js'
-import { ask, ASKED, warn } from './asked.js'
+import { ask, ASKED } from './asked.js'
+import { warn } from '../warnings.js'
 import { imageTool, inputTurns, PICTURE_NAMES, toolRequest } from './response-input.js'
-import { ResponseWriter, type Emit } from './response-writer.js'
+import { ResponseWriter, type Emit, type Made } from './response-writer.js'
 import { writePicture, writeText } from './response-output.js'
 import { checkNames, textRequest, type TextRoute } from './text-request.js'
 
@@ -67,18 +68,23 @@ export function responseRoutes(app: App, house: House): void {
       const turns = inputTurns(body)
       const tool = imageTool(body, warnings)
       const picture = tool && toolRequest(turns, tool, body, info, house.settings)
-      const text = tool ? undefined : textRequest(turns, body, ROUTE, info)
+      const text = tool ? undefined : textRequest(turns, body, ROUTE, info, house.settings)
       const asked = await ask(house, request, reply, { served, ...(picture ?? text!) })
-      warn(reply, [...warnings, ...(picture?.warnings ?? [])])
-      const write = async (emit: Emit): Promise<object> => {
+      warnings.push(...(picture?.warnings ?? []), ...asked.run.warnings)
+      warn(reply, warnings)
+      const write = async (emit: Emit): Promise<Made> => {
         const writer = new ResponseWriter(body, served.name, emit)
         try {
-          return await (picture ? writePicture(asked, picture, writer) : writeText(asked, text!.stops, writer))
+          return await (picture ? writePicture(asked, picture, writer, warnings) : writeText(asked, text!.stops, writer, warnings))
         } finally {
           asked.done()
         }
       }
-      if (body['stream'] !== true) return write(async () => undefined)
+      if (body['stream'] !== true) {
+        const response = await write(async () => undefined)
+        warn(reply, response.warnings ?? [])
+        return response
+      }
       const stream = house.streams.start(reply)
       const send: Emit = (event) => stream.send({ event: event.type, data: JSON.stringify(event) })
       await write(send).catch(async (error: unknown) => {

@@ -1,9 +1,9 @@
 // OpenAI's `size` as sides on this model's grid. Clients hard-code sizes of other people's models: what is beyond this one's limits keeps
 // its ratio at the default area, what lies off the grid goes to the next size on it, and both are told.
 import type { ModelInfo } from '../../native/info.js'
-import { defined, IMAGE_DEFAULTS } from '../../requests/defaults.js'
 import { resolveSize, type Sides } from '../../requests/size.js'
 import { show } from '../../base/show.js'
+import { defaultSides, within } from '../lowered.js'
 import { badRequest } from '../problem.js'
 
 export interface Size extends Partial<Sides> {
@@ -16,7 +16,7 @@ export function sizeOf(size: string | undefined, info: ModelInfo, maxCells: numb
   const [, across, down] = /^([1-9]\d{0,5})x([1-9]\d{0,5})$/i.exec(size) ?? []
   if (down === undefined) throw badRequest(`images: size must be 'auto' or WIDTHxHEIGHT such as '1024x1024', got ${show(size)}`, 'size')
   const asked = { width: Number(across), height: Number(down) }
-  const made = fits(asked, info, maxCells) ? onGrid(asked, info.scale) : sameRatio(asked, info)
+  const made = fits(asked, info, maxCells) ? onGrid(asked, info.scale) : sameRatio(asked, info, maxCells)
   if (made.width === asked.width && made.height === asked.height) return made
   return { ...made, warning: `size ${size} is not one of this model; ${made.width}x${made.height} was drawn` }
 }
@@ -32,8 +32,7 @@ function onGrid({ width, height }: Sides, scale: number): Sides {
   return { width: snap(width), height: snap(height) }
 }
 
-function sameRatio({ width, height }: Sides, info: ModelInfo): Sides {
-  const defaults = { ...IMAGE_DEFAULTS, ...defined(info.defaults.image ?? {}) }
+function sameRatio({ width, height }: Sides, info: ModelInfo, maxCells: number): Sides {
   const ratio = Math.min(64, Math.max(1 / 64, width / height))
-  return resolveSize({ aspectRatio: `${ratio.toFixed(6)}:1` }, defaults, info.scale)
+  return within(resolveSize({ aspectRatio: `${ratio.toFixed(6)}:1` }, defaultSides(info, maxCells), info.scale), info.scale, maxCells)
 }

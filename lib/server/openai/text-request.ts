@@ -8,6 +8,7 @@ import type { ModelInfo } from '../../native/info.js'
 import { defined, TEXT_DEFAULTS } from '../../requests/defaults.js'
 import { checkRequest, DESCRIPTORS } from '../../requests/index.js'
 import type { RunOptions, TaskRequests } from '../../requests/types/index.js'
+import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
 import { fromJson } from '../../wire/from-json.js'
 import { inTurns, type Turn } from './content.js'
@@ -82,6 +83,7 @@ export function textRequest(
   body: Readonly<Record<string, unknown>>,
   { where, lengthNames }: TextRoute,
   info: ModelInfo,
+  { maxCells }: Pick<Settings, 'maxCells'>,
 ): TextRequest {
   const options: Record<string, unknown> = {}
   const fields: Record<string, unknown> = {}
@@ -93,8 +95,9 @@ export function textRequest(
     const own = OWN_NAMES.get(name)!
     ;(own in BESIDE ? options : fields)[own] = read
   }
-  const most = lengthNames.map((name) => body[name]).find((value) => value !== undefined && value !== null)
-  if (most !== undefined && fields['length'] === undefined) Object.assign(fields, lengthOf(most, where, lengthNames[0]!, info))
+  const lengthName = lengthNames.find((name) => body[name] !== undefined && body[name] !== null)
+  const most = lengthName === undefined ? undefined : body[lengthName]
+  if (most !== undefined && fields['length'] === undefined) Object.assign(fields, lengthOf(most, where, lengthName!, info, maxCells))
   const request = conversation(inTurns(turns), fields)
   checkRequest(request.task, request.request)
   return { ...request, options, stops: stopsOf(body['stop'], where) }
@@ -110,11 +113,11 @@ function conversation(turns: readonly Turn[], fields: object): Pick<TextRequest,
 }
 
 // A limit is no wish for so many tokens: each one that is reserved costs time, whether it is used or not.
-function lengthOf(most: unknown, where: string, name: string, info: ModelInfo): object {
+function lengthOf(most: unknown, where: string, name: string, info: ModelInfo, maxCells: number): object {
   if (!Number.isSafeInteger(most) || (most as number) < 1)
     throw badRequest(`${where}: ${name} must be an integer of at least 1, got ${show(most)}`, name)
   const { length, block } = { ...TEXT_DEFAULTS, ...defined(info.defaults.text ?? {}) }
-  const tokens = Math.min(most as number, length)
+  const tokens = Math.min(most as number, length, maxCells)
   return tokens <= block ? { length: tokens } : { length: Math.floor(tokens / block) * block }
 }
 

@@ -6,16 +6,36 @@ import type { ImageResult, TextResult } from '../../run/results.js'
 const IN_PROMPT: Partial<Readonly<Record<TaskName, number>>> = { edit: 1, control: 1, predict: 1, subject: 1, view: 1, style: 2 }
 
 export function imageUsage(result: ImageResult, task: TaskName): object {
-  const { inputTokens, outputTokens } = result.usage
-  const given = Math.min(inputTokens, (IN_PROMPT[task] ?? 0) * pictureTokens(result))
-  return {
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    total_tokens: inputTokens + outputTokens,
-    input_tokens_details: { text_tokens: inputTokens - given, image_tokens: given },
-    output_tokens_details: { text_tokens: 0, image_tokens: outputTokens },
-  }
+  return usageOfPictures(countsOf(result, task))
 }
+
+/** The share of one picture of the result: of all of them it is the whole. */
+export function shareOfUsage(result: ImageResult, task: TaskName, index: number): object {
+  const of = result.images.length
+  const share = (whole: number): number => Math.floor(whole / of) + (index < whole % of ? 1 : 0)
+  const { texts, pictures, drawn } = countsOf(result, task)
+  return usageOfPictures({ texts: share(texts), pictures: share(pictures), drawn: share(drawn) })
+}
+
+interface Counts {
+  readonly texts: number
+  readonly pictures: number
+  readonly drawn: number
+}
+
+function countsOf(result: ImageResult, task: TaskName): Counts {
+  const { inputTokens, outputTokens } = result.usage
+  const pictures = Math.min(inputTokens, (IN_PROMPT[task] ?? 0) * pictureTokens(result))
+  return { texts: inputTokens - pictures, pictures, drawn: outputTokens }
+}
+
+const usageOfPictures = ({ texts, pictures, drawn }: Counts): object => ({
+  input_tokens: texts + pictures,
+  output_tokens: drawn,
+  total_tokens: texts + pictures + drawn,
+  input_tokens_details: { text_tokens: texts, image_tokens: pictures },
+  output_tokens_details: { text_tokens: 0, image_tokens: drawn },
+})
 
 // A picture of the result's size: its codes, a row's end each row, and the two markers.
 function pictureTokens({ tokens, image }: ImageResult): number {

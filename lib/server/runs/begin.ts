@@ -8,7 +8,8 @@ import type { ResumeOptions, RunOptions, TaskRequests } from '../../requests/typ
 import { snapshotHeader, type SnapshotHeader } from '../../snapshot/index.js'
 import type { House } from '../house.js'
 import type { Client } from '../keys.js'
-import { weigh, type Limits } from '../limits.js'
+import { weigh } from '../limits.js'
+import type { Limits } from '../options.js'
 import type { Served } from '../models.js'
 import { Problem } from '../problem.js'
 import { isRunKeeper } from '../../runner/runner.js'
@@ -50,11 +51,11 @@ export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
   }
   house.admission.check(client, runner)
   const info = await served.info()
-  await weigh(task, request, info, house.settings)
-  const { n = 1, bestOf = 1 } = request as { readonly n?: number; readonly bestOf?: number }
+  const { request: own, warnings } = await weigh(task, request, info, house.settings)
+  const { n = 1, bestOf = 1 } = own as { readonly n?: number; readonly bestOf?: number }
   // A queue draws one itself, once for all servers.
-  const seeded = isRunKeeper(runner) ? request : { ...request, seed: request.seed ?? randomSeed() }
-  const asking = { task, asked, options, work: workOf(task, request, info), pictures: Math.max(n, bestOf) }
+  const seeded = isRunKeeper(runner) ? own : { ...own, seed: own.seed ?? randomSeed() }
+  const asking = { task, asked, options, work: workOf(task, own, info), pictures: Math.max(n, bestOf), warnings }
   return hold(house, wanted, asking, (changed) => runner.run(task, seeded, keptOptions(runner, changed)))
 }
 
@@ -65,7 +66,7 @@ export async function beginAgain(house: House, snapshot: Uint8Array, options: Re
   checkSnapshot(header, house.settings)
   const asked = options.id === undefined ? undefined : digestOf({ snapshot })
   const { work, pictures } = burdenOf(header)
-  return hold(house, manner, { task: header.task, asked, options, work, pictures }, (changed) =>
+  return hold(house, manner, { task: header.task, asked, options, work, pictures, warnings: [] }, (changed) =>
     runner.resume(snapshot, { ...options, ...changed }),
   )
 }
@@ -90,9 +91,10 @@ interface Asking {
   readonly options: RunOptions
   readonly work: Work
   readonly pictures: number
+  readonly warnings: readonly string[]
 }
 
-function hold(house: House, manner: Manner, { task, asked, options: given, work, pictures }: Asking, start: HeldParts['start']): HeldRun {
+function hold(house: House, manner: Manner, { task, asked, options: given, ...about }: Asking, start: HeldParts['start']): HeldRun {
   const { registry, admission, settings } = house
   const { client, served, graceMs = settings.graceMs, release } = manner
   const { id = `run-${randomUUID()}` } = given
@@ -101,7 +103,7 @@ function hold(house: House, manner: Manner, { task, asked, options: given, work,
     release?.()
     return known
   }
-  admission.check(client, served.runner, pictures)
+  admission.check(client, served.runner, about.pictures)
   // With keys a tenant is a key: nobody has more of a share under many names.
   const options = { ...given, id, ...(client.name !== '' && { tag: client.name }) }
   const parts = {
@@ -110,8 +112,7 @@ function hold(house: House, manner: Manner, { task, asked, options: given, work,
     model: served.name,
     runner: served.runner,
     task,
-    work,
-    pictures,
+    ...about,
     options,
     // Whoever can come back may come back to another server.
     detached: (manner.detached ?? false) || (isRunKeeper(served.runner) && graceMs > 0),

@@ -36,6 +36,8 @@ export interface HeldParts {
   readonly work: Work
   /** Pictures that are decoded together; an answer is one. */
   readonly pictures: number
+  /** What was made of the request. */
+  readonly warnings: readonly string[]
   readonly options: RunOptions
   readonly detached: boolean
   /** How long it goes on without a listener. */
@@ -61,6 +63,7 @@ export class HeldRun {
   readonly runner: Runner
   readonly pictures: number
   readonly work: Work
+  readonly warnings: readonly string[]
   readonly created = Date.now()
   readonly log: EventLog
   readonly #parts: HeldParts
@@ -86,7 +89,7 @@ export class HeldRun {
 
   /** Throws what the runner throws. */
   constructor(parts: HeldParts, watch: Watch) {
-    const { id, owner, model, task, runner, pictures, work, options, detached, maxEventBytes } = parts
+    const { id, owner, model, task, runner, pictures, work, warnings, options, detached, maxEventBytes } = parts
     this.id = id
     this.owner = owner
     this.model = model
@@ -94,6 +97,7 @@ export class HeldRun {
     this.runner = runner
     this.pictures = pictures
     this.work = work
+    this.warnings = warnings
     this.#parts = parts
     this.#watch = watch
     this.#options = options

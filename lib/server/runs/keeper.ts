@@ -24,6 +24,7 @@ export async function adopt(house: House, client: Client, id: string): Promise<v
         task: run.task,
         work: workOf(run.task, {} as never, undefined),
         pictures: 1,
+        warnings: [],
         options: { id },
         detached: true,
         graceMs: house.settings.graceMs,

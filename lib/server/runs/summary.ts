@@ -6,7 +6,7 @@ import type { HeldRun } from './held-run.js'
 import { resultJson, type ResultForm } from './result-json.js'
 
 export function summaryOf(run: HeldRun): Record<string, Json> {
-  const { id, task, state, model, detached, created, priority, progress } = run
+  const { id, task, state, model, detached, created, priority, progress, warnings } = run
   return {
     id,
     task,
@@ -16,6 +16,7 @@ export function summaryOf(run: HeldRun): Record<string, Json> {
     priority,
     created: Math.floor(created / 1000),
     ...(progress && { progress: progressOf(progress) }),
+    ...(warnings.length > 0 && { warnings: [...warnings] }),
   }
 }
 

@@ -46,6 +46,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
   #iterated = false
   #reading = false
   #resultWanted = false
+  #masking = 0 // remasks of steps that are not answered yet
   #late: unknown // what a step's remask was refused with
 
   constructor(parts: RemoteParts) {
@@ -182,10 +183,13 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
     const sent = stepFromJson(json, {
       draw: (step, options) => this.draw(step, options),
       remask: (region, image) => {
-        this.mask(region, image).catch((error: unknown) => {
-          this.#late = error
-          this.#wake()
-        })
+        this.#masking++
+        this.mask(region, image)
+          .catch((error: unknown) => (this.#late = error))
+          .finally(() => {
+            this.#masking--
+            this.#wake()
+          })
       },
     })
     const image = sent.kind === 'image' ? sent.image : 0
@@ -221,10 +225,9 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
         this.#wake()
         return step as Step
       }
-      if (this.#end) {
-        if ('result' in this.#end) return undefined
-        throw this.#end.make()
-      }
+      if (this.#end && !('result' in this.#end)) throw this.#end.make()
+      // What was asked of the last step is answered first: it may be refused.
+      if (this.#end && this.#masking === 0) return undefined
       await this.#changed()
     }
   }

@@ -7,6 +7,7 @@ import { tooLarge } from './bodies.js'
 import type { House } from './house.js'
 import { keyOf, NOBODY, type Client } from './keys.js'
 import { invalid } from '../base/errors.js'
+import { show } from '../base/show.js'
 import type { Settings } from './options.js'
 import { Problem } from './problem.js'
 
@@ -47,8 +48,10 @@ export function guard(app: App, house: House): void {
     if (config.public === true || request.is404 || request.method === 'OPTIONS') return
     if (!keys.empty) request.client = clientOf(request, reply, house)
     if (config.makesRuns === true) admission.checkOpen()
-    const { 'content-length': length, 'transfer-encoding': chunked } = request.headers
+    const { 'content-length': length, 'transfer-encoding': chunked, 'content-encoding': packed = 'identity' } = request.headers
     if (length === undefined && chunked === undefined) return
+    if (packed.toLowerCase() !== 'identity')
+      throw new Problem(415, 'request/invalid', `content-encoding: bodies must come as they are, got ${show(packed)}`)
     const bytes = length === undefined ? settings.maxBodyBytes : Number(length)
     if (bytes > settings.maxBodyBytes) {
       void reply.header('connection', 'close')

@@ -1,15 +1,38 @@
 // Answers to what went wrong: one form for all routes, the status that the error has, nothing of the server's inside.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { maxHeaderSize } from 'node:http'
+import type { Socket } from 'node:net'
 import { DimooError } from '../base/errors.js'
 import type { App } from './instance.js'
 import { routeOf } from './log.js'
+import { methodsByPath } from './methods.js'
 import { notFound, Problem, problemOf } from './problem.js'
 
 export function answerErrors(app: App): void {
+  const methodsOf = methodsByPath(app)
   app.setErrorHandler((error, request, reply) => answer(error, request, reply))
-  app.setNotFoundHandler((request, reply) =>
-    answer(notFound(`${request.method}: there is nothing at this path; /docs tells what there is`), request, reply),
-  )
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url.replace(/[?#].*$/s, ''))
+    if (methods.length === 0)
+      return answer(notFound(`${request.method}: there is nothing at this path; /docs tells what there is`), request, reply)
+    void reply.header('allow', methods.join(', '))
+    return answer(new Problem(405, 'request/invalid', `${request.method}: this path takes ${methods.join(', ')}`), request, reply)
+  })
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', `headers: expected at most ${maxHeaderSize} bytes, got more`],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['413 Payload Too Large', 'body: the extensions of its chunks are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request: it did not come to its end in time'],
+}
+
+/** What Node itself refuses, where nothing of HTTP is there to answer with. */
+export function answerClientError({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) return
+  const [status, message] = CLIENT_ERRORS[code ?? ''] ?? ['400 Bad Request', 'request: expected HTTP/1.1, got something else']
+  const body = JSON.stringify(new Problem(Number(status.slice(0, 3)), 'request/invalid', message).body)
+  const headers = ['content-type: application/json; charset=utf-8', `content-length: ${Buffer.byteLength(body)}`, 'connection: close']
+  socket.end(`HTTP/1.1 ${status}\r\n${headers.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /** What Fastify itself refuses before there is a request. */

@@ -9,7 +9,7 @@ import { a1111Routes } from './a1111/routes.js'
 import { guard, guardListening, limitRates } from './access.js'
 
 export { checkListening } from './access.js'
-import { answerErrors, answerGarbage } from './answers.js'
+import { answerClientError, answerErrors, answerGarbage } from './answers.js'
 import { readBodies } from './bodies.js'
 import { drain } from './drain.js'
 import { openHouse, type House } from './house.js'
@@ -115,9 +115,7 @@ function instanceOptions(settings: Settings): FastifyServerOptions {
       return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
     },
     frameworkErrors: (error, _request, reply) => answerGarbage(error, reply),
-    clientErrorHandler: (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-    },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
   }
 }
 
@@ -147,7 +145,10 @@ async function protect(app: App, { corsOrigins }: Settings): Promise<void> {
   await app.register(cors, {
     origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'warning', 'retry-after', 'location', 'idempotent-replayed'],
+    exposedHeaders: [
+      ...['x-request-id', 'warning', 'retry-after', 'location', 'idempotent-replayed', 'allow'],
+      ...['limit', 'remaining', 'reset'].map((name) => `x-ratelimit-${name}`),
+    ],
     maxAge: 600,
   })
 }

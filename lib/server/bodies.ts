@@ -23,7 +23,8 @@ export async function readBodies(app: FastifyInstance, { maxBodyBytes, maxFileBy
   const limits = { maxBytes: maxBodyBytes, maxDepth: MAX_DEPTH, maxItems: MAX_ITEMS }
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^application\/(?:[\w.-]+\+)?json$/i, { parseAs: 'string' }, async (_: unknown, text: unknown) => {
-    return text === '' ? undefined : parseJson(text as string, limits, 'body')
+    const plain = (text as string).replace(/^\ufeff/, '') // a byte order mark
+    return plain === '' ? undefined : parseJson(plain, limits, 'body')
   })
   app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, async (_: unknown, bytes: unknown) => {
     return decodeCbor(bytes as Uint8Array, limits)

@@ -129,11 +129,23 @@ export function snapshotHeader(snapshot: Uint8Array): SnapshotHeader {
   return { version, task, model, precision, variant, step, steps, sizes }
 }
 
-/** The body, once its digest is found right. */
-export async function readBody(snapshot: Uint8Array, { bodyBytes }: Header): Promise<Uint8Array> {
+/** What a snapshot is of, once its digest is found right too. Rejects with `request/invalid`. */
+export async function wholeSnapshot(snapshot: Uint8Array): Promise<SnapshotHeader> {
+  const header = snapshotHeader(snapshot)
+  await packedBody(snapshot)
+  return header
+}
+
+async function packedBody(snapshot: Uint8Array): Promise<Buffer> {
   const bytes = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.byteLength)
   const packed = bytes.subarray(FIXED_BYTES + bytes.readUInt32LE(12), -DIGEST_BYTES)
   if (!bytes.subarray(-DIGEST_BYTES).equals(await digest(packed))) throw damaged('its digest is another')
+  return packed
+}
+
+/** The body, once its digest is found right. */
+export async function readBody(snapshot: Uint8Array, { bodyBytes }: Header): Promise<Uint8Array> {
+  const packed = await packedBody(snapshot)
   const body = await promisify(inflate)(packed, { maxOutputLength: Math.max(1, bodyBytes) }).catch((error: unknown) => {
     throw damaged(quote((error as Error).message))
   })

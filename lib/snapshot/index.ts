@@ -8,7 +8,7 @@ import { decodeCbor, encodeCbor } from '../wire/cbor.js'
 import { checkBody, factsOf, type SnapshotBody } from './body.js'
 import { bodyBound, damaged, readBody, readHeader, writeEnvelope, type Header, type SnapshotHeader } from './envelope.js'
 
-export { snapshotHeader, type SnapshotHeader } from './envelope.js'
+export { snapshotHeader, wholeSnapshot, type SnapshotHeader } from './envelope.js'
 
 /** What must agree for a run to go on with the same bits. */
 export interface Identity {

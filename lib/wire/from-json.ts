@@ -6,6 +6,12 @@ import { isObject, typedArrayName } from '../base/realm.js'
 import type { Field, Fields } from '../fields/field.js'
 
 const ARRAYS = { i32: Int32Array, u32: Uint32Array, f32: Float32Array } as const
+/** What such an array holds as it is. Other numbers stay, to be refused. */
+const HOLDS: Readonly<Record<keyof typeof ARRAYS, (one: unknown) => boolean>> = {
+  i32: (one) => Number.isInteger(one) && (one as number) >= -(2 ** 31) && (one as number) < 2 ** 31,
+  u32: (one) => Number.isInteger(one) && (one as number) >= 0 && (one as number) < 2 ** 32,
+  f32: (one) => typeof one === 'number',
+}
 
 /** An object of fields. Names that no field has stay as they are, to be refused by name. */
 export function objectFromJson(json: unknown, fields: Fields): unknown {
@@ -22,7 +28,7 @@ export function fromJson(json: unknown, field: Field): unknown {
     case 'i32':
     case 'u32':
     case 'f32':
-      return Array.isArray(json) && json.every((one) => typeof one === 'number') ? ARRAYS[field.kind].from(json) : json
+      return Array.isArray(json) && json.every(HOLDS[field.kind]) ? ARRAYS[field.kind].from(json) : json
     case 'picture':
     case 'region':
       return pictureOf(json)
@@ -57,7 +63,7 @@ function pictureOf(json: unknown): unknown {
     const comma = json.indexOf(',')
     return comma >= 0 && comma < 256 && /^data:[^,]*;base64$/i.test(json.slice(0, comma)) ? bytesOf(json.slice(comma + 1)) : json
   }
-  if (Array.isArray(json) && json.length > 0 && json.every((one) => Number.isSafeInteger(one) && (one as number) >= 0)) {
+  if (Array.isArray(json) && json.length > 0 && json.every(HOLDS.u32)) {
     return Uint32Array.from(json as number[])
   }
   if (!isObject(json)) return json

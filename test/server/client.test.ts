@@ -4,6 +4,7 @@ import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { DimooError } from '../../lib/base/errors.js'
 import { toJson } from '../../lib/base/json.js'
 import { PICTURE_FIELDS } from '../../lib/client/prepare.js'
 import { connect } from '../../lib/client/connect.js'
@@ -16,6 +17,7 @@ import type { TaskRequests } from '../../lib/requests/types/index.js'
 import type { ImageResult, TextResult } from '../../lib/run/results.js'
 import type { ImageStep } from '../../lib/run/steps.js'
 import { createServer } from '../../lib/server/app.js'
+import { ScriptedRunner } from './scripted.js'
 import { cable, eventually, serve } from './world.js'
 
 let model: DimooModel
@@ -168,6 +170,25 @@ test('cells are masked again over HTTP, and the result says so', async () => {
       for await (const step of late) if (step.masked === 0) step.remask(Uint32Array.of(1))
     })(),
   ).rejects.toMatchObject({ code: 'request/invalid' })
+})
+
+test('a step that is masked again as its run ends: the refusal is heard, however late', async () => {
+  const runner = new ScriptedRunner()
+  const { url } = await serve(runner)
+  const run = connect(url).generate({ prompt: 'x' }, { delivery: 'all' })
+  const reading = (async () => {
+    for await (const step of run) {
+      runner.last.remask = async () => {
+        runner.last.finish()
+        await run.result()
+        throw new DimooError('request/invalid', 'remask: too late')
+      }
+      step.remask(Uint32Array.of(1))
+    }
+  })()
+  while (runner.runs.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  runner.last.step()
+  await expect(reading).rejects.toMatchObject({ code: 'request/invalid', message: 'remask: too late' })
 })
 
 describe('a thread that breaks', () => {

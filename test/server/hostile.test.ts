@@ -114,7 +114,7 @@ const JSON_ROWS: readonly Row[] = [
   ['messages as text', CHAT, { messages: 'hi' }, 400, /expected 1 to 4096 messages/],
   ['a role', CHAT, { messages: [{ role: 'root', content: 'x' }] }, 400, /messages\[0\]\.role: expected one of/],
   ['a role of Object', CHAT, { messages: [{ role: 'toString', content: 'x' }] }, 400, /messages\[0\]\.role/],
-  ['a tool speaks', CHAT, { messages: [{ role: 'tool', content: 'x' }] }, 400, /messages\[0\]\.role/],
+  ['a tool speaks', CHAT, { messages: [{ role: 'tool', content: 'x' }] }, 400, /messages\[0\]\.role: the model calls no tools/],
   [
     'a conversation that ends with the model',
     CHAT,
@@ -281,7 +281,7 @@ test.each([
     `POST ${RUNS} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
     400,
   ],
-  ['a header that never ends', `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`, 400],
+  ['a header that never ends', `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`, 431],
   ['a path that is none', 'GET /v1/runs/%zz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n', 400],
   ['a path upwards', 'GET /../../etc/passwd HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n', 404],
   ['a very long path', `GET /v1/runs/${'a'.repeat(5000)} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`, 400],
@@ -302,6 +302,8 @@ test.each([
   const answer = await raw(text)
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   expect(answer).not.toMatch(/root:|a"b/)
+  if (status >= 400)
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ error: { message: expect.any(String) as string } })
 })
 
 test('there are at least 80 of them, and the server still draws', async () => {

@@ -42,7 +42,8 @@ export function a1111Routes(app: App, house: House): void {
 }
 
 async function answer(result: ImageResult, parameters: object): Promise<object> {
-  const images = await Promise.all(result.images.map(async (image) => base64(await image.encode('png'))))
+  const wanted = (parameters as { readonly send_images?: unknown }).send_images === false ? [] : result.images
+  const images = await Promise.all(wanted.map(async (image) => base64(await image.encode('png'))))
   const { width, height } = result.image
   const seeds = result.images.map(({ seed }) => Number(seed))
   const info = {

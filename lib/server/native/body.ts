@@ -32,7 +32,7 @@ interface Beside {
 export type RunBody = Beside &
   (
     | { readonly task: TaskName; readonly request: TaskRequests[TaskName]; readonly options: RunOptions }
-    | { readonly snapshot: Uint8Array; readonly options: ResumeOptions }
+    | { readonly task?: TaskName; readonly snapshot: Uint8Array; readonly options: ResumeOptions }
   )
 
 const head = {
@@ -81,7 +81,8 @@ function runBody(body: unknown): RunBody {
     const restored = objectFromJson({ snapshot, options }, { snapshot: { kind: 'bytes', summary: '' } }) as { snapshot: unknown }
     if (!(restored.snapshot instanceof Uint8Array)) throw invalid(`run: snapshot must be bytes, as base64 in JSON, got ${show(snapshot)}`)
     checkOptions('resume', options, { fields: travelling(RESUME_FIELDS) })
-    return { ...beside, snapshot: restored.snapshot, options: options as ResumeOptions }
+    if (task !== undefined) checkTask(task)
+    return { ...beside, ...(task !== undefined && { task }), snapshot: restored.snapshot, options: options as ResumeOptions }
   }
   checkTask(task)
   const message = messageFromJson({ version, kind: kind ?? 'request', task, request, options })
@@ -92,7 +93,8 @@ function runBody(body: unknown): RunBody {
 // `-F task=edit -F prompt=... -F image=@in.png -F priority=1`: what the task knows goes into the request, the rest to the run.
 function fromForm({ texts, files }: Form): unknown {
   const task = texts.get('task')?.[0]
-  if (files.has('snapshot')) return { snapshot: files.get('snapshot')![0], ...ofTexts(texts, RESUME_FIELDS, ['task']) }
+  if (files.has('snapshot'))
+    return { snapshot: files.get('snapshot')![0], ...(task !== undefined && { task }), ...ofTexts(texts, RESUME_FIELDS, ['task']) }
   checkTask(task)
   const { fields } = DESCRIPTORS[task]
   const request: Record<string, unknown> = {}

@@ -61,6 +61,7 @@ export function pictureRoutes(app: App, house: House): void {
       const { step, ...options } = body as PreviewOptions & { readonly step: StepData }
       const { maxCells } = house.settings
       if (step.grid.width * step.grid.height > maxCells) throw invalid(`decode: step must be of at most ${maxCells} cells here`)
+      checkCodes(step, (await house.models.get(run.model).info()).codebookSize)
       const { format = 'raw' } = options
       const image = await run.run.decode(step, { ...options, format: 'raw' })
       // Pixels for programs, a file for people.
@@ -70,4 +71,12 @@ export function pictureRoutes(app: App, house: House): void {
       return reply.type(`image/${file}`).send(Buffer.from(await encodeImage(image, file)))
     },
   )
+}
+
+// -1: still masked, or no guess yet.
+function checkCodes(step: StepData, codes: number): void {
+  for (const name of ['tokens', 'guess'] as const) {
+    const wrong = step[name].findIndex((code) => code < -1 || code >= codes)
+    if (wrong >= 0) throw invalid(`decode: step.${name} must be codes from 0 to ${codes - 1}, or -1, got ${step[name][wrong]} at ${wrong}`)
+  }
 }

@@ -45,7 +45,7 @@ export function runRoutes(app: App, house: House): void {
       const { made: run, replayed } = await house.replays.once(client.name, key, body, () => {
         const served = house.models.get(body.model)
         const manner = { client, served, detached: body.detach, release: request.keepBody() }
-        return 'snapshot' in body ? beginAgain(house, body.snapshot, body.options, manner) : begin(house, { ...manner, ...body })
+        return 'snapshot' in body ? beginAgain(house, body, manner) : begin(house, { ...manner, ...body })
       })
       const place = `/v1/runs/${encodeURIComponent(run.id)}`
       warn(reply, run.warnings)

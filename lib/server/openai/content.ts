@@ -20,6 +20,11 @@ const MAX_MESSAGES = 4096
 export function turnOf(message: unknown, where: string): Turn {
   if (!isObject(message)) throw badRequest(`${where}: expected a message, got ${show(message)}`, where)
   const role = typeof message['role'] === 'string' && Object.hasOwn(ROLES, message['role']) ? ROLES[message['role']] : undefined
+  if (['tool', 'function'].includes(message['role'] as string))
+    throw badRequest(
+      `${where}.role: the model calls no tools, and takes no results of them; expected one of ${Object.keys(ROLES).join(', ')}, got ${show(message['role'])}`,
+      `${where}.role`,
+    )
   if (!role)
     throw badRequest(`${where}.role: expected one of ${Object.keys(ROLES).join(', ')}, got ${show(message['role'])}`, `${where}.role`)
   const { content } = message

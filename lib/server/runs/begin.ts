@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import { DimooError, invalid } from '../../base/errors.js'
 import { workOf, type Work } from '../../runner/work.js'
+import { quote, show } from '../../base/show.js'
 import type { TaskName } from '../../requests/names.js'
 import type { ResumeOptions, RunOptions, TaskRequests } from '../../requests/types/index.js'
-import { snapshotHeader, type SnapshotHeader } from '../../snapshot/index.js'
+import { wholeSnapshot, type SnapshotHeader } from '../../snapshot/index.js'
 import type { House } from '../house.js'
 import type { Client } from '../keys.js'
 import { weigh } from '../limits.js'
@@ -59,10 +60,21 @@ export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
   return hold(house, wanted, asking, (changed) => runner.run(task, seeded, keptOptions(runner, changed)))
 }
 
-/** A run that goes on from a snapshot. */
-export async function beginAgain(house: House, snapshot: Uint8Array, options: ResumeOptions, manner: Manner): Promise<HeldRun> {
+export interface Again {
+  readonly snapshot: Uint8Array
+  /** Where it was said too. */
+  readonly task?: TaskName
+  readonly options: ResumeOptions
+}
+
+/** A run that goes on from a snapshot, which is whole and of this model. */
+export async function beginAgain(house: House, { task, snapshot, options }: Again, manner: Manner): Promise<HeldRun> {
   const { runner } = manner.served
-  const header = snapshotHeader(snapshot)
+  const header = await wholeSnapshot(snapshot)
+  if (task !== undefined && task !== header.task) throw invalid(`run: task must be that of the snapshot, ${header.task}, got ${show(task)}`)
+  const { name, sha256 } = await manner.served.info()
+  if (sha256 !== header.model.sha256)
+    throw invalid(`resume: expected a snapshot of model ${quote(name)}, got one of ${quote(header.model.name)} (another checkpoint)`)
   checkSnapshot(header, house.settings)
   const asked = options.id === undefined ? undefined : digestOf({ snapshot })
   const { work, pictures } = burdenOf(header)

@@ -15,6 +15,7 @@ import { messageToJson } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
 import { EventLog, type Cursor, type RunEvent } from './event-log.js'
 import { resultJson } from './result-json.js'
+import { sizeOf } from './step-size.js'
 
 export type AnyStep = ImageStep | TextStep
 export type Outcome = { readonly result: ImageResult | TextResult } | { readonly error: unknown }
@@ -80,6 +81,7 @@ export class HeldRun {
   readonly #atEnd: (() => void)[] = []
   #outcome: Outcome | undefined
   #progress: AnyStep | undefined
+  #earlierMs = 0 // of the runs that it went on from
   #endedAt = 0
   readonly #detached: boolean
   /** Somebody has heard how it ended. */
@@ -192,6 +194,7 @@ export class HeldRun {
     const run = start(options)
     this.#run = run
     this.#options = options
+    this.#earlierMs = this.#progress?.elapsedMs ?? 0
     if (paused) await run.pause()
     old.abort()
     void this.#pump(run)
@@ -321,14 +324,15 @@ export class HeldRun {
     }
   }
 
-  #take(step: AnyStep): void {
+  #take(taken: AnyStep): void {
+    const step = this.#earlierMs === 0 ? taken : { ...taken, elapsedMs: taken.elapsedMs + this.#earlierMs }
     const image = step.kind === 'image' ? step.image : 0
     if (step.step <= (this.#steps.get(image) ?? -1)) return // seen before the run was begun again
     if (!this.#progress) this.#tell('running')
     this.#share = Math.min(1, this.#share + (step.step - (this.#steps.get(image) ?? -1)) / step.steps / this.pictures)
     this.#steps.set(image, step.step)
     this.#progress = step
-    this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }), eventNumber(step))
+    this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }), eventNumber(taken))
     this.#watch.stepped(this, step)
     for (const callback of this.#onStep) callback(step)
   }
@@ -385,11 +389,3 @@ export class HeldRun {
 }
 
 const isEnd = ({ name }: RunEvent): boolean => name === 'done' || name === 'error'
-
-// What an event holds, as text, about.
-function sizeOf(step: AnyStep): number {
-  if (step.kind === 'text') return 512 + 2 * (step.text.length + step.settled.length)
-  const { tokens, changed, preview } = step
-  const pixels = preview === undefined ? 0 : 'data' in preview ? preview.data.length : preview.length
-  return 512 + 10 * tokens.length + 16 * changed.length + Math.ceil(1.4 * pixels)
-}

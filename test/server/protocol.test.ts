@@ -1,0 +1,150 @@
+// What HTTP itself asks of a server: methods of paths, packed bodies, byte order marks, what pages elsewhere may read; and small things that
+// clients of other servers expect.
+import { gzipSync } from 'node:zlib'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { loadModel } from '../../lib/index.js'
+import { ScriptedRunner } from './scripted.js'
+import { eventsOf, eventually, serve } from './world.js'
+
+const told = async (response: Response): Promise<string> => ((await response.json()) as { error: { message: string } }).error.message
+
+test.each([
+  ['GET', '/v1/images/generations', 'POST'],
+  ['PUT', '/v1/runs', 'GET, HEAD, POST'],
+  ['POST', '/v1/runs/some', 'DELETE, GET, HEAD, PATCH'],
+  ['DELETE', '/v1/models/a/b', 'GET, HEAD'],
+  ['OPTIONS', '/v1/runs', 'GET, HEAD, POST'],
+])('%s %s is 405 and says what may be', async (method, path, allow) => {
+  const { ask } = await serve(new ScriptedRunner())
+  const response = await ask(path, { method })
+  expect([response.status, response.headers.get('allow')]).toEqual([405, allow])
+  expect(await told(response)).toBe(`${method}: this path takes ${allow}`)
+})
+
+test('what is not there is 404, under any method', async () => {
+  const { ask } = await serve(new ScriptedRunner())
+  for (const path of ['/v1/nothing', '/v1/runs/a/b/c', '/sdapi/v1/txt2img', '/v1xruns']) {
+    expect([path, (await ask(path)).status, (await ask(path, { method: 'POST' })).status]).toEqual([path, 404, 404])
+  }
+})
+
+test('a packed body is 415, a byte order mark is read over', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  const json = JSON.stringify({ task: 'generate', request: { prompt: 'x' } })
+  const send = (body: string | Uint8Array<ArrayBuffer>, headers: object = {}): Promise<Response> =>
+    ask('/v1/runs', { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
+  const packed = await send(new Uint8Array(gzipSync(json)), { 'content-encoding': 'gzip' })
+  expect([packed.status, await told(packed)]).toEqual([415, "content-encoding: bodies must come as they are, got 'gzip'"])
+  expect((await send(json, { 'content-encoding': 'identity' })).status).toBe(202)
+  expect((await send(`\ufeff${json}`)).status).toBe(202)
+})
+
+test('pages of a named origin may read the headers that say what happened', async () => {
+  const { ask } = await serve(new ScriptedRunner(), { corsOrigins: ['https://example.com'] })
+  const response = await ask('/v1/info', { headers: { origin: 'https://example.com' } })
+  const exposed = response.headers.get('access-control-expose-headers')!.split(', ')
+  expect(exposed).toEqual(
+    expect.arrayContaining(['warning', 'retry-after', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset']),
+  )
+})
+
+test('a model under any name, unless names are strict', async () => {
+  const loose = await serve(new ScriptedRunner())
+  expect(await (await loose.ask('/v1/models/gpt-image-1')).json()).toMatchObject({ id: 'gpt-image-1', object: 'model' })
+  expect((await loose.ask('/v1/models/')).status).toBe(404)
+  const strict = await serve(new ScriptedRunner(), { strictModelNames: true })
+  expect((await strict.ask('/v1/models/scripted')).status).toBe(200)
+  expect((await strict.ask('/v1/models/gpt-image-1')).status).toBe(404)
+})
+
+test('A1111: no pictures where none are wanted', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner, { a1111: true })
+  const drawing = ask('/sdapi/v1/txt2img', { json: { prompt: 'x', send_images: false } })
+  await eventually(() => runner.runs.length === 1)
+  runner.last.finish()
+  expect(await (await drawing).json()).toMatchObject({ images: [], info: expect.stringMatching(/"seed":1/) as string })
+})
+
+test('a paused run does not hold the end of a server, and hears why it ended', async () => {
+  const runner = new ScriptedRunner()
+  const { app, ask } = await serve(runner, { drainMs: 60_000 })
+  for (const id of ['held', 'going']) {
+    await ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x' }, options: { id } } })
+    runner.last.step()
+  }
+  await ask('/v1/runs/held/pause', { method: 'POST' })
+  const events = ask('/v1/runs/held/events')
+  const ended = app.drain()
+  await sleep(300)
+  expect(runner.runs.map(({ state }) => state)).toEqual(['paused', 'running'])
+  runner.last.finish()
+  const last = (await eventsOf(await events)).at(-1)!
+  expect([last.event, last.data]).toEqual(['error', expect.stringMatching(/the server ends, and the run was paused/)])
+  await ask('/v1/runs/going')
+  await ended
+})
+
+test('a snapshot is read before its run is accepted: whole, of this model, of the task that is said beside it', async () => {
+  const model = await loadModel()
+  onTestFinished(() => model.close())
+  const { ask } = await serve(model)
+  const run = model.generate({ prompt: 'a red circle', steps: 200 })
+  await run[Symbol.asyncIterator]().next()
+  await run.pause()
+  const snapshot = Buffer.from(await run.snapshot())
+  run.abort()
+  run.result().catch(() => undefined)
+  const send = (bytes: Buffer, more: object = {}): Promise<Response> =>
+    ask('/v1/runs', { json: { snapshot: bytes.toString('base64'), ...more } })
+  const refused = async (bytes: Buffer, more: object = {}): Promise<readonly [number, string]> => {
+    const response = await send(bytes, more)
+    return [response.status, await told(response)]
+  }
+  const spoilt = Buffer.from(snapshot)
+  spoilt[spoilt.length - 40]! ^= 1
+  expect(await refused(spoilt)).toEqual([422, 'resume: the snapshot is damaged: its digest is another'])
+  expect(await refused(snapshot.subarray(0, 100))).toEqual([422, expect.stringMatching(/damaged/)])
+  expect(await refused(snapshot, { task: 'edit' })).toEqual([422, "run: task must be that of the snapshot, generate, got 'edit'"])
+  expect(await refused(snapshot, { task: 'paint' })).toEqual([422, expect.stringMatching(/task must be one of/)])
+  const form = new FormData()
+  form.append('snapshot', new Blob([new Uint8Array(snapshot)]))
+  form.append('task', 'edit')
+  expect((await ask('/v1/runs', { method: 'POST', body: form })).status).toBe(422)
+  const taken = await send(snapshot, { task: 'generate', options: { id: 'on' } })
+  expect(taken.status).toBe(202)
+  const decode = (tokens: readonly number[], guess: readonly number[]): Promise<Response> =>
+    ask('/v1/runs/on/decode', { json: { step: { grid: { width: 2, height: 1 }, tokens, guess } } })
+  expect((await decode([1, -1], [1, 2])).status).toBe(200)
+  const { codebookSize } = await model.info()
+  for (const [tokens, guess, message] of [
+    [[1, codebookSize], [1, 2], `decode: step.tokens must be codes from 0 to ${codebookSize - 1}, or -1, got ${codebookSize} at 1`],
+    [[1, 1], [-2, 2], `decode: step.guess must be codes from 0 to ${codebookSize - 1}, or -1, got -2 at 0`],
+    [[1, 2 ** 32], [1, 2], /tokens must be/],
+    [[1, 0.5], [1, 2], /tokens must be/],
+  ] as const) {
+    const response = await decode(tokens, guess)
+    expect([response.status, await told(response)]).toEqual([422, typeof message === 'string' ? message : expect.stringMatching(message)])
+  }
+  await ask('/v1/runs/on', { method: 'DELETE' })
+}, 60_000)
+
+test('time goes on where a run goes on under another priority', async () => {
+  const model = await loadModel()
+  onTestFinished(() => model.close())
+  const { ask } = await serve(model)
+  await ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'a red circle', steps: 400 }, options: { id: 'r' } } })
+  const times: number[] = []
+  let changed = false
+  await eventsOf(await ask('/v1/runs/r/events'), ({ event, data }) => {
+    if (event !== 'step') return false
+    times.push((JSON.parse(data) as { step: { elapsedMs: number } }).step.elapsedMs)
+    if (times.length === 10) void ask('/v1/runs/r', { method: 'PATCH', json: { priority: 3 } }).then(() => (changed = true))
+    return times.length > 10 && changed && times.length % 40 === 0
+  })
+  expect(changed).toBe(true)
+  expect(times).toEqual([...times].sort((one, other) => one - other))
+  await ask('/v1/runs/r', { method: 'DELETE' })
+}, 60_000)

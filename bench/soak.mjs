@@ -1,5 +1,5 @@
 // Whether the process lives, gives right results and keeps its memory while allocations fail (Linux, a C compiler):
-//   node bench/soak.mjs [SECONDS 1200] [ONE_IN 300] [SANITIZED_SECONDS 300] [SANITIZED build/asan/bin/soak_bench]
+//   node bench/soak.mjs [SECONDS 1200] [ONE_IN 300] [SANITIZED_SECONDS 300] [SANITIZED build/asan/bin/soak_bench] [WARM_UP 300]
 // First all tasks in Node under a preloaded library (bench/soak/), then the engine by itself under sanitizers, which cannot be preloaded beside
 // it and so bring an operator new that fails (bench/native/soak_bench.cc). Prints one JSON object, kept as bench/results/soak.json.
 import { spawnSync } from 'node:child_process'
@@ -9,8 +9,13 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
-const [seconds = '1200', oneIn = '300', sanitizedSeconds = '300', sanitized = path.join(here, '../build/asan/bin/soak_bench')] =
-  process.argv.slice(2)
+const [
+  seconds = '1200',
+  oneIn = '300',
+  sanitizedSeconds = '300',
+  sanitized = path.join(here, '../build/asan/bin/soak_bench'),
+  warmUp = '300',
+] = process.argv.slice(2)
 const folder = mkdtempSync(path.join(os.tmpdir(), 'dimoo-soak-'))
 
 function lastLine(text) {
@@ -29,15 +34,16 @@ function preloaded() {
     { encoding: 'utf8' },
   )
   if (status !== 0) throw new Error(stderr)
-  const child = spawnSync(process.execPath, ['--expose-gc', path.join(here, 'soak/child.mjs'), seconds, folder], {
+  const child = spawnSync(process.execPath, ['--expose-gc', path.join(here, 'soak/child.mjs'), seconds, folder, warmUp], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
     maxBuffer: 1 << 28,
-    env: { ...process.env, LD_PRELOAD: library, DIMOO_FAIL_ONE_IN: oneIn },
+    env: { ...process.env, LD_PRELOAD: library, DIMOO_FAIL_ONE_IN: oneIn, DIMOO_MALLOC_FILE: path.join(folder, 'malloc') },
   })
   const failed = /failed allocations: (\d+)\s*$/.exec(child.stderr)
   const told = lastLine(child.stdout)
   return {
+    warmUpSeconds: Number(warmUp),
     seconds: Number(seconds),
     oneIn: Number(oneIn),
     ...(failed && { failedAllocations: Number(failed[1]) }),

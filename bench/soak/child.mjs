@@ -1,9 +1,9 @@
 // The process that soak.mjs watches: runs of all tasks, several at a time, with buffers that are transferred away, aborts, snapshots that are
 // gone on with, forged ones, hostile files and models that come and go, while the preloaded library (failing-allocations.c) lets one in so
 // many of the addon's allocations fail. Between two such times everything must give the results that it gave before.
-//   node --expose-gc child.mjs SECONDS FOLDER       prints one JSON object
+//   node --expose-gc child.mjs SECONDS FOLDER WARM_UP_SECONDS       prints one JSON object
 import { createHash } from 'node:crypto'
-import { writeFileSync, truncateSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { clearInterval, setInterval, setTimeout } from 'node:timers'
@@ -13,6 +13,7 @@ import { forged } from '../../test/hostile/forged.mjs'
 
 const SECONDS = Number(process.argv[2])
 const FOLDER = process.argv[3]
+const WARM_UP = Number(process.argv[4])
 const PHASE_MS = 15_000
 const PATIENCE = 120 // seconds
 const TOGETHER = 4
@@ -175,11 +176,20 @@ const snapshots = {
 }
 const expected = []
 for (let i = 0; i < REQUESTS.length; i++) expected.push(await whole(i))
-const rss = []
-const end = performance.now() + SECONDS * 1000
-while (performance.now() < end) {
+const mb = (bytes) => Math.round(bytes / 2 ** 20)
+/** What the process holds, in MB: all of it, JavaScript's heap, buffers beside that, and what malloc has given out, keeps and has mapped. */
+async function held() {
+  process.kill(process.pid, 40) // the preloaded library writes it down
+  await sleep(100)
+  const [mallocUsed, mallocFree, mallocMapped] = readFileSync(process.env.DIMOO_MALLOC_FILE, 'latin1').trim().split(/ +/).map(Number)
+  const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
+  const all = { rss, heapTotal, heapUsed, external, mallocUsed, mallocFree, mallocMapped }
+  return Object.fromEntries(Object.entries(all).map(([name, bytes]) => [name, mb(bytes)]))
+}
+
+/** One phase without memory, and what must be as before afterwards. */
+async function phase(until, expected, snapshots) {
   process.kill(process.pid, 'SIGUSR2')
-  const until = Math.min(end, performance.now() + PHASE_MS)
   await Promise.all(Array.from({ length: TOGETHER }, () => worker(until, expected, snapshots)))
   process.kill(process.pid, 'SIGUSR2')
   await sleep(50)
@@ -188,17 +198,21 @@ while (performance.now() < end) {
   const { running, queued, paused } = await model.stats()
   if (running + queued + paused > 0) fault(`${running} running, ${queued} queued, ${paused} paused after all have ended`)
   globalThis.gc()
-  rss.push(process.memoryUsage.rss())
-  process.stderr.write(
-    `${Math.round((end - performance.now()) / 1000)} s left, ${Math.round(rss.at(-1) / 2 ** 20)} MB ${JSON.stringify(counts)} ${wrong[0] ?? ''}\n`,
-  )
+}
+
+const samples = []
+const begun = performance.now()
+const seconds = () => Math.round((performance.now() - begun) / 1000) - WARM_UP
+while (seconds() < SECONDS) {
+  const left = (seconds() < 0 ? 0 : SECONDS) - seconds()
+  await phase(performance.now() + Math.min(PHASE_MS, left * 1000), expected, snapshots)
+  samples.push({ at: seconds(), ...(await held()) })
+  process.stderr.write(`${JSON.stringify(samples.at(-1))} ${JSON.stringify(counts)} ${wrong[0] ?? ''}\n`)
 }
 await model.close()
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
-const third = Math.floor(rss.length / 3)
-const [first, last] = [median(rss.slice(0, Math.max(1, third))), median(rss.slice(-Math.max(1, third)))]
-const growth = Number((last / first - 1).toFixed(4))
-const mb = (bytes) => Math.round(bytes / 2 ** 20)
-// What leaks raises the least of them, too; what the collector has not come to yet does not.
-console.log(JSON.stringify({ counts, wrong, rssMB: { first: mb(first), last: mb(last), growth, samples: rss.map(mb) } }))
+const rss = samples.flatMap(({ at, rss }) => (at > 0 ? [rss] : []))
+const third = Math.max(1, Math.floor(rss.length / 3))
+const [first, last] = [median(rss.slice(0, third)), median(rss.slice(-third))]
+console.log(JSON.stringify({ counts, wrong, rssMB: { first, last, growth: Number((last / first - 1).toFixed(4)) }, heldMB: samples }))
 process.exit(wrong.length > 0 ? 1 : 0)

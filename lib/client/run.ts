@@ -16,7 +16,7 @@ import { Link } from './link.js'
 import { plain } from './prepare.js'
 import { resultFrom } from './results.js'
 import type { Servers } from './servers.js'
-import { merged, stepFromJson, type AnyStep, type RemoteStep } from './steps.js'
+import { merged, since, stepFromJson, type AnyStep, type RemoteStep } from './steps.js'
 
 export interface RemoteParts {
   readonly task: TaskName
@@ -35,7 +35,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
   protected readonly link: Link
   readonly #parts: RemoteParts
   readonly #work = new AbortController()
-  readonly #seen = new Map<number, number>()
+  readonly #seen = new Map<number, AnyStep>() // the last step of each picture
   readonly #ready: AnyStep[] = []
   readonly #deadline: ReturnType<typeof setTimeout> | undefined
   readonly #unlisten: () => void
@@ -193,11 +193,12 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
       },
     })
     const image = sent.kind === 'image' ? sent.image : 0
-    if (sent.step <= (this.#seen.get(image) ?? -1)) return // seen before the run was begun again
-    this.#seen.set(image, sent.step)
+    const seen = this.#seen.get(image)
+    if (seen && sent.step <= seen.step) return // seen before the run was begun again
+    this.#seen.set(image, sent)
     this.#state = 'running'
     if (!this.#reading) return
-    const step = missed === 0 ? sent : withSkipped(sent, missed)
+    const step = seen ? since(seen, sent) : withSkipped(sent, missed)
     const { delivery = 'latest', buffer = 1 } = this.#parts.options
     const at = delivery === 'latest' ? this.#ready.findIndex((one) => one.kind === 'text' || one.image === image) : -1
     if (at >= 0) this.#ready.push(merged(this.#ready.splice(at, 1)[0]!, step))
@@ -277,7 +278,9 @@ export class RemoteTextRun extends RemoteRun<TextStep, TextResult> implements Te
   }
 }
 
+// Before the first step that came nobody knows of which pictures they were.
 function withSkipped(step: AnyStep, missed: number): AnyStep {
+  if (missed === 0) return step
   const skipped = step.skipped + missed
   return step.kind === 'text' ? { ...step, skipped } : step.with({ skipped })
 }

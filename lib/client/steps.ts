@@ -82,6 +82,21 @@ export class RemoteStep implements ImageStep {
   }
 }
 
+/** A step with what has changed since another one of the same run, where steps between them were forgotten, or merged by another server. */
+export function since(seen: AnyStep, step: AnyStep): AnyStep {
+  const skipped = step.step - seen.step - 1
+  if (skipped === step.skipped) return step
+  if (step.kind === 'text') return { ...step, skipped, delta: step.settled.slice((seen as TextStep).settled.length) }
+  const before = (seen as RemoteStep).tokens
+  const sure = new Map(Array.from(step.changed, (cell, i) => [cell, step.confidence[i]!]))
+  const cells = Array.from(step.tokens.keys()).filter((cell) => step.tokens[cell] !== -1 && step.tokens[cell] !== before[cell])
+  return step.with({
+    skipped,
+    changed: Uint32Array.from(cells),
+    confidence: Float32Array.from(cells, (cell) => sure.get(cell) ?? 0), // forgotten with the step that fixed it
+  })
+}
+
 /** Two steps of the same picture or answer as one, for a reader who missed the first. */
 export function merged(first: AnyStep, second: AnyStep): AnyStep {
   const skipped = first.skipped + second.skipped + 1

@@ -85,7 +85,6 @@ export class Assignment {
     try {
       const run = await this.#begin()
       if (!run) return this.#verdict ?? 'elsewhere'
-      this.#run = run
       // Asked for at once: leaving the steps does not abort a run whose result is wanted.
       const steps = this.#tellSteps(run)
       const result = run.result()
@@ -159,7 +158,9 @@ export class Assignment {
     return this.#held(runner.run<TaskName, RunOptions>(message.task, message.request, without))
   }
 
+  // From here on whoever takes it away ends it, also while it is being held.
   async #held(run: AnyRun): Promise<AnyRun> {
+    this.#run = run
     if ((await this.#desk.redis.hget(this.#keys.seen, 'paused')) === '1') await run.pause()
     return run
   }
@@ -233,7 +234,7 @@ export class Assignment {
     }
   }
 
-  async #follow(run: AnyRun, { id, kind, message }: Order): Promise<void> {
+  async #follow(run: AnyRun, { id, name, kind, message }: Order): Promise<void> {
     let error: unknown
     try {
       if (kind === 'remask') await this.#alone(() => this.#remask(run, message, id))
@@ -246,7 +247,7 @@ export class Assignment {
     } catch (caught) {
       error = caught
     }
-    const answer = { order: id, ...(error !== undefined && { error: errorToData(error) }) }
+    const answer = { order: name, ...(error !== undefined && { error: errorToData(error) }) }
     await this.#tell({ kind: 'answer', message: encodeCbor(answer), most: MOST_EVENTS })
   }
 

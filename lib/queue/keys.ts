@@ -18,6 +18,8 @@ export interface RunKeys {
   readonly seen: string
   /** A stream of what is asked of whoever decodes it. */
   readonly orders: string
+  /** There once an order of this name has been given. */
+  readonly order: (name: string) => string
   /** There once somebody has cancelled it. */
   readonly cancelled: string
   /** Channels: something is new in `events` or at its end; in `orders`. */
@@ -42,6 +44,7 @@ export class Keys {
       events: of('events'),
       seen: of('seen'),
       orders: of('orders'),
+      order: (name) => of(`order:${name}`),
       cancelled: of('cancelled'),
       news: of('news'),
       calls: of('calls'),

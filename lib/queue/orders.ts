@@ -7,7 +7,10 @@ import { EVENTS_MS, RUN_TTL_MS } from './scripts.js'
 import type { Subscriptions } from './subscriptions.js'
 
 export interface Order {
+  /** Its place in the stream. */
   readonly id: string
+  /** What whoever gave it calls it. */
+  readonly name: string
   readonly kind: 'remask' | 'snapshot' | 'pause' | 'continue'
   readonly message: Uint8Array
 }
@@ -16,12 +19,22 @@ export interface Order {
 export const NOTHING = '0-0'
 const LOOK_MS = 1000
 const MOST = 1024
+/** How long an order's name is remembered: longer than a connection tries. */
+const NAMES_MS = 600_000
 
-/** Returns its id. */
-export async function give(redis: Redis, keys: RunKeys, kind: Order['kind'], message: object = {}): Promise<string> {
-  const id = await redis.xadd(keys.orders, 'MAXLEN', '=', MOST, '*', 'kind', kind, 'message', Buffer.from(encodeCbor(message)))
-  await redis.multi().pexpire(keys.orders, RUN_TTL_MS).publish(keys.calls, 'order').exec()
-  return id!
+// A connection that breaks sends again what it has no answer to, and so may whoever asks a server: under one name it is one order.
+const GIVE = `
+if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[5]) then
+  redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[4], '*', 'kind', ARGV[2], 'name', ARGV[1], 'message', ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], ARGV[6])
+end
+redis.call('PUBLISH', ARGV[7], 'order')
+return 1`
+
+/** An order that was given under this name before, within ten minutes, is not given again. */
+export async function give(redis: Redis, keys: RunKeys, name: string, kind: Order['kind'], message: object = {}): Promise<void> {
+  const bytes = Buffer.from(encodeCbor(message))
+  await redis.eval(GIVE, 2, keys.orders, keys.order(name), name, kind, bytes, MOST, NAMES_MS, RUN_TTL_MS, keys.calls)
 }
 
 // Of a run that has ended nothing is kept. One that is not there may be on its way.
@@ -111,5 +124,5 @@ export class Orders {
 
 function read(fields: readonly Buffer[]): Omit<Order, 'id'> {
   const at = (name: string): Buffer => fields[fields.findIndex((one, i) => i % 2 === 0 && one.toString() === name) + 1]!
-  return { kind: at('kind').toString() as Order['kind'], message: new Uint8Array(at('message')) }
+  return { name: at('name').toString(), kind: at('kind').toString() as Order['kind'], message: new Uint8Array(at('message')) }
 }

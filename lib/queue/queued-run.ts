@@ -1,18 +1,20 @@
 // One run in the queue, seen from whoever asked for it: put there, followed as a stream of events over any number of workers, to its end. What
 // comes is read as it comes; steps wait here for their reader, a few of them, and in Redis beyond that.
+import { randomUUID } from 'node:crypto'
 import { DimooError, errorFromData, errorToData, invalid, type ErrorData } from '../base/errors.js'
 import type { MaskInput } from '../fields/values.js'
-import { merged } from '../remote/trail.js'
 import type { FarEnd, FarStep } from '../remote/far.js'
 import { FarRun, type FarPort } from '../remote/far-run.js'
-import { messageOf, stepMessage } from '../remote/frames.js'
+import { messageOf } from '../remote/frames.js'
 import { emit } from '../run/diagnostics.js'
 import { snapshotHeader } from '../snapshot/index.js'
 import { decodeCbor } from '../wire/cbor.js'
+import { collapsed, eventsAfter, seam, type Event } from './events.js'
 import { endFrom, type JobData } from './job.js'
 import type { RunKeys } from './keys.js'
 import { cancel, give, type Order } from './orders.js'
 import { unavailable, type Redis } from './redis.js'
+import { countFrom } from './scripts.js'
 import { fetchKept, type BlobStore } from './store.js'
 import type { Subscriptions } from './subscriptions.js'
 
@@ -30,17 +32,13 @@ export interface Queuer {
   readonly closing: boolean
 }
 
-interface Event {
-  readonly id: number
-  readonly kind: string
-  readonly message: Uint8Array
-}
-
 interface Asked {
   readonly kind: Order['kind']
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
+
+type Given = Pick<Order, 'name' | 'kind'> & { readonly message: object | undefined }
 
 const LOOK_MS = 1000
 const MOST_PENDING = 64
@@ -51,6 +49,7 @@ export class QueuedRun implements FarPort {
   readonly #queue: Queuer
   readonly #keys: RunKeys
   readonly #asked = new Map<string, Asked>()
+  #given: Given[] = [] // what would be lost with Redis's memory
   #pending: Event[] = []
   #heard = 0 // the last event that was looked at
   #read = 0 // the last one that is pending or delivered
@@ -58,6 +57,7 @@ export class QueuedRun implements FarPort {
   #again = false
   #over = false
   #lives = 0
+  #forgotten = 0 // events before the first one that is left
   #timer: NodeJS.Timeout | undefined
   #unlisten: (() => void) | undefined
 
@@ -71,9 +71,7 @@ export class QueuedRun implements FarPort {
   }
 
   async #begin(isThere: boolean): Promise<void> {
-    const unlisten = await this.#queue.subscriptions.listen(this.#keys.news, () => this.#look())
-    if (this.#over) unlisten()
-    else this.#unlisten = unlisten
+    void this.#listen() // not waited for: where Redis is away, whoever adds the run says so
     if (!isThere && !this.#over) await this.#queue.add(this.data)
     if (this.#over) {
       this.#revoke() // it was on its way when it was cancelled
@@ -81,6 +79,17 @@ export class QueuedRun implements FarPort {
     }
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
     this.#look()
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      const unlisten = await this.#queue.subscriptions.listen(this.#keys.news, () => this.#look())
+      if (this.#over) unlisten()
+      else this.#unlisten = unlisten
+      this.#look() // what was told meanwhile
+    } catch {
+      // the queue is closed
+    }
   }
 
   // What its reader asks for ------------------------------------------------------------------------------------------------------------
@@ -105,8 +114,9 @@ export class QueuedRun implements FarPort {
     this.remaskRegion(cells, image).catch(() => undefined)
   }
 
-  remaskRegion(region: MaskInput, image: number): Promise<void> {
-    return this.#ask('remask', { region, image })
+  /** `name`: of the order; given again under it, it is followed once. */
+  remaskRegion(region: MaskInput, image: number, name?: string): Promise<void> {
+    return this.#ask('remask', { region, image }, name)
   }
 
   snapshot(): void {
@@ -125,15 +135,20 @@ export class QueuedRun implements FarPort {
   }
 
   // Resolves once a worker has done it, and written it down.
-  async #ask(kind: Order['kind'], message?: object): Promise<void> {
+  async #ask(kind: Order['kind'], message?: object, name: string = randomUUID()): Promise<void> {
     if (this.#over) throw gone(kind)
-    const order = await give(this.#queue.redis, this.#keys, kind, message).catch((error: unknown) => {
+    const { redis } = this.#queue
+    const done = new Promise<void>((resolve, reject) => this.#asked.set(name, { kind, resolve, reject }))
+    done.catch(() => undefined)
+    try {
+      await give(redis, this.#keys, name, kind, message)
+    } catch (error) {
+      this.#asked.delete(name)
       throw unavailable(error)
-    })
-    await new Promise<void>((resolve, reject) => {
-      if (this.#over) reject(gone(kind))
-      else this.#asked.set(order, { kind, resolve, reject })
-    })
+    }
+    if (kind === 'remask') this.#given.push({ name, kind, message })
+    else if (kind !== 'snapshot') this.#given = [...this.#given.filter((one) => one.kind === 'remask'), { name, kind, message }]
+    await done
   }
 
   async #fetchSnapshot(): Promise<void> {
@@ -151,6 +166,7 @@ export class QueuedRun implements FarPort {
 
   // What its worker tells ---------------------------------------------------------------------------------------------------------------
   #look(): void {
+    if (!this.#timer) return // it is not in the queue yet
     this.#again = true
     if (this.#looking) return
     this.#looking = true
@@ -161,7 +177,8 @@ export class QueuedRun implements FarPort {
     while (this.#again && !this.#over) {
       this.#again = false
       try {
-        const job = await this.#state() // before the events: none is missed of a run that has ended
+        const { job, events } = await this.#state() // before the events: none is missed of a run that has ended
+        if (job !== 'missing' && events < this.#heard) this.#readAgain()
         await this.#hear()
         if (this.far.pulling) await this.#deliver()
         if (job === 'ended') await this.#end()
@@ -173,15 +190,34 @@ export class QueuedRun implements FarPort {
     }
   }
 
-  async #state(): Promise<'ended' | 'missing' | 'going'> {
-    const [finished, data] = await this.#queue.redis.hmget(this.#keys.job, 'finishedOn', 'name')
-    return finished ? 'ended' : data === null ? 'missing' : 'going'
+  async #state(): Promise<{ readonly job: 'ended' | 'missing' | 'going'; readonly events: number }> {
+    const { redis } = this.#queue
+    const [[finished, data], events] = await Promise.all([
+      redis.hmget(this.#keys.job, 'finishedOn', 'name'),
+      redis.hget(this.#keys.seen, 'n'),
+    ])
+    const job = finished ? 'ended' : data === null ? 'missing' : 'going'
+    return { job, events: events === null && job === 'ended' ? Infinity : Number(events) } // they go a while after the end
   }
 
-  // Redis has lost its memory, or somebody has cancelled a run that waited.
+  // Redis has lost what was told last, or all of it, and others have told more since: those events have numbers that were heard before.
+  #readAgain(): void {
+    this.#heard = this.#read = 0
+    this.#pending = [seam(0)]
+  }
+
+  // Redis has lost its memory, or somebody has cancelled a run that waited. It begins again from the same seed, with the same orders; its
+  // events go on counting, so that none is taken for one that was heard.
   async #missing(): Promise<void> {
-    if ((await this.#queue.redis.exists(this.#keys.cancelled)) > 0) this.#finish({ error: abortedData() })
-    else await this.#queue.add(this.data)
+    const { redis } = this.#queue
+    if ((await redis.exists(this.#keys.cancelled)) > 0) {
+      this.#finish({ error: abortedData() })
+      return
+    }
+    if (this.#pending.at(-1)?.kind !== 'seam') this.#pending.push(seam(this.#heard))
+    await countFrom(redis, this.#keys, this.#heard)
+    for (const { name, kind, message } of this.#given) await give(redis, this.#keys, name, kind, message)
+    await this.#queue.add(this.data)
   }
 
   async #hear(): Promise<void> {
@@ -204,13 +240,8 @@ export class QueuedRun implements FarPort {
     return this.#read < this.#heard
   }
 
-  async #events(after: number, count = 4096): Promise<Event[]> {
-    const found = await this.#queue.redis.xrangeBuffer(this.#keys.events, `(${after}-0`, '+', 'COUNT', count)
-    return found.map(([id, fields]) => ({
-      id: Number(id.toString().split('-')[0]),
-      kind: fields[1]!.toString(),
-      message: new Uint8Array(fields[3]!),
-    }))
+  #events(after: number, count = 4096): Promise<Event[]> {
+    return eventsAfter(this.#queue.redis, this.#keys, after, count)
   }
 
   #begun({ kind, message }: Event): void {
@@ -222,9 +253,11 @@ export class QueuedRun implements FarPort {
 
   #take(event: Event): void {
     // What was trimmed away meanwhile is counted by the step that comes next.
-    if (event.id > this.#read + 1) this.#pending.push({ id: event.id, kind: 'resumed', message: event.message })
+    if (event.id > this.#read + 1) this.#pending.push(seam(event.id))
+    if (this.#read === 0) this.#forgotten = event.id - 1
     this.#read = event.id
     if (event.kind !== 'running') this.#pending.push(event)
+    else if (this.#lives++ > 0) this.#pending.push(seam(event.id)) // Redis had lost it, and somebody has put it there again
   }
 
   // Under delivery 'latest' a reader who is slow gets one step for many.
@@ -244,7 +277,9 @@ export class QueuedRun implements FarPort {
       if (event.kind === 'answer') this.#read = event.id
       else this.#take(event)
     }
-    if (found.length === 0) this.#read = Math.max(this.#read, heard) // trimmed away
+    // Trimmed away, all of them or the first: the oldest that is left may be one that nobody here has heard of.
+    const oldest = found[0]?.id ?? Infinity
+    this.#read = Math.max(this.#read, Math.min(heard, oldest - 1))
   }
 
   async #deliver(all = false): Promise<void> {
@@ -262,11 +297,17 @@ export class QueuedRun implements FarPort {
   #show({ id, kind, message }: Event): void {
     if (kind === 'step') {
       const told = messageOf(message)
-      if (told.kind === 'step') this.far.deliver(told.step, id)
+      if (told.kind === 'step') this.far.deliver(this.#counted(told.step), { number: id, forgotten: this.#forgotten })
+      this.#forgotten = 0
       return
     }
-    if (kind === 'anew') this.far.resumed('anew')
-    else if (this.#lives++ > 0 || kind === 'resumed') this.far.resumed('exactly')
+    this.far.resumed(kind === 'anew' ? 'anew' : 'exactly')
+  }
+
+  // Of a run that began with its first step the first one that is left says how many are not.
+  #counted(step: FarStep): FarStep {
+    const isFirst = !this.far.seen.has(step.kind === 'image' ? step.image : 0)
+    return isFirst && this.data.snapshot === undefined ? { ...step, skipped: step.step } : step
   }
 
   #answered(message: Uint8Array): void {
@@ -311,31 +352,6 @@ export class QueuedRun implements FarPort {
     this.#asked.clear()
     this.#queue.ended(this)
   }
-}
-
-/** Steps of the same picture as one; between them nothing is lost that a reader counts. */
-function collapsed(events: readonly Event[]): Event[] {
-  const steps = new Map<number, { readonly event: Event; readonly step: FarStep }>()
-  const before: Event[] = []
-  for (const event of events) {
-    if (event.kind === 'anew') steps.clear()
-    if (event.kind !== 'step') {
-      before.push(event)
-      continue
-    }
-    const told = messageOf(event.message)
-    if (told.kind !== 'step') continue
-    const image = told.step.kind === 'image' ? told.step.image : 0
-    const known = steps.get(image)
-    steps.delete(image)
-    steps.set(image, { event, step: known ? merged(known.step, told.step) : told.step })
-  }
-  return [...before, ...[...steps.values()].map(({ event, step }) => ({ ...event, message: stepMessageOf(event, step) }))]
-}
-
-function stepMessageOf(event: Event, step: FarStep): Uint8Array {
-  const told = messageOf(event.message)
-  return told.kind === 'step' ? stepMessage(told.task, step) : event.message
 }
 
 // What it waited for a worker, and what earlier ones did for it, is time of this run.

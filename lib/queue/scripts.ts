@@ -48,6 +48,12 @@ redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[3], 'n', n)
 return 'ok'`
 
+// Whoever has heard of events that are lost says so before there are others: numbers are never given twice.
+const COUNT_FROM = `
+if tonumber(redis.call('HGET', KEYS[1], 'n') or '0') < tonumber(ARGV[1]) then redis.call('HSET', KEYS[1], 'n', ARGV[1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`
+
 export interface Publication {
   readonly kind: 'running' | 'resumed' | 'anew' | 'step' | 'answer'
   /** Of a step: which picture, which step. */
@@ -84,6 +90,10 @@ export async function publish(redis: Redis, keys: RunKeys, token: string, told: 
 
 export async function beginAnew(redis: Redis, keys: RunKeys, token: string): Promise<Standing> {
   return (await redis.eval(ANEW, 3, keys.lock, keys.snapshot, keys.seen, token)) as Standing
+}
+
+export async function countFrom(redis: Redis, keys: RunKeys, heard: number): Promise<void> {
+  await redis.eval(COUNT_FROM, 1, keys.seen, heard, RUN_TTL_MS)
 }
 
 /** What a run leaves behind is taken away; its events stay for whoever is still reading. */

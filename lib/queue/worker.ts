@@ -209,12 +209,13 @@ export class Worker {
     }
     const done = ended()
       .catch((error: unknown) => this.#parts.warn({ run: job.data.id }, `worker: ${(error as Error).message}`))
-      .finally(() => this.#left(id))
+      .finally(() => this.#left(id, token))
     this.#held.set(id, { job, token, assignment, done })
   }
 
-  #left(id: string): void {
-    this.#held.delete(id)
+  // One that was lost, found and taken again before the first hands had let go of it is in others by now, and its lock theirs to renew.
+  #left(id: string, token: string): void {
+    if (this.#held.get(id)?.token === token) this.#held.delete(id)
     if (this.#held.size === 0 && this.#busySince !== undefined) {
       this.#busyMs += performance.now() - this.#busySince
       this.#busySince = undefined

@@ -2,6 +2,7 @@
 // once something has arrived. Who carries it there and back is the port's business, also when it has to go on with somebody else.
 import type { ErrorData } from '../base/errors.js'
 import type { NativeError, NativeOutcome, NativeSnapshot, NativeStep } from '../native/binding.js'
+import type { EventNumber } from '../run/event-numbers.js'
 import { endedEarly, type Decoder } from '../run/parts.js'
 import type { FarEnd, FarResult, FarStep } from './far.js'
 import { Trail } from './trail.js'
@@ -21,8 +22,8 @@ export interface FarPort {
 /** What `next` gives: the addon's form, with the step that travelled inside. */
 export interface CarriedStep extends NativeStep {
   readonly carried: FarStep
-  /** The number that its keeper gave it. */
-  readonly event?: number
+  /** The number that its keeper gave it, and what it has forgotten before. */
+  readonly event?: EventNumber
 }
 
 /** What `outcome` gives. */
@@ -110,7 +111,7 @@ export class FarRun implements Decoder {
   }
 
   /** A step has arrived. What the reader has seen before is dropped, and another one is asked for in its place. `event`: its number there. */
-  deliver(step: FarStep, event?: number): void {
+  deliver(step: FarStep, event?: EventNumber): void {
     if (this.#outcome && this.#outcome.state !== 'done') return
     this.running()
     const fresh = this.#trail.take(step)

@@ -27,7 +27,9 @@ export class Trail {
     const seen = this.#seen.get(image)
     if (seen && step.step <= seen.step) return undefined
     this.#seen.set(image, step)
-    return seen && this.#stale.delete(image) ? since(seen, step) : step
+    if (!seen) return step
+    const isForgotten = step.step - seen.step - 1 > step.skipped // steps between them, by whoever kept them
+    return this.#stale.delete(image) || isForgotten ? since(seen, step) : step
   }
 }
 
@@ -36,12 +38,13 @@ export function since(seen: FarStep, step: FarStep): FarStep {
   const skipped = step.step - seen.step - 1
   if (step.kind === 'text') return { ...step, skipped, delta: step.settled.slice((seen as TextStep).settled.length) }
   const { tokens } = seen as PictureStep
-  const fresh = Array.from(step.changed.keys()).filter((i) => tokens[step.changed[i]!] !== step.tokens[step.changed[i]!])
+  const sure = new Map(Array.from(step.changed, (cell, i) => [cell, step.confidence[i]!]))
+  const fresh = Array.from(step.tokens.keys()).filter((cell) => step.tokens[cell] !== -1 && step.tokens[cell] !== tokens[cell])
   return {
     ...step,
     skipped,
-    changed: Uint32Array.from(fresh, (i) => step.changed[i]!),
-    confidence: Float32Array.from(fresh, (i) => step.confidence[i]!),
+    changed: Uint32Array.from(fresh),
+    confidence: Float32Array.from(fresh, (cell) => sure.get(cell) ?? 0), // forgotten with the step that fixed it
   }
 }
 

@@ -28,7 +28,7 @@ const RAW_IMAGE = whole(
 const STEP_BASE: Fields = {
   step: count('The step that was just done, from 0.'),
   steps: count('How many there are.'),
-  skipped: count('Steps merged into this one because the reader was slow.'),
+  skipped: count('Steps that the reader has not seen since its last one, as it was slow or they were forgotten.'),
   masked: count('Cells or tokens that are still masked.'),
   elapsedMs: milliseconds('Since the run started.'),
   pass: choice(['full', 'cached', 'text'], { summary: 'How this step was computed.' }),

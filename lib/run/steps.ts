@@ -9,7 +9,7 @@ export interface StepBase {
   /** The step that was just done, from 0; `steps` is how many there are. */
   readonly step: number
   readonly steps: number
-  /** Steps merged into this one because the reader was slow (0: none). */
+  /** Steps that the reader has not seen since its last one, as it was slow or they were forgotten (0: none). */
   readonly skipped: number
   /** Cells or tokens that are still masked. */
   readonly masked: number
@@ -32,7 +32,7 @@ export interface ImageStep<Preview = RawImage | Uint8Array> extends StepBase {
   readonly tokens: Int32Array
   /** The same, with the model's present guess where a cell is masked (-1: none yet). */
   readonly guess: Int32Array
-  /** Cells fixed since the step that the reader last saw, and how sure the model was of each (0 to 1). */
+  /** Cells fixed since the step that the reader last saw, and how sure the model was of each (0 to 1; 0 where that step was forgotten). */
   readonly changed: Uint32Array
   readonly confidence: Float32Array
   /** Present when `previews` asked for one at this step. */

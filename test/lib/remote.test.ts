@@ -7,6 +7,7 @@ import path from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test, vi, type Mock } from 'vitest'
 import type { FarEnd, FarStep } from '../../lib/remote/far.js'
+import type { TextStep } from '../../lib/run/steps.js'
 import type { Channel, Frame } from '../../lib/remote/channel.js'
 import type { LinkedRun, RunEars } from '../../lib/remote/link.js'
 import { asked, behaviour, fake, reset } from './fake-binding.js'
@@ -39,6 +40,12 @@ const picture = (step: number, tokens: number[], changed: number[], more: Partia
   confidence: Float32Array.from(changed, (cell) => cell / 8),
   ...more,
 })
+const client = await import('../../lib/client/steps.js')
+const sentStep = (step: Picture): ReturnType<typeof client.stepFromJson> =>
+  client.stepFromJson(
+    { ...step, ...Object.fromEntries((['tokens', 'guess', 'changed', 'confidence'] as const).map((name) => [name, [...step[name]]])) },
+    { draw: () => Promise.reject(new Error('expected no drawing')), remask: () => undefined },
+  )
 const words = (step: number, settled: string, delta: string): FarStep => ({
   ...{ kind: 'text', step, steps: 9, skipped: 0, masked: 1, elapsedMs: 0, pass: 'text', rows: 4, block: 0, blocks: 1 },
   ...{ text: `${settled}#`, settled, delta },
@@ -55,6 +62,17 @@ describe('a trail', () => {
     const step = trail.take(picture(3, [5, 6, 7, 8], [1, 2, 3], { skipped: 2 })) as Picture
     expect([step.skipped, [...step.changed], [...step.confidence]]).toEqual([0, [3], [3 / 8]])
     expect(trail.take(picture(4, [5, 6, 7, 8], [0]))).toMatchObject({ changed: Uint32Array.of(0) }) // in the order of one life again
+  })
+
+  test('says what was forgotten between two steps', () => {
+    const trail = new Trail()
+    trail.take(picture(0, [5, -1, -1, -1], [0]))
+    const step = trail.take(picture(3, [5, 6, -1, 8], [3])) as Picture
+    expect([step.skipped, [...step.changed], [...step.confidence]]).toEqual([2, [1, 3], [0, 3 / 8]])
+    // A client does so by itself, whichever server says what.
+    const [before, after] = [picture(0, [5, -1, -1, -1], [0]), picture(3, [5, 6, -1, 8], [0, 3], { skipped: 3 })].map(sentStep)
+    expect(client.since(before!, after!)).toMatchObject({ skipped: 2, changed: Uint32Array.of(1, 3) })
+    expect(client.since(words(0, 'a ', 'a ') as TextStep, words(2, 'a red', 'red') as TextStep)).toMatchObject({ skipped: 1, delta: 'red' })
   })
 
   test('knows pictures that are decoded together apart', () => {

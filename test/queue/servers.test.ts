@@ -44,6 +44,8 @@ const long = { prompt: 'a large yellow star on a black background', seed: '7', s
 interface Told {
   readonly ids: readonly number[]
   readonly steps: readonly number[]
+  /** Events that were forgotten, each time some were. */
+  readonly gaps: readonly number[]
   /** Another server's word, or this one's: how it ended. */
   readonly end: string | undefined
 }
@@ -52,17 +54,18 @@ interface Told {
 async function heard(url: string, id: string, after: number, enough: (step: number) => boolean = () => false): Promise<Told> {
   const response = await fetch(`${url}/v1/runs/${id}/events`, { headers: { 'last-event-id': String(after) } })
   expect(response.status).toBe(200)
-  const [ids, steps]: [number[], number[]] = [[], []]
+  const [ids, steps, gaps]: [number[], number[], number[]] = [[], [], []]
   let end: string | undefined
   for await (const { id: number, event, data } of readEvents(response.body!, () => undefined)) {
     if (number !== undefined) ids.push(Number(number))
     if (event === 'done' || event === 'error') end = event
+    if (event === 'gap') gaps.push((JSON.parse(data) as { missed: number }).missed)
     if (event !== 'step') continue
     const { step } = (JSON.parse(data) as { step: { step: number; image: number } }).step
     steps.push(step)
     if (enough(step)) break
   }
-  return { ids, steps, end }
+  return { ids, steps, gaps, end }
 }
 
 test('a client goes on where its server died', { timeout: 240_000 }, async () => {
@@ -101,7 +104,8 @@ test('a client goes on where its server died', { timeout: 240_000 }, async () =>
   }
   const rest = heard(url, 'mine', first.ids.at(-1)!)
   await fetch(`${url}/v1/runs/mine/continue`, { method: 'POST' })
-  const { ids, steps, end } = await rest
+  const { ids, steps, gaps, end } = await rest
+  expect(gaps).toEqual([])
   expect(end).toBe('done')
   expect([...first.steps, ...steps]).toEqual(Array.from({ length: 64 }, (_, i) => i))
   const all = [...first.ids, ...ids]
@@ -115,4 +119,25 @@ test('a client goes on where its server died', { timeout: 240_000 }, async () =>
   client.disconnect()
   const numbers = stream.flatMap(([id, fields]) => (fields[1] === 'step' ? [Number(id.split('-')[0])] : []))
   expect(all.slice(0, -1)).toEqual(numbers) // the last one is the end
+})
+
+test('a client that comes to another server too late for what is kept is told how much it missed', { timeout: 240_000 }, async () => {
+  const [a, b] = await Promise.all([serve(), serve(), started('working', 'worker', '--threads', '1')])
+  // More steps than are kept: 512 of these.
+  const body = JSON.stringify({ task: 'generate', request: { ...long, n: 16 }, options: { id: 'late' }, detach: true })
+  const headers = { 'content-type': 'application/json' }
+  expect((await fetch(`${a.told['url']!}/v1/runs`, { method: 'POST', body, headers })).status).toBe(202)
+  const first = await heard(a.told['url']!, 'late', 0, (step) => step === 2)
+  const last = first.ids.at(-1)!
+  const client = redis.client()
+  const { events } = new Keys('default').run(jobOf('late', undefined))
+  const oldest = async (): Promise<number> => Number((await client.xrange(events, '-', '+', 'COUNT', 1))[0]![0].split('-')[0])
+  for (const end = Date.now() + 120_000; (await oldest()) < last + 100; await new Promise((resolve) => setTimeout(resolve, 100)))
+    expect(Date.now()).toBeLessThan(end)
+  client.disconnect()
+  const { ids, gaps, end } = await heard(b.told['url']!, 'late', last)
+  expect(end).toBe('done')
+  // Once, and all that lies between.
+  expect(gaps).toEqual([ids[0]! - last - 1])
+  expect(gaps[0]).toBeGreaterThan(99)
 })

@@ -2,6 +2,7 @@
 // reader is told how many it missed. Text is made once, when somebody reads it. Numbers count from 1, or are those of whoever keeps the run,
 // the same on every server; what only this server says has none of its own then.
 import type { Json } from '../../base/json.js'
+import type { EventNumber } from '../../run/event-numbers.js'
 
 export type EventName = 'state' | 'step' | 'done' | 'error'
 
@@ -22,6 +23,8 @@ export interface Cursor {
 interface Entry {
   readonly name: EventName
   readonly id: number | undefined
+  /** Events before it that were never here. */
+  readonly forgotten: number
   readonly bytes: number
   /** The text, or what makes it. */
   data: string | (() => Json)
@@ -60,11 +63,12 @@ export class EventLog {
     return this.#ends.at(-1) ?? 0
   }
 
-  /** `bytes`: about what the event holds until it is forgotten. `number`: not the next one; 'none': it has none of its own. */
-  append(name: EventName, bytes: number, make: () => Json, number?: number | 'none'): void {
+  /** `bytes`: about what the event holds until it is forgotten. `kept`: its number, if not the next one; 'none': it has none of its own. */
+  append(name: EventName, bytes: number, make: () => Json, kept?: EventNumber | 'none'): void {
     const before = this.last
-    const id = number === 'none' ? undefined : Math.max(before + 1, number ?? 0)
-    this.#entries.push({ name, id, bytes, data: make })
+    const { number = 0, forgotten = 0 } = kept === 'none' ? {} : (kept ?? {})
+    const id = kept === 'none' ? undefined : Math.max(before + 1, number)
+    this.#entries.push({ name, id, forgotten, bytes, data: make })
     this.#ends.push(id ?? before)
     this.#bytes += bytes
     while (this.#bytes > this.#maxBytes && this.#first < this.#entries.length - 1) this.#forget()
@@ -88,13 +92,13 @@ export class EventLog {
     this.#wake()
   }
 
-  /** The event after a reader's last one, and how many before it were forgotten; undefined: none yet. */
-  after({ at }: Cursor): { readonly event: RunEvent; readonly missed: number } | undefined {
+  /** The event after a reader's last one, and how many before it were forgotten here, and before this log began; undefined: none yet. */
+  after({ at }: Cursor): { readonly event: RunEvent; readonly missed: number; readonly forgotten: number } | undefined {
     const next = Math.max(at, this.#first)
     const entry = this.#entries[next]
     if (!entry) return undefined
     if (typeof entry.data !== 'string') entry.data = JSON.stringify(entry.data())
-    return { event: { id: entry.id, name: entry.name, data: entry.data }, missed: next - at }
+    return { event: { id: entry.id, name: entry.name, data: entry.data }, missed: next - at, forgotten: entry.forgotten }
   }
 
   /** Calls back with the next event or the end. Returns what takes that back. */

@@ -262,9 +262,11 @@ export class HeldRun {
       while (!signal.aborted) {
         const found = this.log.after(cursor)
         if (found) {
-          // A server that has just heard of the run hears of what its reader knows too.
-          if ((found.event.id ?? Infinity) > known || isEnd(found.event)) yield found
-          cursor.at += found.missed + 1
+          const { event, missed, forgotten } = found
+          // A server that has just heard of the run hears of what its reader knows too; and its keeper may not know all of it any more.
+          const early = event.id === undefined ? 0 : Math.min(forgotten, Math.max(0, event.id - known - 1))
+          if ((event.id ?? Infinity) > known || isEnd(event)) yield { event, missed: missed + early }
+          cursor.at += missed + 1
           this.#held?.()
         } else if (this.log.closed) {
           this.told = true

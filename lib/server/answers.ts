@@ -6,7 +6,9 @@ import { DimooError } from '../base/errors.js'
 import type { App } from './instance.js'
 import { routeOf } from './log.js'
 import { methodsByPath } from './methods.js'
+import { show } from '../base/show.js'
 import { notFound, Problem, problemOf } from './problem.js'
+import { inWordsOfHttp, inWordsOfOurs, isCbor } from './words.js'
 
 export function answerErrors(app: App): void {
   const methodsOf = methodsByPath(app)
@@ -50,29 +52,31 @@ function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): F
   return reply.code(problem.status).headers(problem.headers).type('application/json; charset=utf-8').send(JSON.stringify(problem.body))
 }
 
-/** The problem that an error is on this route. */
+/** The problem that an error is on this route. Whoever sends CBOR has a program's values, and reads a program's words. */
 export function toProblem(error: unknown, request: FastifyRequest): Problem {
+  const problem = problemHere(error, request)
+  return isCbor(request) ? problem : problem.inWords(inWordsOfHttp)
+}
+
+function problemHere(error: unknown, request: FastifyRequest): Problem {
   const invalid = request.routeOptions.config.openai === true ? 400 : 422
-  return validationProblem(error, invalid) ?? fastifyProblem(error) ?? problemOf(error, invalid)
+  return validationProblem(error, request, invalid) ?? fastifyProblem(error) ?? problemOf(error, invalid)
 }
 
 // Paths and queries are checked by zod.
-function validationProblem(error: unknown, invalid: 400 | 422): Problem | undefined {
+function validationProblem(error: unknown, request: FastifyRequest, invalid: 400 | 422): Problem | undefined {
   const { validation, validationContext = 'request' } = error as {
     readonly validation?: readonly { readonly instancePath?: string; readonly message?: string }[]
     readonly validationContext?: string
   }
   if (!Array.isArray(validation)) return undefined
   const [first] = validation as readonly { readonly instancePath?: string; readonly message?: string }[]
-  const param = (first?.instancePath ?? '').replace(/^\//, '').replaceAll('/', '.')
-  return new Problem(
-    invalid,
-    'request/invalid',
-    `${validationContext}: ${param === '' ? 'it' : param} is not as it must be (${first?.message ?? 'invalid'})`,
-    {
-      ...(param !== '' && { param }),
-    },
-  )
+  const path = (first?.instancePath ?? '').replace(/^\//, '').replaceAll('/', '.')
+  const place = { querystring: 'query', params: 'path' }[validationContext] ?? validationContext
+  const param = path === '*' ? 'model' : path
+  const given = (place === 'query' ? request.query : request.params) as Readonly<Record<string, unknown>> | undefined
+  const words = `${param === '' ? 'it' : param} ${inWordsOfOurs(first?.message ?? 'invalid')}, got ${show(given?.[path])}`
+  return new Problem(invalid, 'request/invalid', `${place}: ${words}`, { ...(param !== '' && { param }) })
 }
 
 const FASTIFY: Readonly<Record<string, readonly [status: number, message: string]>> = {

@@ -2,6 +2,8 @@
 // given pictures come from their headers.
 import { invalid } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
+import { show } from '../base/show.js'
+import { checkField } from '../fields/check.js'
 import type { Field, Fields } from '../fields/field.js'
 import { isCells, isRects, type ImageInput } from '../fields/values.js'
 import { readSize } from '../image/read.js'
@@ -33,6 +35,30 @@ export interface Weighed<Task extends TaskName> {
   readonly pixels: number
 }
 
+/** Fields whose values this server limits, under the names that routes have for them. */
+const LIMITED: Readonly<Record<string, keyof Limits>> = {
+  steps: 'maxSteps',
+  num_inference_steps: 'maxSteps',
+  n: 'maxImages',
+  bestOf: 'maxImages',
+  best_of: 'maxImages',
+  length: 'maxCells',
+  images: 'maxImages',
+  prompt: 'maxPromptBytes',
+}
+
+/** In place of the field's own check, whose limits are those of the library: throws `request/invalid` that names this server's. */
+export function checkAsked(where: string, name: string, value: unknown, field: Field | undefined, limits: Limits): void {
+  const most = Object.hasOwn(LIMITED, name) ? limits[LIMITED[name]!] : Infinity
+  if (Number.isSafeInteger(value) && (value as number) > most)
+    throw invalid(`${where}: ${name} must be at most ${most} here, got ${show(value)}`)
+  if (Array.isArray(value) && value.length > most)
+    throw invalid(`${where}: ${name} must be at most ${most} pictures here, got ${value.length}`)
+  if (typeof value === 'string' && name === 'prompt' && Buffer.byteLength(value) > most)
+    throw invalid(`${where}: prompt must be of at most ${most} bytes of UTF-8 here, got ${Buffer.byteLength(value)}`)
+  if (field) checkField(where, name, value, field.kind === 'integer' ? { ...field, max: Math.min(most, field.max ?? most) } : field)
+}
+
 /** Throws `request/invalid` or `image/invalid` for what is beyond the limits, and for what does not go together. */
 export async function weigh<Task extends TaskName>(
   task: Task,
@@ -48,14 +74,20 @@ export async function weigh<Task extends TaskName>(
   const pictures = inputs.filter(({ name }) => !isMask(name)).length
   if (pictures > limits.maxImages) throw invalid(`${task}: images must be at most ${limits.maxImages} pictures here, got ${pictures}`)
   const given: Given[] = []
-  for (const { name, value } of inputs) given.push({ name, ...(await readSize(value, { field: name })) })
-  for (const { name, width, height } of given) {
-    if (width * height > limits.maxPixels) {
-      throw invalid(`${task}: ${name} must be of at most ${limits.maxPixels} pixels here, got ${width} x ${height}`)
-    }
-  }
+  for (const { name, value } of inputs) given.push({ name, ...(await sizeOf(task, name, value, limits)) })
   checkCells(task, resolved, given, info, limits)
   return { request: own, warnings, given, pixels: given.reduce((sum, { width, height }) => sum + width * height, 0) }
+}
+
+async function sizeOf(task: TaskName, name: string, value: ImageInput, { maxPixels }: Limits): Promise<Sides> {
+  const tooMany = (size: string): Error => invalid(`${task}: ${name} must be of at most ${maxPixels} pixels here, got ${size}`)
+  const size = await readSize(value, { field: name }).catch((error: unknown) => {
+    // What no file may have is beyond this server's limit too.
+    const found = /expected at most \d+ pixels, got (\d+ x \d+)$/.exec((error as Error).message)?.[1]
+    throw found === undefined ? error : tooMany(found)
+  })
+  if (size.width * size.height > maxPixels) throw tooMany(`${size.width} x ${size.height}`)
+  return size
 }
 
 function checkTexts(task: TaskName, request: object, fields: Fields, { maxPromptBytes }: Limits): void {

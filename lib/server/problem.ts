@@ -42,6 +42,11 @@ export class Problem extends Error {
     return status === this.status ? this : new Problem(status, this.code, this.message, this)
   }
 
+  /** The same in other words. */
+  inWords(words: (message: string) => string): Problem {
+    return new Problem(this.status, this.code, words(this.message), this)
+  }
+
   get body(): ErrorBody {
     const { message, code, param = null, details } = this
     return { error: { message: flat(message), type: typeOf(this.status), code, param, ...(details && { details }) } }
@@ -105,8 +110,10 @@ export function problemOf(error: unknown, invalid: 400 | 422 = 422): Problem {
 
 /** The field that a message of ours is about: `generate: steps must be ...` is about `steps`. */
 export function paramOf(message: string): string | undefined {
+  const picture = /^picture ([\w[\]]+)[ :]/.exec(message) ?? /^([\w.[\]]+): expected bytes as base64/.exec(message)
+  if (picture) return picture[1]
   const found = /^[\w /]+: (?:unknown option '([\w.-]+)'|(?:(\w+): )?([\w.[\]]+) must )/.exec(message)
-  if (!found) return /^picture ([\w[\]]+)[ :]/.exec(message)?.[1]
+  if (!found) return undefined
   const [, unknown, group, field] = found
   return unknown ?? (group ? `${group}.${field!}` : field)
 }

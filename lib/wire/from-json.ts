@@ -13,73 +13,77 @@ const HOLDS: Readonly<Record<keyof typeof ARRAYS, (one: unknown) => boolean>> = 
   f32: (one) => typeof one === 'number',
 }
 
-/** An object of fields. Names that no field has stay as they are, to be refused by name. */
-export function objectFromJson(json: unknown, fields: Fields): unknown {
+/** An object of fields. Names that no field has stay as they are, to be refused by name. `place`: where it stands, for messages. */
+export function objectFromJson(json: unknown, fields: Fields, place = ''): unknown {
   if (!isObject(json)) return json
+  const within = (name: string): string => (place === '' ? name : `${place}.${name}`)
   return Object.fromEntries(
-    Object.entries(json).map(([name, value]) => [name, Object.hasOwn(fields, name) ? fromJson(value, fields[name]!) : value]),
+    Object.entries(json).map(([name, value]) => [name, Object.hasOwn(fields, name) ? fromJson(value, fields[name]!, within(name)) : value]),
   )
 }
 
-export function fromJson(json: unknown, field: Field): unknown {
+/** `place`: how messages call it. */
+export function fromJson(json: unknown, field: Field, place = 'wire'): unknown {
   switch (field.kind) {
     case 'bytes':
-      return typeof json === 'string' ? bytesOf(json) : json
+      return typeof json === 'string' ? bytesOf(json, place) : json
     case 'i32':
     case 'u32':
     case 'f32':
       return Array.isArray(json) && json.every(HOLDS[field.kind]) ? ARRAYS[field.kind].from(json) : json
     case 'picture':
     case 'region':
-      return pictureOf(json)
+      return pictureOf(json, place)
     case 'list':
-      return Array.isArray(json) ? json.map((one) => fromJson(one, field.of)) : json
+      return Array.isArray(json) ? json.map((one, i) => fromJson(one, field.of, `${place}[${i}]`)) : json
     case 'group':
-      return objectFromJson(json, field.fields)
+      return objectFromJson(json, field.fields, place)
     case 'record':
-      return isObject(json) ? Object.fromEntries(Object.entries(json).map(([name, one]) => [name, fromJson(one, field.of)])) : json
+      return isObject(json)
+        ? Object.fromEntries(Object.entries(json).map(([name, one]) => [name, fromJson(one, field.of, `${place}.${name}`)]))
+        : json
     case 'either':
-      return eitherOf(json, field.of)
+      return eitherOf(json, field.of, place)
     default:
       return json
   }
 }
 
 // Among several, an object is meant for the group or the picture, text for bytes where no other text is.
-function eitherOf(json: unknown, of: readonly Field[]): unknown {
+function eitherOf(json: unknown, of: readonly Field[], place: string): unknown {
   const kinds = (...names: readonly string[]): Field | undefined => of.find(({ kind }) => names.includes(kind))
   if (isObject(json)) {
     const group = of.find((one) => one.kind === 'group' && (one.required ?? Object.keys(one.fields)).some((name) => name in json))
     const found = group ?? kinds('picture', 'region')
-    return found ? fromJson(json, found) : json
+    return found ? fromJson(json, found, place) : json
   }
-  if (typeof json === 'string' && !kinds('choice', 'text')) return fromJson(json, kinds('bytes', 'picture', 'region') ?? of[0]!)
-  return Array.isArray(json) ? fromJson(json, kinds('region', 'list', 'i32', 'u32', 'f32') ?? of[0]!) : json
+  if (typeof json === 'string' && !kinds('choice', 'text')) return fromJson(json, kinds('bytes', 'picture', 'region') ?? of[0]!, place)
+  return Array.isArray(json) ? fromJson(json, kinds('region', 'list', 'i32', 'u32', 'f32') ?? of[0]!, place) : json
 }
 
 // Raw pixels, a picture of a result, a `data:` URL of bytes, or cells by number. Other text stays, to be refused.
-function pictureOf(json: unknown): unknown {
+function pictureOf(json: unknown, place: string): unknown {
   if (typeof json === 'string') {
     const comma = json.indexOf(',')
-    return comma >= 0 && comma < 256 && /^data:[^,]*;base64$/i.test(json.slice(0, comma)) ? bytesOf(json.slice(comma + 1)) : json
+    return comma >= 0 && comma < 256 && /^data:[^,]*;base64$/i.test(json.slice(0, comma)) ? bytesOf(json.slice(comma + 1), place) : json
   }
   if (Array.isArray(json) && json.length > 0 && json.every(HOLDS.u32)) {
     return Uint32Array.from(json as number[])
   }
   if (!isObject(json)) return json
-  if (typeof json['data'] === 'string') return { ...json, data: bytesOf(json['data']) }
+  if (typeof json['data'] === 'string') return { ...json, data: bytesOf(json['data'], place) }
   if (!isObject(json['image'])) return json
   const tokens = json['tokens']
   return {
     ...json,
-    image: pictureOf(json['image']),
+    image: pictureOf(json['image'], place),
     ...(Array.isArray(tokens) && { tokens: fromJson(tokens, { kind: 'i32', summary: '' }) }),
   }
 }
 
-function bytesOf(text: string): Uint8Array {
+function bytesOf(text: string, place: string): Uint8Array {
   const bytes = fromBase64(text)
-  if (!bytes) throw invalid('wire: expected bytes as base64, got other text')
+  if (!bytes) throw invalid(`${place}: expected bytes as base64, got other text`)
   return bytes
 }
 

@@ -2,7 +2,6 @@
 // here is left out, and said in a warning where it would change the picture.
 import { isObject } from '../../base/realm.js'
 import { show } from '../../base/show.js'
-import { checkField } from '../../fields/check.js'
 import { integer, number, text, type Fields } from '../../fields/field.js'
 import type { ImageInput } from '../../fields/values.js'
 import type { ModelInfo } from '../../native/info.js'
@@ -10,6 +9,7 @@ import { fromJson } from '../../wire/from-json.js'
 import { checkRequest } from '../../requests/index.js'
 import type { TaskRequests } from '../../requests/types/index.js'
 import { sizeOf } from '../openai/size.js'
+import { checkAsked } from '../limits.js'
 import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
 
@@ -45,7 +45,11 @@ interface Sent {
 export function drawingOf(body: unknown, route: 'txt2img' | 'img2img', info: ModelInfo, settings: Settings): Drawing {
   if (!isObject(body)) throw badRequest(`body: expected an object of fields, got ${show(body)}`)
   const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== undefined))
-  for (const [name, field] of Object.entries(FIELDS)) if (given[name] !== undefined) checkField(route, name, given[name], field)
+  for (const [name, field] of Object.entries(FIELDS)) {
+    if (given[name] === undefined) continue
+    checkAsked(route, name, given[name], field, settings)
+  }
+
   const { prompt = '', steps, cfg_scale: guidance, width, height, batch_size: batch = 1, n_iter: rounds = 1 } = given as Sent
   const warnings = UNKNOWN.filter((name) => !isEmpty(given[name])).map((name) => `${name} is ignored`)
   const images = picturesOf(given['init_images'], route)
@@ -85,7 +89,7 @@ function picturesOf(images: unknown, route: string): ImageInput[] {
 // Base64, with or without what makes it a data: URL.
 function pictureOf(name: string, value: unknown): ImageInput {
   if (typeof value !== 'string') throw badRequest(`${name} must be base64, got ${show(value)}`, name)
-  const bytes = fromJson(/^data:/i.test(value) ? value : `data:image/png;base64,${value}`, { kind: 'picture', summary: '' })
+  const bytes = fromJson(/^data:/i.test(value) ? value : `data:image/png;base64,${value}`, { kind: 'picture', summary: '' }, name)
   if (bytes instanceof Uint8Array) return bytes
   throw badRequest(`${name} must be base64, got ${show(value)}`, name)
 }

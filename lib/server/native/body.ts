@@ -7,7 +7,7 @@ import { nearest } from '../../base/nearest.js'
 import { isObject } from '../../base/realm.js'
 import { quote, show } from '../../base/show.js'
 import { checkField, checkOptions } from '../../fields/check.js'
-import { boolean, isLocal, text, type Fields } from '../../fields/field.js'
+import { boolean, isLocal, text, type Field, type Fields } from '../../fields/field.js'
 import { checkTask, DESCRIPTORS } from '../../requests/index.js'
 import { TASKS, type TaskName } from '../../requests/names.js'
 import { RESUME_FIELDS, RUN_FIELDS } from '../../requests/run-options.js'
@@ -15,8 +15,10 @@ import type { ResumeOptions, RunOptions, TaskRequests } from '../../requests/typ
 import { objectFromJson } from '../../wire/from-json.js'
 import { messageFromJson, WIRE_VERSION } from '../../wire/messages.js'
 import { readForm, type Form } from '../bodies.js'
-import type { Settings } from '../options.js'
+import { checkAsked } from '../limits.js'
+import type { Limits, Settings } from '../options.js'
 import { valuesOf } from '../texts.js'
+import { isCbor } from '../words.js'
 import { zodObject } from '../zod.js'
 
 const MODEL = text({ summary: 'The model, by name.', maxBytes: 256, default: { words: 'the first one' } })
@@ -62,11 +64,11 @@ export const RUN_BODY = z.union([
 
 /** Throws `request/invalid` for anything else. */
 export async function readRunBody(request: FastifyRequest, settings: Settings): Promise<RunBody> {
-  if (!request.isMultipart()) return runBody(request.body)
-  return runBody(fromForm(await readForm(request, settings)))
+  if (!request.isMultipart()) return runBody(request.body, settings, isCbor(request))
+  return runBody(fromForm(await readForm(request, settings)), settings)
 }
 
-function runBody(body: unknown): RunBody {
+function runBody(body: unknown, limits: Limits, ofProgram = false): RunBody {
   if (!isObject(body)) throw invalid(`run: expected {task, request, options}, got ${show(body)}`)
   for (const name of Object.keys(body)) {
     if (NAMES.includes(name)) continue
@@ -85,9 +87,19 @@ function runBody(body: unknown): RunBody {
     return { ...beside, ...(task !== undefined && { task }), snapshot: restored.snapshot, options: options as ResumeOptions }
   }
   checkTask(task)
+  if (kind !== undefined && kind !== 'request') throw invalid(`run: kind must be request or snapshot, got ${show(kind)}`)
+  if (isObject(request))
+    for (const [name, value] of Object.entries(request)) checkAsked(task, name, value, ofProgram ? undefined : countOf(task, name), limits)
   const message = messageFromJson({ version, kind: kind ?? 'request', task, request, options })
-  if (message.kind !== 'request') throw invalid(`run: kind must be request or snapshot, got ${show(kind)}`)
+  if (message.kind !== 'request') throw invalid('run: expected a request')
   return { ...beside, task: message.task, request: message.request, options: message.options }
+}
+
+// Everything else is checked where messages are, and everything of programs, which read what the library says.
+const countOf = (task: TaskName, name: string): Field | undefined => {
+  const { fields } = DESCRIPTORS[task]
+  const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+  return field?.kind === 'integer' ? field : undefined
 }
 
 // `-F task=edit -F prompt=... -F image=@in.png -F priority=1`: what the task knows goes into the request, the rest to the run.
@@ -95,6 +107,7 @@ function fromForm({ texts, files }: Form): unknown {
   const task = texts.get('task')?.[0]
   if (files.has('snapshot'))
     return { snapshot: files.get('snapshot')![0], ...(task !== undefined && { task }), ...ofTexts(texts, RESUME_FIELDS, ['task']) }
+  if (texts.has('snapshot')) throw invalid('run: snapshot must be a file of the form, got text')
   checkTask(task)
   const { fields } = DESCRIPTORS[task]
   const request: Record<string, unknown> = {}
@@ -107,6 +120,11 @@ function fromForm({ texts, files }: Form): unknown {
   const own = new Map([...texts].filter(([name]) => name in fields))
   for (const [name, found] of own) request[name] = valuesOf(found, fields[name]!)
   const rest = new Map([...texts].filter(([name]) => !own.has(name)))
+  for (const name of rest.keys()) {
+    if (name === 'task' || NAMES.includes(name) || Object.hasOwn(RUN_FIELDS, name)) continue
+    const meant = nearest(name, [...Object.keys(fields), ...Object.keys(RUN_FIELDS), ...Object.keys(BESIDE)])
+    throw invalid(`${task}: unknown option '${quote(name, 60)}'${meant ? ` (did you mean '${meant}'?)` : ''}`)
+  }
   return { task, request, ...ofTexts(rest, RUN_FIELDS, ['task']) }
 }
 

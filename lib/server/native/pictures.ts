@@ -60,7 +60,8 @@ export function pictureRoutes(app: App, house: House): void {
       checkOptions('decode', body, { fields: DECODE, required: ['step'] })
       const { step, ...options } = body as PreviewOptions & { readonly step: StepData }
       const { maxCells } = house.settings
-      if (step.grid.width * step.grid.height > maxCells) throw invalid(`decode: step must be of at most ${maxCells} cells here`)
+      const cells = step.grid.width * step.grid.height
+      if (cells > maxCells) throw invalid(`decode: step must be of at most ${maxCells} cells here, got ${cells}`)
       checkCodes(step, (await house.models.get(run.model).info()).codebookSize)
       const { format = 'raw' } = options
       const image = await run.run.decode(step, { ...options, format: 'raw' })

@@ -8,6 +8,7 @@ import type { ImageInput } from '../../fields/values.js'
 import type { ImageTask } from '../../requests/names.js'
 import { fromJson } from '../../wire/from-json.js'
 import { readForm } from '../bodies.js'
+import { checkAsked } from '../limits.js'
 import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
 import { valuesOf } from '../texts.js'
@@ -35,8 +36,8 @@ export async function readImagesBody(request: FastifyRequest, settings: Settings
     if (name === 'task' || value === null || value === undefined) continue
     const field = Object.hasOwn(known, name) ? known[name] : undefined
     if (!field || (route === 'generations' && ['image', 'mask'].includes(name))) throw unknown(where, name, Object.keys(known))
-    const read = ofForm ? valuesOf(value as readonly string[], field) : fromJson(value, field)
-    if (!IGNORED.includes(name)) checkField(where, name, read, field)
+    const read = ofForm ? valuesOf(value as readonly string[], field) : fromJson(value, field, name)
+    if (!IGNORED.includes(name)) checkAsked(where, name, read, field, settings)
     fields.set(name, read)
   }
   return { task, fields, pictures, ...(mask !== undefined && { mask }) }
@@ -76,7 +77,11 @@ function fromForm({ texts, files }: Awaited<ReturnType<typeof readForm>>): Found
   const masks: ImageInput[] = [...(files.get('mask') ?? []), ...(texts.get('mask') ?? []).map((text) => pictureOf('mask', text))]
   values.delete('mask')
   if (masks.length > 1) throw badRequest(`images/edits: mask must be one picture, got ${masks.length}`, 'mask')
-  for (const name of files.keys()) if (![...PICTURES, 'mask'].includes(name)) throw unknown('images/edits', name, [...PICTURES, 'mask'])
+  for (const name of files.keys()) {
+    if ([...PICTURES, 'mask'].includes(name)) continue
+    if (Object.hasOwn(bodyFields('inpaint'), name)) throw badRequest(`images/edits: ${name} must be text, got a file`, name)
+    throw unknown('images/edits', name, [...PICTURES, 'mask'])
+  }
   return { values, pictures, ofForm: true, ...(masks[0] !== undefined && { mask: masks[0] }) }
 }
 
@@ -100,10 +105,10 @@ export function pictureOf(name: string, value: unknown): ImageInput {
   const url = isObject(value) ? (isObject(value['image_url']) ? value['image_url']['url'] : value['image_url']) : value
   if (isObject(value) && 'file_id' in value)
     throw badRequest(`${name}: expected a data: URL or an upload; there are no files by id here`, name)
-  if (typeof url !== 'string') throw badRequest(`${name}: expected a data: URL or an upload, got ${show(url)}`, name)
+  if (typeof url !== 'string') throw badRequest(`${name}: expected a data: URL or an upload, got ${show(url ?? value)}`, name)
   if (!/^data:/i.test(url))
     throw badRequest(`${name}: expected a data: URL or an upload; other URLs are not fetched, got ${show(url)}`, name)
-  const bytes = fromJson(url, { kind: 'picture', summary: '' })
+  const bytes = fromJson(url, { kind: 'picture', summary: '' }, name)
   if (bytes instanceof Uint8Array) return bytes
   throw badRequest(`${name}: expected a data: URL of base64, got ${show(url)}`, name)
 }

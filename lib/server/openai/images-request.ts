@@ -113,6 +113,8 @@ function placed(task: ImageTask, pictures: ImagesBody['pictures'], mask: ImagesB
       'image',
     )
   if (pictures.length === 0 && places.pictures.length > 0) throw badRequest(`images: ${task} needs a picture as image, got none`, 'image')
+  if (pictures.length < places.pictures.length)
+    throw badRequest(`images: ${task} needs ${places.pictures.length} pictures as image, got ${pictures.length}`, 'image')
   if (mask !== undefined && places.mask === undefined) throw badRequest(`images: ${task} takes no mask`, 'mask')
   return {
     ...Object.fromEntries(pictures.map((picture, i) => [places.pictures[i]!, picture])),

@@ -1,4 +1,5 @@
 // What `/v1/responses` takes as a conversation, and its one tool, the drawing of pictures.
+import { nearest } from '../../base/nearest.js'
 import { isObject } from '../../base/realm.js'
 import { quote, show } from '../../base/show.js'
 import { checkField } from '../../fields/check.js'
@@ -79,11 +80,16 @@ export function toolRequest(
     tool['input_image_mask'] === undefined || tool['input_image_mask'] === null
       ? undefined
       : pictureOf('tools.input_image_mask', tool['input_image_mask'])
+  if (mask !== undefined && pictures.length === 0)
+    throw badRequest('tools: input_image_mask needs a picture in the last message, got none', 'tools')
   const task = pictures.length === 0 && action !== 'edit' ? 'generate' : mask === undefined ? 'edit' : 'inpaint'
   const fields = new Map<string, unknown>([['prompt', last.text]])
   const known = [...TOOL_NAMES, ...IGNORED]
   for (const [name, value] of Object.entries(tool)) {
-    if (!known.includes(name)) throw badRequest(`tools: unknown field '${quote(name, 60)}'`, 'tools')
+    if (!known.includes(name)) {
+      const meant = nearest(name, known)
+      throw badRequest(`tools: unknown field '${quote(name, 60)}'${meant === undefined ? '' : ` (did you mean '${meant}'?)`}`, 'tools')
+    }
     if (value === null || ['type', 'model', 'action', 'input_image_mask'].includes(name)) continue
     if (!IGNORED.includes(name)) checkField('tools', name, value, OPENAI_IMAGE_FIELDS[name]!)
     fields.set(name, value)

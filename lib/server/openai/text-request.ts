@@ -1,15 +1,16 @@
 // From a conversation to a request: one turn about pictures is `ask`, everything else `chat`. What OpenAI's API knows and we cannot do is
 // ignored with a warning, unless the answer would not be what its asker can use.
+import type { FastifyRequest } from 'fastify'
 import { nearest } from '../../base/nearest.js'
 import { quote, show } from '../../base/show.js'
-import { checkField } from '../../fields/check.js'
 import { isLocal, type Fields } from '../../fields/field.js'
 import type { ModelInfo } from '../../native/info.js'
 import { defined, TEXT_DEFAULTS } from '../../requests/defaults.js'
 import { checkRequest, DESCRIPTORS } from '../../requests/index.js'
 import type { RunOptions, TaskRequests } from '../../requests/types/index.js'
-import type { Settings } from '../options.js'
-import { badRequest } from '../problem.js'
+import { checkAsked } from '../limits.js'
+import type { Limits } from '../options.js'
+import { badRequest, Problem } from '../problem.js'
 import { fromJson } from '../../wire/from-json.js'
 import { inTurns, type Turn } from './content.js'
 import { BESIDE, snake } from './fields.js'
@@ -62,6 +63,11 @@ const HARMLESS: Readonly<Record<string, (value: unknown) => boolean>> = {
   include: (value) => Array.isArray(value) && value.length === 0,
 }
 
+/** Throws 415: a conversation has no form. */
+export function checkNoForm(request: FastifyRequest): void {
+  if (request.isMultipart()) throw new Problem(415, 'request/invalid', 'content-type: expected application/json here, got a form')
+}
+
 /** Throws 400 for what nobody knows; what is ignored goes into `warnings`. Null counts as not given. */
 export function checkNames(body: Readonly<Record<string, unknown>>, route: TextRoute, warnings: string[]): void {
   const known = [...route.handled, ...route.lengthNames, 'temperature', 'stop', ...route.ignored, ...Object.keys(OWN)]
@@ -83,21 +89,21 @@ export function textRequest(
   body: Readonly<Record<string, unknown>>,
   { where, lengthNames }: TextRoute,
   info: ModelInfo,
-  { maxCells }: Pick<Settings, 'maxCells'>,
+  limits: Limits,
 ): TextRequest {
   const options: Record<string, unknown> = {}
   const fields: Record<string, unknown> = {}
   for (const [name, field] of Object.entries({ ...OWN, temperature: TEMPERATURE! })) {
     const value = body[name]
     if (value === undefined || value === null) continue
-    const read = fromJson(value, field)
-    checkField(where, name, read, field)
+    const read = fromJson(value, field, name)
+    checkAsked(where, name, read, field, limits)
     const own = OWN_NAMES.get(name)!
     ;(own in BESIDE ? options : fields)[own] = read
   }
   const lengthName = lengthNames.find((name) => body[name] !== undefined && body[name] !== null)
   const most = lengthName === undefined ? undefined : body[lengthName]
-  if (most !== undefined && fields['length'] === undefined) Object.assign(fields, lengthOf(most, where, lengthName!, info, maxCells))
+  if (most !== undefined && fields['length'] === undefined) Object.assign(fields, lengthOf(most, where, lengthName!, info, limits.maxCells))
   const request = conversation(inTurns(turns), fields)
   checkRequest(request.task, request.request)
   return { ...request, options, stops: stopsOf(body['stop'], where) }

@@ -1,10 +1,16 @@
-// All kinds of runs at once while one allocation in so many fails, wherever it is, for DIMOO_SOAK_SECONDS (10), one in DIMOO_SOAK_ONE_IN
-// (300). Every run must end, right or with device/out-of-memory, and afterwards everything be as ever. Meant for a build with
-// -DDIMOO_SANITIZE=address,undefined, which finds what is used after it is freed, never freed, or half made. Prints one JSON object; fails
-// where anything was wrong.
+// All kinds of runs at once, and jobs on checkpoints between them, while one allocation in so many fails, wherever it is, for
+// DIMOO_SOAK_SECONDS (10), one in DIMOO_SOAK_ONE_IN (300). Every run must end, right or with device/out-of-memory, and afterwards
+// everything be as ever. Meant for a build with -DDIMOO_SANITIZE=address,undefined, which finds what is used after it is freed, never
+// freed, or half made. Prints one JSON object; fails where anything was wrong.
 #include "base/json.h"
+#include "jobs/convert.h"
+#include "jobs/export.h"
+#include "jobs/inspect.h"
+#include "jobs/load.h"
+#include "jobs/synth.h"
 #include "test/native/failing_new.h"
 #include "test/native/task_requests.h"
+#include "test/native/temporary.h"
 
 using namespace engine_fixture;
 using namespace failing_new;
@@ -12,7 +18,7 @@ using namespace failing_new;
 namespace {
 
 struct Count {
-  int64_t done = 0, failed = 0, aborted = 0, refused = 0, resumed = 0, tasks = 0, wrong = 0, failures = 0;
+  int64_t done = 0, failed = 0, aborted = 0, refused = 0, resumed = 0, tasks = 0, jobs = 0, jobs_done = 0, wrong = 0, failures = 0;
   std::string first_wrong;
   void note(std::string what) {
     if (wrong++ == 0) first_wrong = std::move(what);
@@ -53,6 +59,37 @@ bool tried(Count& count, Act act) {
   return false;
 }
 
+ConvertOptions converting(const std::string& output) {
+  ConvertOptions options;
+  options.source = golden::path("checkpoint"), options.output = output;
+  options.types = TypeRules::make("q8_0", ""), options.preview = false;
+  return options;
+}
+
+/// A job that reads or writes a checkpoint. What it leaves behind where it fails goes with the folder.
+void job(uint64_t number, const std::string& gguf, const TemporaryFolder& folder, Count& count) {
+  count.jobs++;
+  count.jobs_done += tried(count, [&] {
+    const std::string out = folder.at("out");
+    switch (number % 5) {
+      case 0: convert(converting(out), {}, {}); break;
+      case 1: inspect({gguf, true}, {}, {}); break;
+      case 2: load_model(options_for(), Verify::full, {}, {}); break;
+      case 3: {
+        ExportOptions options;
+        options.source = gguf, options.output = out;
+        export_folder(options, {}, {});
+        break;
+      }
+      default: {
+        SynthOptions options;
+        options.shape = "tiny", options.output = out, options.types = TypeRules::make("f32", "");
+        synth(options, {}, {});
+      }
+    }
+  });
+}
+
 void ended(Count& count, const Outcome& outcome, const std::vector<int32_t>& expected) {
   if (outcome.state == RunState::aborted) {
     count.aborted++;
@@ -66,10 +103,12 @@ void ended(Count& count, const Outcome& outcome, const std::vector<int32_t>& exp
 }
 
 /// One round: all requests at once, some of them written down and gone on with, remasked, paused or cancelled.
-void round(Model& model, const std::vector<std::vector<int32_t>>& expected, uint64_t number, int64_t every, Count& count) {
+void round(Model& model, const std::vector<std::vector<int32_t>>& expected, const std::string& gguf, uint64_t number, int64_t every,
+           Count& count) {
   std::vector<RunRequest> asked = requests(model);
   std::vector<std::unique_ptr<Reader>> readers(asked.size());
   std::vector<std::optional<Snapshot>> written(asked.size());
+  const TemporaryFolder folder;
   {
     const Fails fails(static_cast<int64_t>(number % static_cast<uint64_t>(every)), every, number % 2 == 1);
     for (size_t i = 0; i < asked.size(); i++) tried(count, [&] { readers[i] = std::make_unique<Reader>(model, asked[i]); });
@@ -87,11 +126,15 @@ void round(Model& model, const std::vector<std::vector<int32_t>>& expected, uint
       count.tasks++;
       tried(count, [&] { model.decode(expected[0], kSide, kSide, nullptr); });
     }
+    if (number % 3 == 0) job(number / 3, gguf, folder, count);
     if (number % 11 == 0) tried(count, [&] { const Model other(options_for()); });
-    for (size_t i = 0; i < asked.size(); i++)
-      if (readers[i]) ended(count, readers[i]->end(), expected[i]);
+    for (const auto& reader : readers)
+      if (reader) reader->end();
     count.failures += fails.failed();
   }
+  // Looked at with all the memory there is: this thread's own allocations are not what is tried.
+  for (size_t i = 0; i < asked.size(); i++)
+    if (readers[i]) ended(count, readers[i]->end(), expected[i]);
   for (size_t i = 0; i < asked.size(); i++) {
     if (!written[i]) continue;
     asked[i].state = written[i]->state;
@@ -118,19 +161,32 @@ TEST(runs_live_while_allocations_fail) {
     return tokens;
   };
   const auto expected = all();
+  const TemporaryFolder folder;
+  const std::string gguf = folder.at("golden.gguf");
+  convert(converting(gguf), {}, {});
+  const std::string bytes = read_file(gguf);
   const auto start = std::chrono::steady_clock::now();
   const auto spent = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   uint64_t number = 0;
   for (; spent() < seconds; number++) {
-    round(model, expected, number, every, count);
-    if (number % 50 == 49 && all() != expected) count.note("other tokens with all the memory there is");
+    round(model, expected, gguf, number, every, count);
+    if (number % 50 != 49) continue;
+    if (all() != expected) count.note("other tokens with all the memory there is");
+    const std::string again = folder.at("again.gguf");
+    convert(converting(again), {}, {});
+    if (read_file(again) != bytes) count.note("a converted file of other bytes with all the memory there is");
+    std::filesystem::remove(again);
   }
   const EngineStats stats = model.stats();
   if (stats.running + stats.queued + stats.paused > 0) count.note("runs that have not ended");
   Json json(Json::Object{});
   json.set("seconds", spent()).set("oneIn", every).set("rounds", static_cast<int64_t>(number)).set("done", count.done);
   json.set("outOfMemory", count.failed).set("aborted", count.aborted).set("refused", count.refused).set("resumed", count.resumed);
-  json.set("decodes", count.tasks).set("failedAllocations", count.failures).set("wrong", count.wrong);
+  json.set("decodes", count.tasks)
+      .set("jobs", count.jobs)
+      .set("jobsDone", count.jobs_done)
+      .set("failedAllocations", count.failures)
+      .set("wrong", count.wrong);
   if (count.wrong > 0) json.set("firstWrong", count.first_wrong);
   std::printf("%s\n", json.dump().c_str());
   CHECK_EQ(count.wrong, 0);

@@ -47,7 +47,16 @@ class Fails {
 
 void* operator new(std::size_t bytes) { return failing_new::take(bytes); }
 void* operator new[](std::size_t bytes) { return failing_new::take(bytes); }
+// std::stable_sort asks so, and does with less memory where there is none.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return failing_new::fails() ? nullptr : std::malloc(bytes ? bytes : 1);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return failing_new::fails() ? nullptr : std::malloc(bytes ? bytes : 1);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
 
-export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -28,6 +28,7 @@ export class RedisServer {
   }
 
   static async start(): Promise<RedisServer> {
+    if (!hasRedis) throw new Error('expected redis-server on PATH, got none: apt-get install redis-server')
     const server = new RedisServer(await freePort())
     await server.start()
     return server

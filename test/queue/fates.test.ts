@@ -158,7 +158,7 @@ test('a name that was cancelled while it waited is free again', async () => {
     return ttl > 0 && ttl <= 60_000
   })
   // Of one that has ended nothing is kept.
-  const decoder = await worker()
+  await worker()
   const done = queue.generate({ prompt: 'x', steps: 2, seed: 1 }, { id: 'done' })
   await done.result()
   const { cancel } = await import('../../lib/queue/orders.js')

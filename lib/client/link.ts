@@ -10,6 +10,8 @@ import { readEvents, type ServerEvent } from './sse.js'
 const SILENCE_MS = 45_000
 /** How long another server may think about whether it knows a run. */
 const ELSEWHERE_MS = 5000
+/** When a server is asked again to end a run that it did not know: it may still have been reading it. */
+const AGAIN_MS = [300, 1000, 3000]
 /** How often a run is begun again before its servers are given up. */
 const MAX_LOST = 5
 
@@ -38,6 +40,7 @@ export class Link {
   readonly #parts: LinkParts
   readonly #stop = new AbortController()
   #server: Server | undefined
+  #sent = false // a server may have heard of it
   readonly #begun: Promise<Server>
   #begin: (server: Server) => void = () => undefined
   #refuse: (error: unknown) => void = () => undefined
@@ -89,7 +92,7 @@ export class Link {
     const place = this.#place
     // Also where the answer to its beginning never came.
     const asked = this.#server ? [this.#server] : this.#parts.servers.all
-    for (const server of asked) server.ask(place, { method: 'DELETE' }).catch(() => undefined)
+    for (const server of asked) void cancel(server, place, this.#server || !this.#sent ? [] : AGAIN_MS)
   }
 
   get #place(): string {
@@ -101,6 +104,7 @@ export class Link {
     const { signal } = this.#stop
     const ready = await body
     for (let lost = 0; ; lost++) {
+      this.#sent = true
       const begin = (server: Server): Promise<Response> =>
         ready
           ? server.ask('/v1/runs', { method: 'POST', body: ready, headers: { 'idempotency-key': `${id}.${lost}` }, signal })
@@ -212,6 +216,18 @@ export class Link {
   async #result(server: Server): Promise<object> {
     const { result } = (await server.cbor(this.#place, { signal: this.#stop.signal })) as { result: object }
     return result
+  }
+}
+
+async function cancel(server: Server, place: string, again: readonly number[]): Promise<void> {
+  for (const ms of [0, ...again]) {
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
+    try {
+      await server.ask(place, { method: 'DELETE' })
+      return
+    } catch {
+      // it does not know it, or does not answer
+    }
   }
 }
 

@@ -11,13 +11,14 @@ import { connect } from '../../lib/client/connect.js'
 import type { Field, Fields } from '../../lib/fields/field.js'
 import { loadModel } from '../../lib/model/load.js'
 import type { DimooModel } from '../../lib/model/model.js'
+import type { ModelInfo } from '../../lib/native/info.js'
 import { DESCRIPTORS } from '../../lib/requests/index.js'
 import { TASKS, type TaskName } from '../../lib/requests/names.js'
 import type { TaskRequests } from '../../lib/requests/types/index.js'
 import type { ImageResult, TextResult } from '../../lib/run/results.js'
 import type { ImageStep } from '../../lib/run/steps.js'
 import { createServer } from '../../lib/server/app.js'
-import { ScriptedRunner } from './scripted.js'
+import { INFO, ScriptedRunner } from './scripted.js'
 import { cable, eventually, serve } from './world.js'
 
 let model: DimooModel
@@ -134,6 +135,19 @@ test('a run that is left, aborted or late ends on the server too', async () => {
   })
   for (const id of ['left', 'signalled', 'late']) await eventually(async () => ['aborted', 'failed'].includes(String(await state(id))), id)
   await eventually(async () => [undefined, 'aborted'].includes((await state('aborted')) as string | undefined), 'aborted')
+})
+
+test('a run that its client gave up before the server had begun it ends there too', async () => {
+  class Slow extends ScriptedRunner {
+    override async info(): Promise<ModelInfo> {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      return INFO
+    }
+  }
+  const slow = new Slow()
+  const { url } = await serve({ slow })
+  await expect(connect(url).generate({ prompt: 'x' }, { deadlineMs: 100 }).result()).rejects.toMatchObject({ code: 'run/deadline' })
+  await eventually(() => slow.runs[0]?.state === 'aborted', 'its end')
 })
 
 test('a snapshot of a paused run goes on elsewhere, to the same end', async () => {

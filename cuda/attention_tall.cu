@@ -1,7 +1,7 @@
 // attention_mma.cu's arithmetic with 32 queries a warp, for many queries of heads of 128: each fragment of keys and values that comes out
 // of shared memory is multiplied with two tiles of queries, which halves what is read. Sums of 32 queries fill a thread's registers, so
-// queries stay in shared memory, and what the chunks before left lies in device memory, touched once every 512 keys. Keys and values take
-// turns: values arrive while scores are computed, the next keys while values are added.
+// queries and each row's maximum and sum of weights stay in shared memory, and what the chunks before left lies in device memory, touched
+// once every 512 keys. Keys and values take turns: values arrive while scores are computed, the next keys while values are added.
 #include <cmath>
 
 #include "cuda/attention_blocks.h"
@@ -19,9 +19,9 @@ constexpr int kTileBytes = kKeys * Lies::kPitch;
 constexpr int kThreads = kTallWarps * 32, kQueries = kTallWarps * 32;
 constexpr int64_t kShared = kQueries * Lies::kPitch + 2 * kTileBytes;
 
-/// What a thread keeps of its rows between chunks, out of its registers' way.
+/// What a thread keeps of its rows out of its registers' way: of all chunks so far, and of this one.
 struct Totals {
-  Running<2> of[kM];
+  Running<2> of[kM], chunk[kM];
 };
 
 /// Block (tile, head). `before` (rows, heads * hd) f32.
@@ -39,8 +39,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   if (tile.count == 0) return;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, count = tile.keys;
   const auto load = [&](const uint16_t* QueryBlock::*from, int64_t QueryBlock::*stride, int first, uint32_t to) {
-    if (first < count) {
-      load_rows<Lies, kDim, kKeys, kThreads>(tile.*from + first * (tile.*stride), tile.*stride, min(kKeys, count - first), to);
+    if (first < tile.keys) {
+      load_rows<Lies, kDim, kKeys, kThreads>(tile.*from + first * (tile.*stride), tile.*stride, min(kKeys, tile.keys - first), to);
     }
     ptx::cp_async_commit();
   };
@@ -54,9 +54,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   load(&QueryBlock::k, &QueryBlock::k_stride, 0, keys);
   for (int m = 0; m < kM; m++) totals[threadIdx.x].of[m] = {{-INFINITY, -INFINITY}, {0, 0}};
   for (int chunk = 0; chunk == 0 || chunk < count; chunk += kChunk) {
-    Running<2> running[kM];
 #pragma unroll
-    for (int m = 0; m < kM; m++) running[m] = {{-INFINITY, -INFINITY}, {0, 0}};
+    for (int m = 0; m < kM; m++) totals[threadIdx.x].chunk[m] = {{-INFINITY, -INFINITY}, {0, 0}};
     float values[kM][kDim / 8][4] = {};
     const int end = min(chunk + kChunk, count);
     for (int first = chunk; first < end; first += kKeys) {
@@ -71,7 +70,9 @@ __global__ void __launch_bounds__(kThreads, 2)
       WeightTile weight[kM];
 #pragma unroll
       for (int m = 0; m < kM; m++) {
-        weigh<kDim>(score[m], count - first, heads.scale, running[m], values[m]);
+        Running<2> running = totals[threadIdx.x].chunk[m];
+        weigh<kDim>(score[m], count - first, heads.scale, running, values[m]);
+        totals[threadIdx.x].chunk[m] = running;
         pack_weights(score[m], weight[m]);
       }
       add_values<Lies, kDim>(weight, values_room, values);
@@ -80,12 +81,13 @@ __global__ void __launch_bounds__(kThreads, 2)
     const int64_t column = static_cast<int64_t>(blockIdx.y) * kDim + sum_column(lane, 0);
 #pragma unroll
     for (int m = 0; m < kM; m++) {
-      add_lanes(running[m]);
+      Running<2> running = totals[threadIdx.x].chunk[m];
+      add_lanes(running);
       Running<2>& total = totals[threadIdx.x].of[m];
 #pragma unroll
       for (int r = 0; r < 2; r++) {
         const int row = warp * 32 + m * 16 + sum_row(lane, r * 2);
-        const Shares shares = count > 0 ? add_chunk(total, running[m], r, heads.scale) : Shares{};
+        const Shares shares = count > 0 ? add_chunk(total, running, r, heads.scale) : Shares{};
         if (row >= tile.count) continue;
         // Two neighbouring sums of each eight channels: those of the chunks before, and the results.
         float* const kept = before + (tile.first + row) * static_cast<int64_t>(gridDim.y) * kDim + column;

@@ -40,6 +40,8 @@ template <int kDim>
 struct Padded {
   static constexpr int kPitch = (kDim + 8) * 2;
   __device__ static uint32_t at(int row, int chunk) { return static_cast<uint32_t>(row * kPitch + chunk * 16); }
+  /// From where chunk 0 or 1 of a row lies, `pairs` pairs of chunks further.
+  __device__ static uint32_t further(uint32_t from, int pairs) { return from + static_cast<uint32_t>(pairs) * 32; }
 };
 /// Turned: as long as a head, chunks turned by the row within groups of eight.
 template <int kDim>
@@ -48,6 +50,11 @@ struct Turning {
   static_assert(kDim % 64 == 0);
   __device__ static uint32_t at(int row, int chunk) {
     return static_cast<uint32_t>(row) * kPitch + (static_cast<uint32_t>(chunk) ^ (static_cast<uint32_t>(row) & 7u)) * 16;
+  }
+  /// One operation or none, as rows begin at multiples of 128 bytes: fewer registers hold addresses than with `at` for each chunk.
+  __device__ static uint32_t further(uint32_t from, int pairs) {
+    const auto p = static_cast<uint32_t>(pairs);
+    return (from ^ (p % 4 * 32)) + p / 4 * 128;
   }
 };
 
@@ -71,6 +78,7 @@ using ScoreTile = float[kKeyTiles][4];
 template <class Lies, int kDim, int kM, class Query>
 __device__ inline void score_tile(Query query, uint32_t keys, ScoreTile (&score)[kM]) {
   const Place at = place_b(threadIdx.x % 32);
+  const uint32_t first = keys + Lies::at(at.row, at.chunk);
 #pragma unroll
   for (int m = 0; m < kM; m++)
 #pragma unroll
@@ -84,7 +92,7 @@ __device__ inline void score_tile(Query query, uint32_t keys, ScoreTile (&score)
 #pragma unroll
     for (int j = 0; j < kKeyTiles; j += 2) {
       uint32_t b[4];
-      ptx::ldmatrix(b, keys + Lies::at(j * 8 + at.row, step * 2 + at.chunk));
+      ptx::ldmatrix(b, Lies::further(first, step) + j * 8 * Lies::kPitch);
 #pragma unroll
       for (int m = 0; m < kM; m++) {
         ptx::mma_bf16(score[m][j], a[m], b[0], b[1]);
@@ -149,12 +157,13 @@ __device__ inline void pack_weights(const ScoreTile& score, WeightTile& weight) 
 template <class Lies, int kDim, int kM>
 __device__ inline void add_values(const WeightTile (&weight)[kM], uint32_t values, float (&result)[kM][kDim / 8][4]) {
   const Place at = place_b_transposed(threadIdx.x % 32);
+  const uint32_t first = values + Lies::at(at.row, at.chunk);
 #pragma unroll
   for (int step = 0; step < kKeys / 16; step++)
 #pragma unroll
     for (int i = 0; i < kDim / 8; i += 2) {
       uint32_t b[4];
-      ptx::ldmatrix_transposed(b, values + Lies::at(step * 16 + at.row, i + at.chunk));
+      ptx::ldmatrix_transposed(b, Lies::further(first, i / 2) + step * 16 * Lies::kPitch);
 #pragma unroll
       for (int m = 0; m < kM; m++) {
         ptx::mma_bf16(result[m][i], weight[m][step], b[0], b[1]);

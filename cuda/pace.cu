@@ -10,14 +10,21 @@ constexpr double kLaunch = 2e-6;  // seconds that the smallest kernel takes
 /// Of one multiprocessor and one cycle: half of what tensor cores of the slowest of these GPUs do at best (512 on sm_86 and sm_89), a
 /// quarter of f32's and of memory's.
 constexpr double kTensor = 256, kPlain = 64, kBytes = 2;
+/// Where a driver does not tell its GPU's clock, as within some virtual machines: less than that of any of them.
+constexpr int kSlowestKilohertz = 1'000'000;
+
+int kilohertz_of(int device) {
+  int kilohertz = 0;
+  if (cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, device) != cudaSuccess) cudaGetLastError();
+  return kilohertz > 0 ? kilohertz : kSlowestKilohertz;
+}
 
 }  // namespace
 
 Pace::Pace(cudaStream_t stream, int device) : stream_(stream) {
-  int processors = 1, kilohertz = 0;
+  int processors = 1;
   check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-  check(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, device), "cudaDeviceGetAttribute");
-  const double cycles = 1e3 * std::max(1, kilohertz) * processors;
+  const double cycles = 1e3 * kilohertz_of(device) * processors;
   per_operation_ = 1 / (cycles * kTensor), per_plain_ = 1 / (cycles * kPlain), per_byte_ = 1 / (cycles * kBytes);
   for (cudaEvent_t& event : events_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
 }

@@ -165,7 +165,7 @@ bool Repeats::start(Recording& recording) {
     stream_.replayed();
     return true;
   } catch (const Error& error) {
-    if (error.code() != Code::internal) throw;
+    if (error.code() != Code::internal && error.code() != Code::device_out_of_memory) throw;
   }
   recording.failures++, forget(recording);
   return false;

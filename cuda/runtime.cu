@@ -40,6 +40,12 @@ bool stays(cudaError_t status) {
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   cudaGetLastError();
+  if (status == cudaErrorMemoryAllocation) {
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) cudaGetLastError();
+    throw Error(Code::device_out_of_memory, text(what, ": ", cudaGetErrorString(status), "; the GPU has ", free, " bytes left"), 0,
+                static_cast<int64_t>(free));
+  }
   fail(stays(status) ? Code::device_lost : Code::internal, what, ": ", cudaGetErrorString(status));
 }
 
@@ -65,8 +71,7 @@ void* Pool::take(int64_t bytes) {
   cudaError_t status = cudaMallocAsync(&data, size, stream_);
   if (status == cudaErrorMemoryAllocation) {  // pieces given back may be too small for this one: once more without them
     cudaGetLastError();
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
-    cudaMemPoolTrimTo(pool_, 0);
+    trim();
     status = cudaMallocAsync(&data, size, stream_);
   }
   if (status == cudaErrorMemoryAllocation || status == cudaErrorInvalidValue) {
@@ -89,6 +94,11 @@ void Pool::give_back(void* data, size_t bytes) noexcept {
   if (held_) return waiting_.push_back(data);
   cudaSetDevice(device_);
   if (cudaFreeAsync(data, stream_) != cudaSuccess) cudaGetLastError();
+}
+
+void Pool::trim() {
+  check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  if (cudaMemPoolTrimTo(pool_, 0) != cudaSuccess) cudaGetLastError();
 }
 
 void Pool::hold(bool held) {
@@ -167,11 +177,12 @@ void Stream::wait(const char* what) {
 }
 
 void Stream::allow(const void* kernel, const char* name) {
-  if (!allowed_.insert(kernel).second) return;
+  if (allowed_.contains(kernel)) return;
   cudaFuncAttributes attributes{};
-  check(cudaFuncGetAttributes(&attributes, kernel), name);
+  with_room(name, [&] { return cudaFuncGetAttributes(&attributes, kernel); });  // the first to ask loads its code
   const int64_t most = most_shared_ - static_cast<int64_t>(attributes.sharedSizeBytes);
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(most)), name);
+  allowed_.insert(kernel);
 }
 
 void Stream::start(cudaGraphExec_t graph) { check(cudaGraphLaunch(graph, pool_->stream()), "cudaGraphLaunch"); }

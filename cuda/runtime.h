@@ -22,7 +22,8 @@
 
 namespace dimoo::cuda {
 
-/// Throws device/lost for errors that stay, internal otherwise; `what` names the call or kernel.
+/// Throws device/lost for errors that stay, device/out-of-memory where the GPU had no memory for the call itself (as for code that is
+/// loaded when a kernel first starts), internal otherwise; `what` names the call or kernel.
 void check(cudaError_t status, const char* what);
 
 /// Memory of one GPU in stream order. Shared by its buffers, so that they may outlive the device object.
@@ -34,6 +35,8 @@ class Pool : public MemoryOwner {
   Pool& operator=(const Pool&) = delete;
   void* take(int64_t bytes);
   void give_back(void* data, size_t bytes) noexcept override;
+  /// Waits for what is queued and lets go of all memory that was given back.
+  void trim();
   /// While the stream is captured, what is given back waits, and nothing can be taken.
   void hold(bool held);
   int device() const { return device_; }
@@ -106,7 +109,7 @@ class Stream {
     if (shared > kPlainShared) allow(reinterpret_cast<const void*>(kernel), name);
     const cudaLaunchConfig_t config{grid, dim3(static_cast<unsigned>(threads)), static_cast<size_t>(shared), pool_->stream(), nullptr, 0};
     if (!repeats_.watching()) activity_.launches++;
-    check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), name);
+    with_room(name, [&] { return cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...); });
     if (wait_each_) check(cudaStreamSynchronize(pool_->stream()), name);
     pace_.expect(effort);
     if (pace_.full()) repeats_.watching() ? repeats_.cut() : end_group();
@@ -137,6 +140,17 @@ class Stream {
   static constexpr int64_t kHalf = 8 << 20;          // bytes of each of two staging halves
 
   void turn();
+  /// A call that takes memory beside the pool, which keeps all that was given back: where there is none, once more without that.
+  template <class Call>
+  void with_room(const char* name, Call call) {
+    cudaError_t status = call();
+    if (status == cudaErrorMemoryAllocation && !repeats_.watching()) {
+      cudaGetLastError();
+      pool_->trim();
+      status = call();
+    }
+    check(status, name);
+  }
   /// Lets a kernel have as much shared memory as this GPU gives to a block. Always as much: the limit is the process's, and what another
   /// stream's recording or launch counts on must not shrink.
   void allow(const void* kernel, const char* name);

@@ -191,6 +191,10 @@ namespace emulation {
 cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::function<void()> thread);
 /// The next call that launches or waits reports this and, where CUDA's errors stay, every later one too.
 void inject(cudaError_t error);
+/// The next so many launches, of kernels or recordings, find no memory, as of code that is loaded late.
+void starve(int launches);
+/// What the attribute of a device's clock says from now on; false: no clock can be asked for.
+void tell_clock(int kilohertz, bool known = true);
 /// Called before each kernel that runs, in the order in which they do. Null: nobody.
 void watch(std::function<void()> watcher);
 }  // namespace emulation

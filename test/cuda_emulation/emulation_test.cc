@@ -238,5 +238,61 @@ TEST(errors_that_stay_are_a_lost_device) {
   };
   for (const int error : {46, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 810, 999})
     if (code_of(error) != Code::device_lost) check::failed(__FILE__, __LINE__, "error ", error, " is not told as a lost device");
-  for (const int error : {cudaErrorInvalidConfiguration, cudaErrorMemoryAllocation}) CHECK(code_of(error) == Code::internal);
+  CHECK(code_of(cudaErrorInvalidConfiguration) == Code::internal);
+  CHECK(code_of(cudaErrorMemoryAllocation) == Code::device_out_of_memory);
+}
+
+/// A kernel's code is loaded when it first starts, beside the pool that keeps what was given back: the launch is tried once more without
+/// that, then it is told as what it is.
+TEST(a_launch_without_memory_is_tried_again_and_told) {
+  const std::vector<float> truth = run(reversed<true>);
+  emulation::starve(1);
+  CHECK(run(reversed<true>) == truth);
+  emulation::starve(2);
+  try {
+    run(reversed<true>);
+    check::failed(__FILE__, __LINE__, "expected an error");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::device_out_of_memory);
+    CHECK(error.text().starts_with("test: "));
+    CHECK(error.available() > 0);
+  }
+  CHECK(run(reversed<true>) == truth);
+}
+
+/// Also where it is a recording that does not find its memory: its ops then run as they are.
+TEST(a_recording_without_memory_runs_as_it_is) {
+  const auto source = Source::open(golden::path("checkpoint"));
+  golden::Bound bound(*source, "", 1, Precision::fast, "cuda:0");
+  const std::vector<int32_t> ids(40, 7);
+  const auto truth = bound.logits(ids);
+  for (int i = 0; i < 2; i++) bound.logits(ids);
+  const auto replayed = [&](int starved) {
+    const int64_t before = bound.device->activity().replays;
+    emulation::starve(starved);
+    CHECK(bound.logits(ids) == truth);
+    return bound.device->activity().replays - before;
+  };
+  CHECK_EQ(replayed(1), int64_t{0});  // while it is recorded
+  CHECK_EQ(replayed(0), int64_t{1});
+  CHECK_EQ(replayed(1), int64_t{0});  // when it is started
+  CHECK_EQ(replayed(0), int64_t{1});
+}
+
+/// A clock that a driver does not tell must not make a group, and so a wait, of every launch.
+TEST(an_unknown_clock_is_a_slow_one) {
+  const struct Told {
+    ~Told() { emulation::tell_clock(100); }
+  } told;
+  const auto groups = [](int kilohertz, bool known) {
+    emulation::tell_clock(kilohertz, known);
+    cuda::Pace pace(nullptr, 0);
+    int launches = 0;
+    for (; !pace.full(); launches++) pace.expect({.tensor = 1e9});
+    return launches;
+  };
+  const int slow = groups(1'000'000, true);
+  CHECK(slow > 10 && slow < groups(2'000'000, true));
+  CHECK_EQ(groups(0, true), slow);
+  CHECK_EQ(groups(0, false), slow);
 }

@@ -117,6 +117,9 @@ struct State {
   std::map<const void*, int> shared_limit;  // per kernel
   cudaError_t last = cudaSuccess, injected = cudaSuccess, sticky = cudaSuccess;
   bool running = false;
+  int starved = 0;
+  int kilohertz = 100;  // so slow a clock that a pass of a small model is many groups of work
+  bool clock_known = true;
   std::function<void()> watcher;
 };
 State& state() {
@@ -179,6 +182,7 @@ namespace emulation {
 cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::function<void()> thread) {
   const Lock lock(state().mutex);
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;
+  if (state().starved > 0) return state().starved--, fail(cudaErrorMemoryAllocation);
   const auto limit = state().shared_limit.find(kernel);
   const size_t shared = limit == state().shared_limit.end() ? 48 << 10 : static_cast<size_t>(limit->second);
   const dim3 &grid = config.gridDim, &block = config.blockDim;
@@ -191,6 +195,10 @@ cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::fu
   });
   return cudaSuccess;
 }
+
+void starve(int launches) { state().starved = launches; }
+
+void tell_clock(int kilohertz, bool known) { state().kilohertz = kilohertz, state().clock_known = known; }
 
 void watch(std::function<void()> watcher) { state().watcher = std::move(watcher); }
 
@@ -208,12 +216,15 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->multiProcessorCount = device == 0 ? 4 : 64;  // so that both ways of sharing out work are taken
   return cudaSuccess;
 }
-/// Shared memory as that of sm_86, sm_89 and sm_120, and of sm_80. So slow a clock that a pass of a small model is many groups of work.
+/// Shared memory as that of sm_86, sm_89 and sm_120, and of sm_80.
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   cudaDeviceProp properties{};
   const cudaError_t status = cudaGetDeviceProperties(&properties, device);
   switch (attribute) {
-    case cudaDevAttrClockRate: *value = 100; break;
+    case cudaDevAttrClockRate:
+      if (!state().clock_known) return fail(cudaErrorInvalidValue);
+      *value = state().kilohertz;
+      break;
     case cudaDevAttrMultiProcessorCount: *value = properties.multiProcessorCount; break;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = (device == 0 ? 100 : 164) << 10; break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = kMostShared; break;
@@ -346,6 +357,7 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return trouble(); }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const Lock lock(state().mutex);
   if (const cudaError_t error = trouble(); error != cudaSuccess) return error;
+  if (state().starved > 0) return state().starved--, fail(cudaErrorMemoryAllocation);
   enqueue(*stream, [nodes = exec->nodes] {
     for (const auto& node : nodes) node();
   });

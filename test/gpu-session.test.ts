@@ -114,6 +114,29 @@ describe('a session on a machine with a GPU', () => {
     expect(figures()).toMatchObject({ ops: null, tests: { passed: 0, failed: 2, skipped: 1, timedOut: 1 } })
   })
 
+  test('a profiler that saw no kernel has failed, one that may not look is skipped, and logs stay short', { timeout: 60_000 }, async () => {
+    stand('build/bin/cuda_ops_test', 'seq 500000; echo "ok cuda_ops"')
+    stand(
+      'bin/ncu',
+      'case "$*" in *product_mma*) echo "==WARNING== No kernels were profiled.";; *) echo "==ERROR== ERR_NVGPUCTRPERM"; exit 1;; esac',
+    )
+    const pieces = ['ops-test', 'ncu-products', 'ncu-attention']
+    const { code, text } = await session({ DIMOO_SESSION_PIECES: pieces.join(' ') })
+    expect(code, text).toBe(1)
+    expect(pieces.map(result)).toEqual(['passed', 'failed', 'skipped'])
+    expect(text).toContain('ncu-products: no kernel was profiled')
+    expect(text).toContain("skipped ncu-attention: this user may not read the GPU's counters")
+    const log = readFileSync(path.join(folder, 'work/pieces/ops-test.log'), 'utf8')
+    expect(log.length).toBeLessThan(600_000)
+    expect(log).toMatch(/^1\n2\n[^]*bytes left out[^]*\n500000\nok cuda_ops\n$/)
+
+    rmSync(path.join(folder, 'work'), { recursive: true })
+    rmSync(path.join(folder, 'out'), { recursive: true })
+    stand('bin/ncu', 'echo "    Section: GPU Speed Of Light Throughput"')
+    expect((await session({ DIMOO_SESSION_PIECES: 'ncu-products' })).code).toBe(0)
+    expect(result('ncu-products')).toBe('passed')
+  })
+
   test('the end of a call leaves pieces for the next, on another machine too', { timeout: 60_000 }, async () => {
     stand('build/bin/cuda_passes_test', `echo passes >> ${folder}/ran; [ -f ${folder}/fast ] || sleep 30; echo "ok cuda_passes"`)
     const pieces = { DIMOO_SESSION_PIECES: 'ops-test passes-test arithmetic-test', DIMOO_SESSION_SECONDS: '50' }

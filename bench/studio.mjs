@@ -1,6 +1,6 @@
-// The studio before a synthetic stream: node bench/studio.mjs [--runs 3] [--cells 64] [--steps 64] [--pause 66] [--memory 200]
-// What the page's main thread does a frame while several runs of 4,096 cells come in, from a trace of chromium; and its memory over many
-// runs. Prints one JSON object and writes bench/results/studio.json. Needs Debian's chromium and dist/ (npm run prepare).
+// The studio before a synthetic stream: node bench/studio.mjs [--runs 3] [--cells 64] [--steps 64] [--pause 66] [--memory 200] [--warm 200]
+// What the page's main thread does a frame while several runs of 4,096 cells come in, from a trace of chromium (its script, layout and paint,
+// and beside them everything that the thread does); and its memory over many runs. Prints one JSON object and writes bench/results/studio.json. Needs Debian's chromium and dist/ (npm run prepare).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,14 +13,12 @@ import { commit, machine, median, options, root } from './driver.mjs'
 import { synthetic } from './studio/synthetic.mjs'
 import { framesOf } from './studio/trace.mjs'
 
-const asked = options({ runs: '3', cells: '64', steps: '64', pause: '66', memory: '200', output: 'bench/results/studio.json' })
-const [runs, cells, steps, pauseMs, memory] = ['runs', 'cells', 'steps', 'pause', 'memory'].map((name) => Number(asked[name]))
+const asked = options({ runs: '3', cells: '64', steps: '64', pause: '66', memory: '200', warm: '200', output: 'bench/results/studio.json' })
+const [runs, cells, steps, pauseMs, memory, warm] = ['runs', 'cells', 'steps', 'pause', 'memory', 'warm'].map((name) => Number(asked[name]))
 const CHROMIUM = process.env['DIMOO_CHROMIUM'] ?? '/usr/bin/chromium'
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 const CATEGORIES = ['devtools.timeline', 'disabled-by-default-devtools.timeline', 'v8', 'toplevel', '__metadata']
-/** Runs that the page keeps, about (studio/src/runs/runs.ts). */
-const KEPT = 40
 /** Over which a median frame, or growth of memory, is too much. */
 const LIMITS = { frameMs: 8, growth: 1.05 }
 
@@ -28,6 +26,9 @@ async function page(browser, url) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
   context.setDefaultTimeout(300_000)
   const opened = await context.newPage()
+  opened.on('pageerror', (error) => {
+    throw error
+  })
   await opened.goto(url)
   await opened.getByRole('button', { name: 'Generate' }).waitFor()
   await opened.locator('button[data-submit]:enabled').waitFor()
@@ -45,17 +46,23 @@ async function press(opened, prompt) {
   await opened.getByRole('button', { name: 'Generate' }).click()
 }
 const ended = (opened, prompt) => opened.getByRole('button', { name: new RegExp(`^${prompt}\\s*done`) }).waitFor()
+/** Asks the server and not the page, whose time it would take. */
+async function allEnded(runner, count) {
+  while (runner.finished < count) await sleep(20)
+  await sleep(500)
+}
 
 /** Frames while `runs` runs come in. */
 async function frames(browser) {
-  const { url, close } = await served({ cells, steps, pauseMs })
+  const { url, runner, close } = await served({ cells, steps, pauseMs })
   const opened = await page(browser, url)
   await press(opened, 'warm')
   await ended(opened, 'warm')
   await browser.startTracing(opened, { categories: CATEGORIES })
   for (let i = 0; i < runs; i++) await press(opened, `run ${i}`)
-  for (let i = 0; i < runs; i++) await ended(opened, `run ${i}`)
+  await allEnded(runner, runs + 1)
   const trace = await browser.stopTracing()
+  for (let i = 0; i < runs; i++) await ended(opened, `run ${i}`)
   await opened.context().close()
   await close()
   return framesOf(trace.toString())
@@ -66,6 +73,7 @@ async function frames(browser) {
  * the page what to do and leaves, and comes back for what the page has noted.
  */
 async function growth() {
+  const all = warm + memory
   const { url, runner, close } = await served({ cells, steps: 16, pauseMs: 4 })
   const own = await apart()
   const first = await own.enter()
@@ -75,6 +83,8 @@ async function growth() {
     const { document, InputEvent } = globalThis
     const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
     globalThis.noted = []
+    globalThis.problems = []
+    globalThis.addEventListener('unhandledrejection', ({ reason }) => globalThis.problems.push(String(reason)))
     const go = async () => {
       for (let i = 1; i <= count; i++) {
         const prompt = document.querySelector('#prompt')
@@ -86,24 +96,27 @@ async function growth() {
         while (!words().startsWith(`run ${i}.`) || !words().endsWith('done')) await sleep(20)
         if (i % 10 !== 0) continue
         await sleep(300)
-        globalThis.gc()
+        await globalThis.gc({ type: 'major', execution: 'async' })
+        await sleep(100)
+        await globalThis.gc({ type: 'major', execution: 'async' })
         globalThis.noted.push({ heap: globalThis.performance.memory.usedJSHeapSize, elements: document.querySelectorAll('*').length })
         await sleep(2000)
       }
     }
     void go()
-  }, memory)
+  }, all)
   const pids = await first.renderers()
   await first.leave()
   const resident = []
-  for (let at = 10; at <= memory; at += 10) {
+  for (let at = 10; at <= all; at += 10) {
     while (runner.finished < at) await sleep(20)
     await sleep(1200)
     resident.push({ runs: at, ofAll: pids.map(residentOf) })
   }
   const last = await own.enter()
-  await last.page.waitForFunction((count) => globalThis.noted.length >= count, Math.floor(memory / 10))
-  const noted = await last.page.evaluate(() => globalThis.noted)
+  await last.page.waitForFunction((count) => globalThis.noted.length >= count, Math.floor(all / 10))
+  const { noted, problems } = await last.page.evaluate(() => ({ noted: globalThis.noted, problems: globalThis.problems }))
+  if (problems.length > 0) throw new Error(`the page: ${problems[0]}, and ${problems.length - 1} more`)
   await last.leave()
   await own.close()
   await close()
@@ -116,9 +129,9 @@ async function growth() {
     heapMiB: MiB(heap),
     elements,
   }))
-  // Runs are kept up to a number: what comes after that is to be flat.
-  const half = (memory + KEPT) / 2
-  const [before, after] = [samples.filter(({ runs: at }) => at > KEPT && at <= half), samples.filter(({ runs: at }) => at > half)]
+  // The page keeps some runs, and a process takes memory in large pieces at first: what comes after that is to be flat.
+  const half = warm + memory / 2
+  const [before, after] = [samples.filter(({ runs: at }) => at > warm && at <= half), samples.filter(({ runs: at }) => at > half)]
   const ratio = (name) => Number((median(after.map((one) => one[name])) / median(before.map((one) => one[name]))).toFixed(3))
   const names = ['heapMiB', 'privateMiB', 'elements']
   return { samples, ...(before.length > 0 && { growth: Object.fromEntries(names.map((name) => [name, ratio(name)])) }) }
@@ -179,7 +192,7 @@ const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.sp
 results.chromium = browser.version()
 try {
   results.stream = { runs, cells: cells * cells, steps, pauseMs, ...(await frames(browser)) }
-  if (memory > 0) results.memory = { runs: memory, cells: cells * cells, steps: 16, ...(await growth()) }
+  if (memory > 0) results.memory = { warmRuns: warm, runs: memory, cells: cells * cells, steps: 16, ...(await growth()) }
 } finally {
   await browser.close()
 }

@@ -1,4 +1,4 @@
-// Pictures of the studio, by Debian's chromium before a server with the miniature: every view in both themes at three widths, into a folder
+// Pictures of the studio, by Debian's chromium before a server with the miniature: every view in both themes at four widths, into a folder
 // (to look at), or with --readme those that the README shows, into docs/.
 //   node scripts/studio-pictures.mjs FOLDER
 //   node scripts/studio-pictures.mjs --readme
@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 const VIEWS = ['create', 'ask', 'runs', 'history', 'server', 'help']
-const WIDTHS = [390, 1280, 2560]
+const WIDTHS = [360, 390, 1280, 2560]
 
 const [target] = process.argv.slice(2)
 if (target === undefined) {
@@ -85,8 +85,38 @@ async function everyView(folder) {
         await page.waitForTimeout(400)
         await page.screenshot({ path: path.join(folder, `${view}-${colorScheme}-${width}.png`), fullPage: true })
       }
+      await besides(page, async (name) => {
+        await page.waitForTimeout(400)
+        await page.screenshot({ path: path.join(folder, `${name}-${colorScheme}-${width}.png`), fullPage: true })
+      })
     }
   }
+}
+
+/** What the views show only when one does something: a mask, a border, runs side by side, two pictures compared. */
+async function besides(page, shot) {
+  await page.goto(`${url}#create`)
+  const side = page.getByRole('button', { name: 'Side by side (2)' })
+  await side.click()
+  await shot('family')
+  await side.click()
+  if (await page.getByRole('button', { name: 'Newest' }).isEnabled()) await page.getByRole('button', { name: 'Newest' }).click()
+  await page.getByRole('button', { name: 'Use as input' }).click()
+  await page.getByLabel('Task').selectOption('inpaint')
+  await page.getByRole('button', { name: 'Mask', exact: true }).click()
+  await page.getByRole('button', { name: 'Brush' }).click()
+  await page.getByRole('application').first().scrollIntoViewIfNeeded()
+  await drag(page, [0.2, 0.3], [0.6, 0.3], [0.6, 0.6])
+  await shot('mask')
+  await page.getByLabel('Task').selectOption('outpaint')
+  await page.getByRole('group', { name: 'Extend' }).getByLabel('Left').fill('16')
+  await page.getByRole('button', { name: 'Border', exact: true }).click()
+  await shot('border')
+  await page.getByLabel('Task').selectOption('generate')
+  await page.goto(`${url}#history`)
+  await page.getByLabel('Compare').nth(1).waitFor()
+  for (const box of (await page.getByLabel('Compare').all()).slice(0, 2)) await box.check()
+  await shot('comparison')
 }
 
 async function readme() {

@@ -32,6 +32,8 @@ export class ScriptedRun {
   readonly options: RunOptions
   readonly request: unknown
   state: RunState = 'queued'
+  /** How many steps it says that it takes. */
+  length = 8
   /** What a snapshot of it would hold. */
   readonly mark: string
   #steps: ImageStep[] = []
@@ -56,7 +58,7 @@ export class ScriptedRun {
         kind: 'image',
         image: 0,
         step,
-        steps: 8,
+        steps: this.length,
         skipped: 0,
         masked: 8 - step,
         elapsedMs: step,

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { connect } from '../../lib/client/index.js'
-import { generate, listen, open, pixelsOf, studio, world } from './world.js'
+import type { ImageStep } from '../../lib/run/steps.js'
+import { generate, inThrees, listen, open, pixelsOf, studio, world } from './world.js'
 
 studio('the studio', () => {
   const made = world()
@@ -42,13 +43,30 @@ studio('the studio', () => {
     const picture = page.getByRole('img', { name: prompt })
     await picture.waitFor()
     expect(await page.getByRole('button', { name: /generate/i }).count()).toBe(1)
-    const own = await made.model.generate({ prompt, steps: 12, seed: 7 }).result()
+    const again = made.model.generate({ prompt, steps: 12, seed: 7 })
+    const steps: ImageStep[] = []
+    for await (const step of again) steps.push(step)
+    const own = await again.result()
     const drawn = await pixelsOf(picture)
     expect(Uint8Array.from(drawn)).toEqual(own.image.data)
     // Every step can be looked at again.
     await page.getByRole('slider', { name: 'Step' }).fill('3')
     await page.getByText('4 / 12').waitFor()
     expect(await picture.count()).toBe(0)
+    const [draft, cells] = [page.locator('.stage-picture canvas').nth(0), page.locator('.stage-picture canvas').nth(1)]
+    const { tokens, masked } = steps[3]!
+    const held = await steps[3]!.decode({ quality: 'draft' })
+    await expect.poll(async () => Uint8Array.from(await pixelsOf(draft))).toEqual(held.data)
+    await page.getByLabel('Masked cells').selectOption('grey')
+    const grey = async (): Promise<boolean[]> => inThrees(await pixelsOf(cells)).map(([red]) => red === 0x83)
+    await expect.poll(grey).toEqual(Array.from(tokens, (code) => code === -1))
+    expect([masked > 0, masked < tokens.length]).toEqual([true, true])
+    await page.getByLabel('Masked cells').selectOption('held')
+    await page.getByLabel('Confidence').check()
+    await expect
+      .poll(async () => inThrees(await pixelsOf(cells)).filter((pixel) => pixel.some((one) => one > 0)).length)
+      .toBe(tokens.length - masked)
+    await page.getByLabel('Confidence').uncheck()
     await page.getByRole('button', { name: 'Newest' }).click()
     await picture.waitFor()
   })

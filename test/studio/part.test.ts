@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { connect } from '../../lib/client/index.js'
+import { ScriptedRunner } from '../server/scripted.js'
 import { generate, listen, open, slow, stroke, studio, world } from './world.js'
 
 studio('a person takes part', () => {
@@ -127,5 +128,27 @@ studio('a person takes part', () => {
     expect([...retouched.tokens].filter((code, cell) => code !== fork.tokens[cell] && cell < 56)).toEqual([])
     await page.getByLabel('Over the original').check()
     await page.getByRole('img', { name: 'The original' }).waitFor()
+  })
+
+  test('a run that takes more steps than were asked for says why, and so do its forks', async () => {
+    const runner = new ScriptedRunner()
+    const { url } = await listen(runner)
+    const page = await open(made.browser, url)
+    await generate(page, 'a red circle')
+    await expect.poll(() => runner.runs.length).toBe(1)
+    runner.last.step(3)
+    await page.getByText(/^Step 3 of 8, /).waitFor()
+    runner.last.length = 10 // as after a remasking late in the run
+    runner.last.step()
+    await page.getByText(/^Step 4 of 10 \(8, and 2 more that its masked cells need\), /).waitFor()
+    await page.getByRole('button', { name: 'Fork…' }).click()
+    await page.getByText('From step 4 of 10 (8, and 2 more that its masked cells need):').waitFor()
+    await page.getByRole('button', { name: 'Start the fork' }).click()
+    await expect.poll(() => runner.runs.length).toBe(2)
+    expect(runner.last.request).toMatchObject({ steps: 10, start: { step: 3 } })
+    runner.last.length = 10
+    runner.last.skipTo(4)
+    runner.last.step()
+    await page.getByText(/^Step 5 of 10 \(8, and 2 more/).waitFor()
   })
 })

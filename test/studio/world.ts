@@ -75,16 +75,21 @@ export async function generate(page: Page, prompt: string, fields: Readonly<Reco
   await page.getByRole('button', { name: 'Generate' }).click()
 }
 
-/** RGB of an image as it was loaded. */
+/** RGB of an image as it was loaded, or of a canvas. */
 export async function pixelsOf(image: Locator): Promise<number[]> {
   return image.evaluate(async (element) => {
-    const picture = element as HTMLImageElement
-    await picture.decode()
-    const { naturalWidth: width, naturalHeight: height } = picture
+    const picture = element as HTMLImageElement | HTMLCanvasElement
+    if ('decode' in picture) await picture.decode()
+    const { width, height } = 'decode' in picture ? { width: picture.naturalWidth, height: picture.naturalHeight } : picture
     const context = new OffscreenCanvas(width, height).getContext('2d')!
     context.drawImage(picture, 0, 0)
     return [...context.getImageData(0, 0, width, height).data].filter((_, i) => i % 4 !== 3)
   })
+}
+
+/** Red, green and blue of each pixel. */
+export function inThrees(values: readonly number[]): number[][] {
+  return Array.from({ length: values.length / 3 }, (_, i) => values.slice(3 * i, 3 * i + 3))
 }
 
 /** A run of some seconds: 144 cells, a few a step. */

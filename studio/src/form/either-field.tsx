@@ -45,7 +45,7 @@ export function EitherField(props: FieldProps) {
       </select>
       {chosen?.schema &&
         (kindOf(chosen.schema) === 'group' ? (
-          <GroupField {...props} label={`${label}: ${chosen.words}`} schema={chosen.schema} />
+          <GroupField {...props} required label={`${label}: ${chosen.words}`} schema={withoutHint(chosen.schema)} />
         ) : (
           <SchemaField
             {...props}

@@ -7,6 +7,7 @@ export interface FieldProps {
   readonly name: string
   readonly label?: string
   readonly schema: Schema
+  readonly required?: boolean
   readonly value: unknown
   /** What is taken where it is empty. */
   readonly fallback?: string | undefined
@@ -93,16 +94,34 @@ function PlainField({ name, label, schema, value, fallback, onChange }: FieldPro
   )
 }
 
-export function GroupField({ name, label = labelOf(name), schema, value, onChange }: FieldProps) {
+export function GroupField({ name, label = labelOf(name), schema, required, value, onChange }: FieldProps) {
+  const id = useId()
+  // A group that may be empty and may be left out is switched on and off.
+  const isSwitch = !required && (schema.required ?? []).length === 0
   const own = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>
   const change = (part: string, next: unknown): void => {
     const { [part]: _, ...rest } = own
     const changed = next === undefined ? rest : { ...rest, [part]: next }
-    onChange(Object.keys(changed).length === 0 ? undefined : changed)
+    onChange(Object.keys(changed).length === 0 && !isSwitch ? undefined : changed)
   }
   return (
-    <fieldset class="group">
+    <fieldset class="group" aria-describedby={schema.description === undefined ? undefined : `${id}-hint`}>
       <legend>{label}</legend>
+      {schema.description !== undefined && (
+        <p class="hint" id={`${id}-hint`}>
+          {schema.description}
+        </p>
+      )}
+      {isSwitch && (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={value !== undefined}
+            onChange={(event) => onChange(event.currentTarget.checked ? {} : undefined)}
+          />
+          {`${label} on`}
+        </label>
+      )}
       {fieldsOf(schema).map((part) => (
         <SchemaField key={part.name} {...part} value={own[part.name]} onChange={(next) => change(part.name, next)} />
       ))}

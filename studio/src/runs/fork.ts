@@ -31,6 +31,7 @@ export function fork(run: LiveRun, changes: Changes): LiveRun {
         start: { tokens, step: stepOf(frame, tokens), ...(pinned.length > 0 && { pinned: Uint32Array.from(pinned) }) },
       },
       parent: { id, step: frame.step },
+      steps: run.askedSteps,
     },
     tokens.length,
   )
@@ -48,10 +49,11 @@ function stepOf({ step, steps }: Frame, tokens: Int32Array): number {
 export function retouchMarked(run: LiveRun): LiveRun {
   const { image, file } = run.picture.value!
   const cells = [...run.marked.value].filter((cell) => !run.pinned.value.has(cell))
-  const { steps } = run.frame.value!
+  const frame = run.frame.value!
+  const steps = run.askedSteps ?? frame.steps
   const made = withFile({ image: image.image, tokens: image.tokens, parameters: image.parameters }, file)
   const request = { prompt: run.prompt, steps, from: made, region: Uint32Array.from(cells) }
-  const again = start({ task: 'retouch', request, parent: { id: run.id, step: steps - 1 } }, image.tokens.length)
+  const again = start({ task: 'retouch', request, parent: { id: run.id, step: frame.steps - 1 } }, image.tokens.length)
   chosen.value = again.id
   return again
 }

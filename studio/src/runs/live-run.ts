@@ -21,6 +21,8 @@ export interface Asked {
   readonly created: number
   /** The run and step that it was forked from. */
   readonly parent?: { readonly id: string; readonly step: number }
+  /** Of a fork: what the run that it goes back to was asked for. */
+  readonly steps?: number
 }
 
 export interface Picture {
@@ -69,12 +71,13 @@ export class LiveRun {
   readonly over = computed(() => ['done', 'failed', 'aborted'].includes(this.state.value))
   readonly picture = computed(() => this.pictures.value[this.shown.value])
 
-  readonly #run: RemoteRun
+  #run: RemoteRun | undefined
+  #firstSteps: number | undefined
 
   constructor(asked: Asked, run: RemoteRun) {
     this.asked = asked
     this.#run = run
-    this.ended = this.#follow()
+    this.ended = this.#follow(run)
   }
 
   get id(): string {
@@ -85,34 +88,42 @@ export class LiveRun {
     return promptOf(this.asked.request)
   }
 
+  /** Without those that came with cells which went back to the mask; unknown before the first step where the request leaves it open. */
+  get askedSteps(): number | undefined {
+    const { steps } = this.asked.request
+    return this.asked.steps ?? (typeof steps === 'number' ? steps : this.#firstSteps)
+  }
+
   async pause(): Promise<void> {
-    await this.#run.pause()
+    await this.#run?.pause()
     if (!this.over.value) this.state.value = 'paused'
   }
 
   async continue(): Promise<void> {
-    await this.#run.continue()
+    await this.#run?.continue()
     if (!this.over.value) this.state.value = 'running'
   }
 
   cancel(): void {
-    this.#run.abort(new DOMException('The run was cancelled.', 'AbortError'))
+    this.#run?.abort(new DOMException('The run was cancelled.', 'AbortError'))
   }
 
   /** Sends the marked cells back to the mask. Pinned ones stay. */
   async remask(): Promise<void> {
     const cells = [...this.marked.value].filter((cell) => !this.pinned.value.has(cell))
-    if (!('remask' in this.#run) || cells.length === 0) return
-    await this.#run.remask(Uint32Array.from(cells), { image: this.shown.value })
+    const run = this.#run
+    if (!run || !('remask' in run) || cells.length === 0) return
+    await run.remask(Uint32Array.from(cells), { image: this.shown.value })
     this.marked.value = new Set()
   }
 
   async snapshot(): Promise<Uint8Array> {
+    if (!this.#run) throw new Error('The run is no longer on this page')
     return this.#run.snapshot()
   }
 
   async reprioritise(priority: number): Promise<void> {
-    await this.#run.reprioritise(priority)
+    await this.#run?.reprioritise(priority)
     this.priority.value = priority
   }
 
@@ -122,18 +133,19 @@ export class LiveRun {
     this.at.value = undefined
   }
 
-  /** Frees what only this run holds. */
+  /** Frees what only this run holds, whoever still holds the run. */
   drop(): void {
+    this.#run = undefined
     this.frames.value = []
     for (const { url } of this.pictures.value) URL.revokeObjectURL(url)
     this.pictures.value = []
   }
 
-  async #follow(): Promise<void> {
+  async #follow(run: RemoteRun): Promise<void> {
     try {
-      const result = this.#run.result() // so that nothing here aborts it
+      const result = run.result() // so that nothing here aborts it
       result.catch(() => undefined) // the steps end with the same error
-      for await (const step of this.#run as AsyncIterable<ImageStep | TextStep>) this.#take(step)
+      for await (const step of run as AsyncIterable<ImageStep | TextStep>) this.#take(step, run.state)
       const found = await result
       if ('images' in found) this.pictures.value = await picturesOf(found.images)
       else this.answer.value = found
@@ -148,10 +160,11 @@ export class LiveRun {
     }
   }
 
-  #take(step: ImageStep | TextStep): void {
+  #take(step: ImageStep | TextStep, state: RunState): void {
     batch(() => {
-      if (this.state.value !== 'paused' || this.#run.state === 'running') this.state.value = this.#run.state
+      if (this.state.value !== 'paused' || state === 'running') this.state.value = state
       const { step: index, steps, masked, elapsedMs } = step
+      this.#firstSteps ??= steps
       this.progress.value = { step: index, steps, masked, elapsedMs }
       if (step.kind === 'text') this.text.value = step
       else {

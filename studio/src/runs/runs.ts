@@ -21,12 +21,13 @@ export interface Wanted {
   readonly request: Readonly<Record<string, unknown>>
   readonly options?: Readonly<Record<string, unknown>>
   readonly parent?: Asked['parent']
+  readonly steps?: Asked['steps']
 }
 
 /** Throws what is wrong with the request where that is seen at once; the run tells the rest. */
-export function start({ task, request, options = {}, parent }: Wanted, cells = 0): LiveRun {
+export function start({ task, request, options = {}, parent, steps }: Wanted, cells = 0): LiveRun {
   const id = newId()
-  const asked: Asked = { id, task, request, created: Date.now(), ...(parent && { parent }) }
+  const asked: Asked = { id, task, request, created: Date.now(), ...(parent && { parent }), ...(steps !== undefined && { steps }) }
   const previews = { format: cells > MANY_CELLS ? 'webp' : 'png' } as const
   const around: RunOptions = { ...(isText(task) ? {} : { previews }), delivery: 'all', buffer: 4096, ...options, id }
   const run = client().run(task, request as unknown as TaskRequests[TaskName], around) as RemoteRun

@@ -24,6 +24,13 @@ export function wordsOf(error: unknown): string {
   return `${sentence(error.message)} ${ADVICE[error.code] ?? ''}`.trim()
 }
 
+/** Where a run takes more steps than it was asked for: how many, and why. */
+export function moreSteps({ askedSteps }: { readonly askedSteps: number | undefined }, steps: number): string {
+  return askedSteps === undefined || steps <= askedSteps
+    ? ''
+    : ` (${askedSteps}, and ${steps - askedSteps} more that its masked cells need)`
+}
+
 export const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 
 function sentence(text: string): string {

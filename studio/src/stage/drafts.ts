@@ -1,37 +1,36 @@
-// Drafts of frames as bitmaps, decoded off the page's thread, a few kept: one looks at one frame at a time.
-import { signal } from '@preact/signals'
-import type { Frame } from '../runs/frames.js'
+// The draft of a frame as a bitmap, decoded off the page's thread. Whoever looks at frames has a decoder: it holds the last bitmap, and
+// frees it when another one takes its place.
+export class Decoder {
+  readonly #options: ImageBitmapOptions
+  #bytes: Uint8Array | undefined
+  #bitmap: ImageBitmap | undefined
+  #ended = false
 
-const KEPT = 12
-const bitmaps = new Map<Uint8Array, ImageBitmap>()
-const asked = new Set<Uint8Array>()
-/** Goes up when a draft is ready. */
-export const draftsReady = signal(0)
+  constructor(options: ImageBitmapOptions = {}) {
+    this.#options = options
+  }
 
-/** Makes an effect run again when a draft is ready. */
-export const awaitDrafts = (): number => draftsReady.value
+  /** Undefined where there is none, or none that can be read. Good until the next one is asked for. */
+  async bitmapOf(draft: Uint8Array | undefined): Promise<ImageBitmap | undefined> {
+    if (draft === this.#bytes) return this.#bitmap
+    const bitmap = draft && (await decoded(draft, this.#options))
+    this.#bitmap?.close()
+    if (this.#ended) bitmap?.close()
+    else [this.#bytes, this.#bitmap] = [draft, bitmap]
+    return this.#bitmap
+  }
 
-/** Undefined until it is decoded; whoever asks within an effect is told again when it is. */
-export function draftOf({ draft }: Frame): ImageBitmap | undefined {
-  if (!draft) return undefined
-  const known = bitmaps.get(draft)
-  if (!known && !asked.has(draft)) void decode(draft)
-  return known
+  end(): void {
+    this.#ended = true
+    this.#bitmap?.close()
+    this.#bytes = this.#bitmap = undefined
+  }
 }
 
-async function decode(draft: Uint8Array): Promise<void> {
-  asked.add(draft)
+async function decoded(draft: Uint8Array, options: ImageBitmapOptions): Promise<ImageBitmap | undefined> {
   try {
-    bitmaps.set(draft, await createImageBitmap(new Blob([draft as Uint8Array<ArrayBuffer>])))
-    for (const [oldest, bitmap] of bitmaps) {
-      if (bitmaps.size <= KEPT) break
-      bitmaps.delete(oldest)
-      bitmap.close()
-    }
-    draftsReady.value++
+    return await createImageBitmap(new Blob([draft as Uint8Array<ArrayBuffer>]), options)
   } catch {
-    // A draft that cannot be read leaves its cells grey.
-  } finally {
-    asked.delete(draft)
+    return undefined
   }
 }

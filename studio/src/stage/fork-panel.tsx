@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { LiveRun } from '../runs/live-run.js'
 import { fork } from '../runs/fork.js'
-import { wordsOf } from '../runs/words.js'
+import { moreSteps, wordsOf } from '../runs/words.js'
 
 export function ForkPanel({ run, onDone }: { readonly run: LiveRun; readonly onDone: () => void }) {
   const [prompt, setPrompt] = useState(run.prompt)
@@ -11,6 +11,7 @@ export function ForkPanel({ run, onDone }: { readonly run: LiveRun; readonly onD
   const frame = run.frame.value!
   const [marked, pinned] = [run.marked.value.size, run.pinned.value.size]
   const hasPrompt = typeof run.asked.request['prompt'] === 'string'
+  const decided = frame.tokens.length - frame.masked
   const nothing = frame.masked === 0 && marked === 0
   const submit = (event: Event): void => {
     event.preventDefault()
@@ -24,7 +25,7 @@ export function ForkPanel({ run, onDone }: { readonly run: LiveRun; readonly onD
   return (
     <form class="panel" aria-label="Fork" onSubmit={submit}>
       <p>
-        {`From step ${frame.step + 1} of ${frame.steps}: ${frame.tokens.length - frame.masked} cells are decided`}
+        {`From step ${frame.step + 1} of ${frame.steps}${moreSteps(run, frame.steps)}: ${decided === 1 ? '1 cell is' : `${decided} cells are`} decided`}
         {marked > 0 && `, ${marked} of them go back to the mask`}
         {pinned > 0 && `, ${pinned} stay as they are`}.
       </p>

@@ -1,42 +1,20 @@
-// A picture of a run as it comes into being: cells, overlays, and marks that the pointer or the keyboard sets. The finished picture is an
-// image below the overlays.
-import { useSignal, useSignalEffect } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+// A picture of a run as it comes into being: its draft, overlays, and marks that the pointer or the keyboard sets. The finished picture is
+// an image below the overlays.
+import { useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import type { Frame } from '../runs/frames.js'
 import type { LiveRun } from '../runs/live-run.js'
 import { CellCard } from './cell-card.js'
-import { awaitDrafts, draftOf, draftsReady } from './drafts.js'
 import { urlOf } from '../pictures/picture.js'
 import { originalOf } from './result-bar.js'
-import { brush, compare, hand, maskedLook, showConfidence, showGrid } from './look.js'
-import { paint } from './paint.js'
+import { brush, compare, hand } from './look.js'
+import { showsEnd, useSheets } from './sheets.js'
 import { cellsAround, withCells } from './cells.js'
 
 export function LiveCanvas({ run }: { readonly run: LiveRun }) {
-  const canvas = useRef<HTMLCanvasElement>(null)
   const cursor = useSignal<number | undefined>(undefined)
   const stroke = useRef<{ readonly adds: boolean } | undefined>(undefined)
-
-  useSignalEffect(() => {
-    const frame = run.frame.value
-    awaitDrafts()
-    const look = { masked: maskedLook.value, confidence: showConfidence.value, grid: showGrid.value }
-    const marks = { marked: run.marked.value, pinned: run.pinned.value, cursor: cursor.value }
-    const over = showsEnd(run)
-    const request = requestAnimationFrame(() => {
-      const element = canvas.current
-      if (!element || !frame) return
-      fit(element, frame)
-      paint(element.getContext('2d')!, frame, over ? undefined : draftOf(frame), look, marks, over)
-    })
-    return () => cancelAnimationFrame(request)
-  })
-  useEffect(() => {
-    const element = canvas.current!
-    const observer = new ResizeObserver(() => draftsReady.value++)
-    observer.observe(element)
-    return () => observer.disconnect()
-  }, [])
+  const { draft, cells, lines: canvas } = useSheets(run, cursor)
 
   const frame = run.frame.value
   const { grid = { width: 1, height: 1 } } = frame ?? {}
@@ -90,8 +68,12 @@ export function LiveCanvas({ run }: { readonly run: LiveRun }) {
       {end && original && compare.value !== undefined && (
         <img class="original" src={urlOf(original)} alt="The original" style={{ clipPath: `inset(0 ${100 - compare.value}% 0 0)` }} />
       )}
+      <canvas ref={draft} width={1} height={1} aria-hidden="true" />
+      <canvas ref={cells} class="cells" width={1} height={1} aria-hidden="true" />
       <canvas
         ref={canvas}
+        width={1}
+        height={1}
         class={`hand-${hand.value}`}
         tabIndex={0}
         role="application"
@@ -120,23 +102,7 @@ const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowDown: [0, 1],
 }
 
-/** The newest step of a finished run is its picture. */
-function showsEnd(run: LiveRun): boolean {
-  const frames = run.frames.value[run.shown.value]
-  const at = run.at.value
-  return run.picture.value !== undefined && (at === undefined || at >= (frames?.at(-1)?.step ?? 0))
-}
-
 const clamp = (value: number, below: number): number => Math.min(Math.max(value, 0), below - 1)
-
-// As many pixels as the screen shows, at most two thousand a side.
-function fit(element: HTMLCanvasElement, { grid }: Frame): void {
-  const box = element.getBoundingClientRect()
-  const width = Math.max(grid.width, Math.min(2048, Math.round(box.width * devicePixelRatio)))
-  const height = Math.max(grid.height, Math.min(2048, Math.round(box.height * devicePixelRatio)))
-  if (element.width !== width) element.width = width
-  if (element.height !== height) element.height = height
-}
 
 function labelOf(run: LiveRun, frame: Frame | undefined): string {
   if (!frame) return waitingWords(run)

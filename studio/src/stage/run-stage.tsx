@@ -1,7 +1,7 @@
 // The run on the stage: its picture, its timeline, and what one can do to it.
 import { useState } from 'preact/hooks'
 import type { LiveRun } from '../runs/live-run.js'
-import { wordsOf } from '../runs/words.js'
+import { moreSteps, wordsOf } from '../runs/words.js'
 import { runs } from '../runs/runs.js'
 import { Family, familyOf } from './family.js'
 import { ForkPanel } from './fork-panel.js'
@@ -98,11 +98,12 @@ function Pictures({ run }: { readonly run: LiveRun }) {
 function StateLine({ run }: { readonly run: LiveRun }) {
   const { step = -1, steps = 0, elapsedMs = 0 } = run.progress.value ?? {}
   const seconds = (elapsedMs / 1000).toFixed(1)
+  const of = `${steps}${moreSteps(run, steps)}`
   const words: Readonly<Record<string, string>> = {
     queued: 'Waiting for its turn',
-    running: `Step ${step + 1} of ${steps}, ${seconds} s`,
-    paused: `Paused at step ${step + 1} of ${steps}`,
-    done: `Finished after ${step + 1} of ${steps} steps, ${seconds} s`,
+    running: `Step ${step + 1} of ${of}, ${seconds} s`,
+    paused: `Paused at step ${step + 1} of ${of}`,
+    done: `Finished after ${step + 1} of ${steps} steps${moreSteps(run, steps)}, ${seconds} s`,
     failed: run.problem.value,
     aborted: run.problem.value,
   }

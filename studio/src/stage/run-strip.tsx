@@ -24,16 +24,23 @@ function Branch({ runs: own, all }: { readonly runs: readonly LiveRun[]; readonl
         const forks = all.filter(({ asked }) => asked.parent?.id === run.id)
         return (
           <li key={run.id}>
-            <button type="button" class="run-card" aria-pressed={chosen.value === run.id} onClick={() => (chosen.value = run.id)}>
-              <Thumbnail run={run} />
-              <span class="words">{run.prompt === '' ? run.asked.task : run.prompt}</span>
-              <span class="hint">{stateWords(run)}</span>
-            </button>
+            <RunCard run={run} />
             {forks.length > 0 && <Branch runs={forks} all={all} />}
           </li>
         )
       })}
     </ul>
+  )
+}
+
+// Apart, so that a step of one run draws one card.
+function RunCard({ run }: { readonly run: LiveRun }) {
+  return (
+    <button type="button" class="run-card" aria-pressed={chosen.value === run.id} onClick={() => (chosen.value = run.id)}>
+      <Thumbnail run={run} />
+      <span class="words">{run.prompt === '' ? run.asked.task : run.prompt}</span>
+      <span class="hint">{stateWords(run)}</span>
+    </button>
   )
 }
 

@@ -1,26 +1,35 @@
-// A run, small: its last frame, or its picture.
+// A run, small: its last frame a few times a second, or its picture.
 import { useSignalEffect } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { LiveRun } from '../runs/live-run.js'
-import { awaitDrafts, draftOf } from './drafts.js'
-import { paint } from './paint.js'
+import { paintCells, paintDraft } from './paint.js'
+import { Painter } from './painter.js'
 
-const NOTHING = { marked: new Set<number>(), pinned: new Set<number>(), cursor: undefined }
-const LOOK = { masked: 'held', confidence: false, grid: false } as const
+const OPTIONS = { everyMs: 250, bitmap: { resizeWidth: 64 } } as const
+const UNMARKED = { marked: new Set<number>(), pinned: new Set<number>() }
 
 export function Thumbnail({ run }: { readonly run: LiveRun }) {
   const canvas = useRef<HTMLCanvasElement>(null)
+  const painter = useRef<Painter>(undefined)
+  const end = (): void => {
+    painter.current?.end()
+    painter.current = undefined
+  }
+  useEffect(() => end, [])
   useSignalEffect(() => {
     const frame = run.frames.value[0]?.at(-1)
-    awaitDrafts()
+    if (run.pictures.value.length > 0) end()
     if (run.pictures.value.length > 0 || !frame) return
-    const request = requestAnimationFrame(() => {
-      const element = canvas.current
-      if (element) paint(element.getContext('2d')!, frame, draftOf(frame), LOOK, NOTHING, false)
-    })
-    return () => cancelAnimationFrame(request)
+    const paint = (draft: ImageBitmap | undefined): void => {
+      const context = canvas.current?.getContext('2d')
+      if (!context) return
+      if (draft) paintDraft(context, frame, draft, 'held')
+      else paintCells(context, frame, true, false, UNMARKED)
+    }
+    painter.current ??= new Painter(OPTIONS)
+    painter.current.want({ draft: frame.draft, paint })
   })
   const picture = run.pictures.value[0]
   if (picture) return <img class="thumbnail" src={picture.url} alt="" />
-  return <canvas ref={canvas} class="thumbnail" width={64} height={64} aria-hidden="true" />
+  return <canvas ref={canvas} class="thumbnail" width={1} height={1} aria-hidden="true" />
 }

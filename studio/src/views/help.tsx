@@ -36,9 +36,9 @@ export function HelpView() {
         is decided.
       </p>
       <p>
-        That is why one can take part. Marked cells go back to the mask and are decided again in the steps that are left. Pinned cells stay
-        as they are. A fork begins from what was decided at a step, with another seed or prompt. A saved run goes on later, here or
-        elsewhere, to the very same picture.
+        That is why one can take part. Marked cells go back to the mask and are decided again in the steps that are left, or in a few more
+        where they need them. Pinned cells stay as they are. A fork begins from what was decided at a step, with another seed or prompt. A
+        saved run goes on later, here or elsewhere, to the very same picture.
       </p>
       <p>Runs belong to the server and go on when this page is closed; the history belongs to this browser.</p>
     </div>

@@ -9,7 +9,15 @@ import { eventually, serve } from './world.js'
 const runner = new ScriptedRunner()
 const burden = (state: Burden['state'], pictures: number, rows: number, steps: number, done = 0): Burden => {
   const whole = rows * steps
-  return { runner, state, pictures, work: { rows, steps }, workLeft: whole * (1 - done), workDone: whole * done }
+  return {
+    runner,
+    state,
+    pictures,
+    work: { rows, steps },
+    workLeft: whole * (1 - done),
+    workDone: whole * done,
+    created: Date.now() - 1000,
+  }
 }
 
 test('pictures beyond a pass wait, whatever the scheduler calls their runs', () => {
@@ -23,28 +31,37 @@ test('pictures beyond a pass wait, whatever the scheduler calls their runs', () 
 })
 
 test('the wait follows from what is left and how fast it went', async () => {
-  vi.useFakeTimers({ toFake: ['performance'] })
+  vi.useFakeTimers({ toFake: ['performance', 'Date'] })
   onTestFinished(() => void vi.useRealTimers())
   const load = new Load(runner)
-  const short = burden('running', 1, 1000, 10, 0.1)
-  load.began()
+  const short = { ...burden('running', 1, 1000, 10), workDone: 0, workLeft: 10_000 }
+  const step = (): void => {
+    short.workDone += 1000
+    short.workLeft -= 1000
+    load.stepped(short)
+  }
+  // Before anything was measured: a tenth in a second.
+  expect(load.waitMs([burden('running', 1, 1000, 10, 0.1)], 1)).toBeCloseTo(9000, -2)
+  // How long it takes to the first step is no measure of the others.
+  vi.advanceTimersByTime(60_000)
+  step()
   vi.advanceTimersByTime(1000)
-  load.stepped(short)
-  // 1000 rows a second: 9000 rows are left of one, 20000 of the other, and they take turns.
+  step()
+  // 1000 rows a second: 8000 rows are left of one, 20000 of the other, and they take turns.
   const runs = [short, burden('running', 2, 1000, 20)]
   expect(load.waitMs(runs, 0)).toBe(0)
-  expect(load.waitMs(runs, 1)).toBeCloseTo(18_000, -2)
-  expect(load.waitMs(runs, 2)).toBeCloseTo(29_000, -2)
-  expect(load.waitMs(runs, 1, (run) => run !== short)).toBeCloseTo(29_000, -2)
+  expect(load.waitMs(runs, 1)).toBeCloseTo(16_000, -2)
+  expect(load.waitMs(runs, 2)).toBeCloseTo(28_000, -2)
+  expect(load.waitMs(runs, 1, (run) => run !== short)).toBeCloseTo(28_000, -2)
   // A run that was begun elsewhere has not been that fast here.
   vi.advanceTimersByTime(1000)
   load.stepped(burden('running', 1, 1000, 1000, 0.9))
-  expect(load.waitMs(runs, 2)).toBeCloseTo(29_000, -2)
+  expect(load.waitMs(runs, 2)).toBeCloseTo(28_000, -2)
   // Nobody works while there is nothing to do.
   load.ended(short, false)
   vi.advanceTimersByTime(3_600_000)
-  load.began()
-  expect(load.waitMs(runs, 2)).toBeCloseTo(29_000, -2)
+  load.stepped(burden('running', 1, 1000, 1000))
+  expect(load.waitMs(runs, 2)).toBeCloseTo(28_000, -2)
 })
 
 test('a server with max-queue 2 takes one run of sixteen pictures, and tells the next when to come', async () => {

@@ -72,10 +72,6 @@ export class Admission implements Watch {
     )
   }
 
-  began(run: HeldRun): void {
-    this.#load(run.runner).began()
-  }
-
   stepped(run: HeldRun): void {
     this.#load(run.runner).stepped(run)
   }

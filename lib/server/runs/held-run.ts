@@ -51,7 +51,6 @@ export interface HeldParts {
 
 /** Who wants to know of all runs: metrics, and the registry itself. */
 export interface Watch {
-  began?(run: HeldRun): void
   stepped(run: HeldRun, step: AnyStep): void
   ended(run: HeldRun): void
 }

@@ -14,6 +14,8 @@ export interface Burden {
   /** Rows times steps that are left to do, and that are done. */
   readonly workLeft: number
   readonly workDone: number
+  /** When it came, in milliseconds since 1970. */
+  readonly created: number
 }
 
 /** Rows of a pass where the runner does not say. */
@@ -38,16 +40,12 @@ export class Load {
     this.#runner = runner
   }
 
-  /** A run has come. */
-  began(): void {
-    this.#at ??= performance.now()
-  }
-
-  /** It has taken a step. */
+  /** It has taken a step. What comes before the first one (pictures that are read, weights that are laid out) is no measure of the rest. */
   stepped(run: Burden): void {
+    const known = this.#counted.get(run)
     // The first one that is seen may be one of many that were taken elsewhere.
-    const known = this.#counted.get(run) ?? Math.max(0, run.workDone - run.work.rows / run.pictures)
-    this.#count(run, run.workDone - known)
+    const one = Math.min(run.workDone, run.work.rows / run.pictures)
+    this.#count(run, known === undefined ? one : run.workDone - known)
     this.#at = performance.now()
   }
 
@@ -59,7 +57,8 @@ export class Load {
 
   #count(run: Burden, work: number): void {
     this.#counted.set(run, run.workDone)
-    const ms = this.#at === undefined ? 0 : performance.now() - this.#at
+    if (this.#at === undefined) return
+    const ms = performance.now() - this.#at
     const kept = Math.exp(-ms / MEMORY_MS)
     this.#work = this.#work * kept + work
     this.#ms = this.#ms * kept + ms
@@ -92,7 +91,7 @@ export class Load {
     this.refresh()
     const said = this.#stats.estimatedWaitMs ?? 0
     if (pictures <= 0) return 0
-    const speed = this.#speed()
+    const speed = this.#speed() ?? roughly(runs)
     if (speed === undefined || isRunKeeper(this.#runner)) return said
     const going = runs.filter(({ state }) => state !== 'paused').sort((one, other) => one.workLeft - other.workLeft)
     let [ended, left] = [0, 0]
@@ -122,4 +121,11 @@ export class Load {
     const rows = meanRowsPerPass * forwardPasses
     return rows > 0 && forwardMs > 0 ? rows / forwardMs : undefined
   }
+}
+
+// Of the first seconds of a server: with all that comes before a first step.
+function roughly(runs: readonly Burden[]): number | undefined {
+  const done = runs.reduce((sum, { workDone }) => sum + workDone, 0)
+  const ms = Date.now() - Math.min(...runs.map(({ created }) => created))
+  return done > 0 && ms > 0 ? done / ms : undefined
 }

@@ -30,7 +30,7 @@ export class Registry implements Watch {
     this.#timer = setInterval(() => this.#expire(), 1000).unref()
   }
 
-  /** Is told of every run, its steps and its end. */
+  /** Is told of every step and end of every run. */
   watch(watch: Watch): void {
     this.#watches.push(watch)
   }
@@ -57,9 +57,7 @@ export class Registry implements Watch {
   }
 
   add(run: HeldRun): void {
-    if (run.outcome) return
-    this.#active.set(keyOf(run.owner.name, run.id), run)
-    for (const watch of this.#watches) watch.began?.(run)
+    if (!run.outcome) this.#active.set(keyOf(run.owner.name, run.id), run)
   }
 
   /** Throws 404 for what was never there or is another's, 410 for what was dropped. */

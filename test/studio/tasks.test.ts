@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
 import { connect } from '../../lib/client/index.js'
+import { decodeCbor } from '../../lib/wire/cbor.js'
 import { generate, listen, open, stroke, studio, world } from './world.js'
 
 studio('tasks with pictures', () => {
@@ -61,8 +62,14 @@ studio('tasks with pictures', () => {
     await count(0)
     await page.getByLabel('Mask file').setInputFiles(saved)
     await count(15)
+    // A group that is switched on as it is.
+    await page.getByText('Advanced').click()
+    await page.getByLabel('Composite on').check()
+    const sent = page.waitForRequest((request) => request.method() === 'POST' && request.url() === `${url}/v1/runs`)
     await page.getByRole('button', { name: 'Generate' }).click()
     await finished(page, url, 'inpaint')
+    expect(decodeCbor((await sent).postDataBuffer()!)).toMatchObject({ task: 'inpaint', request: { composite: {} } })
+    await page.getByLabel('Composite on').uncheck()
     await page.getByLabel('Over the original').check()
     await page.getByRole('slider', { name: 'How much of the original is shown' }).fill('30')
     await page.getByRole('img', { name: 'The original' }).waitFor()

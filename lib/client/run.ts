@@ -15,7 +15,7 @@ import type { Run, RunState, StepData, TextRun } from '../run/types.js'
 import { Link } from './link.js'
 import { plain } from './prepare.js'
 import { resultFrom } from './results.js'
-import type { Servers } from './servers.js'
+import { Patience, type Servers } from './servers.js'
 import { merged, since, stepFromJson, type AnyStep, type RemoteStep } from './steps.js'
 
 export interface RemoteParts {
@@ -148,12 +148,28 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
     })
   }
 
+  // Also meanwhile.
+  #over(): boolean {
+    return this.#end !== undefined
+  }
+
   protected async mask(region: MaskInput, image: number): Promise<void> {
     const own = capturePicture(region)
     if (this.#end) throw invalid(`${this.id}: remask needs a run that goes on, got one that is ${this.state}`)
     const ready = await plain(own, 'region', this.#work.signal)
     this.link.changed()
-    await this.link.ask((server, place) => server.ask(`${place}/remask`, { method: 'POST', body: { region: ready, image } }))
+    // Where no answer comes it is asked for again, of another server if need be; under one name it is one order.
+    const headers = { 'idempotency-key': `mask-${globalThis.crypto.getRandomValues(new Uint32Array(4)).join('-')}` }
+    const { servers } = this.#parts
+    for (const patience = new Patience(servers.patienceMs); ;) {
+      try {
+        await this.link.ask((server, place) => server.ask(`${place}/remask`, { method: 'POST', body: { region: ready, image }, headers }))
+        return
+      } catch (error) {
+        if (this.#over() || servers.all.length === 1 || !DimooError.is(error, 'server/unavailable')) throw error
+        await patience.wait(this.#work.signal, error, servers.all)
+      }
+    }
   }
 
   protected async draw({ grid, tokens, guess }: StepData, options: PreviewOptions): Promise<RawImage | Uint8Array> {

@@ -226,7 +226,7 @@ export class Queue extends RunnerBase implements StepDrawer, RunKeeper {
         }
       },
       draw: (step, asked) => this.decodeStep(step, asked),
-      remask: (region, image) => queued!.remaskRegion(region, image),
+      remask: (region, image, order) => queued!.remaskRegion(region, image, order),
     })
     return this.#runs.add(run)
   }

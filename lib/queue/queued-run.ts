@@ -42,6 +42,7 @@ type Given = Pick<Order, 'name' | 'kind'> & { readonly message: object | undefin
 
 const LOOK_MS = 1000
 const MOST_PENDING = 64
+const MOST_ANSWERS = 256
 
 export class QueuedRun implements FarPort {
   readonly far: FarRun
@@ -49,6 +50,7 @@ export class QueuedRun implements FarPort {
   readonly #queue: Queuer
   readonly #keys: RunKeys
   readonly #asked = new Map<string, Asked>()
+  readonly #answers = new Map<string, Uint8Array>() // by the order's name: it may be asked for again, or only now
   #given: Given[] = [] // what would be lost with Redis's memory
   #pending: Event[] = []
   #heard = 0 // the last event that was looked at
@@ -148,6 +150,9 @@ export class QueuedRun implements FarPort {
     }
     if (kind === 'remask') this.#given.push({ name, kind, message })
     else if (kind !== 'snapshot') this.#given = [...this.#given.filter((one) => one.kind === 'remask'), { name, kind, message }]
+    // Given elsewhere before, it may have been followed already.
+    const known = this.#answers.get(name)
+    if (known) this.#answered(known)
     await done
   }
 
@@ -313,6 +318,8 @@ export class QueuedRun implements FarPort {
   #answered(message: Uint8Array): void {
     const { order, error } = decodeCbor(message) as { readonly order: string; readonly error?: ErrorData }
     const asked = this.#asked.get(order)
+    this.#answers.set(order, message)
+    if (this.#answers.size > MOST_ANSWERS) this.#answers.delete(this.#answers.keys().next().value!)
     this.#asked.delete(order)
     if (error) asked?.reject(errorFromData(error))
     else asked?.resolve()

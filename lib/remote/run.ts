@@ -40,7 +40,7 @@ export interface RemoteParts {
   /** Draws a step there. */
   readonly draw: (step: StepData, options: PreviewOptions) => Promise<Drawn>
   /** Masks again there; resolves once that can no longer be lost. Called once the run is on its way. */
-  readonly remask: (region: MaskInput, image: number) => Promise<void>
+  readonly remask: (region: MaskInput, image: number, order?: string) => Promise<void>
 }
 
 export function remoteRun(parts: RemoteParts): RemoteRun {
@@ -134,12 +134,13 @@ export class RemoteImageRun extends ImageDecodingRun {
     this.#remask = remask
   }
 
-  override async remask(region: MaskInput, { image = 0 }: { readonly image?: number } = {}): Promise<void> {
+  /** @internal `order`: its name, where whoever keeps the run knows them (`KeptRun`). */
+  override async remask(region: MaskInput, { image = 0, order }: { readonly image?: number; readonly order?: string } = {}): Promise<void> {
     checkField('remask', 'region', region, REGION)
     checkField('remask', 'image', image, IMAGE)
     await this.prepared('remask')
     if (['done', 'failed', 'aborted'].includes(this.state))
       throw invalid(`remask: expected a run that goes on, got one that is ${this.state}`)
-    await this.#remask(await travellingRegion(region), image)
+    await this.#remask(await travellingRegion(region), image, order)
   }
 }

@@ -4,7 +4,7 @@ import { show } from '../base/show.js'
 import type { ModelInfo } from '../native/info.js'
 import type { ImageTask, TaskName, TextTask } from '../requests/names.js'
 import type * as requests from '../requests/types/index.js'
-import type { RawImage } from '../fields/values.js'
+import type { MaskInput, RawImage } from '../fields/values.js'
 import type { PreviewOptions, ResumeOptions, RunOptions, TaskRequests } from '../requests/types/index.js'
 import type { AnyRun, ImageRun, PreviewOf, StepData, TextRun } from '../run/types.js'
 
@@ -113,6 +113,11 @@ export interface RunKeeper {
     task: Task,
     request: TaskRequests[Task],
   ): Promise<boolean>
+}
+
+/** Its runs of pictures: an order under a name that was given before, wherever that was, is not given again. */
+export interface KeptRun {
+  remask(region: MaskInput, options: { readonly image?: number; readonly order?: string }): Promise<void>
 }
 
 export function isRunKeeper(runner: object): runner is Runner & RunKeeper {

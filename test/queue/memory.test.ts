@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { DimooError, loadModel, type DimooModel } from '../../lib/index.js'
 import { Keys, jobOf } from '../../lib/queue/keys.js'
 import { give } from '../../lib/queue/orders.js'
+import type { KeptRun } from '../../lib/runner/runner.js'
 import { createQueue, createWorker, type Queue, type Worker } from '../../lib/queue/index.js'
 import { RedisServer } from './redis.js'
 import { essence, failure, quiet, waitingAtMost } from '../fleet.js'
@@ -131,21 +132,29 @@ test('the answer to an order: sent again, it is followed once', async () => {
   }).listen(0, '127.0.0.1')
   await once(between, 'listening')
   const queue = await queueAt(`redis://127.0.0.1:${(between.address() as AddressInfo).port}`)
-  const run = queue.generate({ ...long, steps: 200 }, { id: 'once', delivery: 'all' })
+  const others = [await queueAt(redis.url), await queueAt(redis.url)]
+  const run = queue.generate({ ...long, n: 16 }, { id: 'once', delivery: 'all' })
   for await (const { image, step } of run) {
     if (image !== 0 || step !== 3) continue
     cut = 'remask'
-    await run.remask({ left: 0, top: 0, width: 32, height: 16 })
+    const region = { left: 0, top: 0, width: 32, height: 16 }
+    await run.remask(region)
+    expect(cut).toBeUndefined()
+    // Whoever asks a server names it, and asks another one for the same: at once, and once it has been followed.
+    const there = (await others[0]!.attach('once')) as KeptRun | undefined
+    await Promise.all([run as KeptRun, there!].map((one) => one.remask(region, { order: 'mine' })))
+    await there!.remask(region, { order: 'mine' })
+    const late = (await others[1]!.attach('once')) as KeptRun | undefined
+    await late!.remask(region, { order: 'mine' })
   }
-  expect(cut).toBeUndefined()
-  expect((await run.result()).remasked).toHaveLength(1)
+  expect((await run.result()).remasked).toHaveLength(2)
   // Whoever gives it names it: another name is another order.
   const client = redis.client()
   const keys = new Keys('default').run(jobOf('orders', undefined))
   for (const name of ['a', 'b', 'a', 'a']) await give(client, keys, name, 'pause')
   expect(await client.xlen(keys.orders)).toBe(2)
   client.disconnect()
-  await opened.pop()!.close()
+  for (const one of opened.splice(0).reverse()) await one.close()
   for (const line of lines) line.destroy()
   between.close()
 })

@@ -186,6 +186,18 @@ test('cells are masked again over HTTP, and the result says so', async () => {
   ).rejects.toMatchObject({ code: 'request/invalid' })
 })
 
+test('an order to mask again that comes twice under one name is followed once', async () => {
+  const { url } = await serve(model)
+  const run = connect(url).generate({ prompt: 'a red circle', steps: 24, seed: 2 }, { delivery: 'all' })
+  const ask = async (name: string): Promise<number> => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': name }
+    const body = JSON.stringify({ region: { left: 0, top: 0, width: 64, height: 32 } })
+    return (await fetch(`${url}/v1/runs/${run.id}/remask`, { method: 'POST', headers, body })).status
+  }
+  for await (const { step } of run) if (step === 4) expect(await Promise.all([ask('one'), ask('one'), ask('two')])).toEqual([200, 200, 200])
+  expect((await run.result()).remasked).toHaveLength(2)
+})
+
 test('a step that is masked again as its run ends: the refusal is heard, however late', async () => {
   const runner = new ScriptedRunner()
   const { url } = await serve(runner)

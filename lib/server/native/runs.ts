@@ -9,6 +9,7 @@ import { integer, region } from '../../fields/field.js'
 import type { MaskInput } from '../../fields/values.js'
 import type { ImageRun } from '../../run/types.js'
 import { objectFromJson } from '../../wire/from-json.js'
+import type { KeptRun } from '../../runner/runner.js'
 import { encodeMessage } from '../../wire/messages.js'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
@@ -123,7 +124,9 @@ export function runRoutes(app: App, house: House): void {
       const { region: where, image = 0 } = body as { readonly region: MaskInput; readonly image?: number }
       if (typeof where === 'string' && !/^data:/i.test(where))
         throw invalid(`remask: region must be rectangles, cells, or the bytes of a mask, got ${show(where)}`)
-      await run.run.remask(where, { image })
+      const order = idempotencyKey(request.headers['idempotency-key'])
+      const named: KeptRun = run.run
+      await run.orders.once(order, () => named.remask(where, { image, ...(order !== undefined && run.isKept && { order }) }))
       return summaryOf(run)
     },
   )

@@ -14,6 +14,7 @@ import { isRunKeeper, type Runner } from '../../runner/runner.js'
 import { messageToJson } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
 import { EventLog, type Cursor, type RunEvent } from './event-log.js'
+import { Orders } from './orders.js'
 import { resultJson } from './result-json.js'
 import { sizeOf } from './step-size.js'
 
@@ -66,6 +67,7 @@ export class HeldRun {
   readonly warnings: readonly string[]
   readonly created = Date.now()
   readonly log: EventLog
+  readonly orders = new Orders()
   readonly #parts: HeldParts
   readonly #watch: Watch
   readonly #cursors = new Set<Cursor>()

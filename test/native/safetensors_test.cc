@@ -215,10 +215,12 @@ TEST(pointers_of_git_lfs_are_named) {
   CHECK_THROWS(open(folder), Code::model_corrupt, "tokenizer.json: expected a model's file, got a Git LFS pointer");
 }
 
-TEST(json_of_a_terabyte_is_refused_unread) {
+TEST(json_of_many_gigabytes_is_refused_unread) {
   const TemporaryFolder folder;
   folder.write("config.json", kConfig);
-  std::filesystem::resize_file(folder.path() / "config.json", uint64_t{1} << 36);  // sparse
+  std::error_code full;
+  std::filesystem::resize_file(folder.path() / "config.json", uint64_t{1} << 36, full);  // sparse
+  if (full) check::skip("no sparse files here: " + full.message());
   CHECK_THROWS(open(folder), Code::model_corrupt, "config.json: expected a file of at most 33554432 bytes, got 68719476736");
   folder.write("config.json", kConfig);
   folder.write("model.safetensors", one_tensor("model.transformer.wte.weight"));

@@ -35,6 +35,7 @@ constexpr int64_t kNever = INT64_MAX;
 int64_t run_all(Model& model, const std::vector<std::vector<int32_t>>& expected, int64_t nth, int64_t every, bool callers) {
   std::vector<std::unique_ptr<Reader>> readers;
   std::vector<RunRequest> asked = requests(model);
+  readers.reserve(asked.size());  // the test's own memory is there before any is refused
   int64_t failed = 0;
   {
     const Fails fails(nth, every, callers);

@@ -12,8 +12,8 @@ studio('a person takes part', () => {
     const { url } = await listen(made.model)
     const page = await open(made.browser, url)
     const prompt = 'a large yellow star on a black background'
-    // Large: a person has to be quick enough to hold it half-way.
-    await generate(page, prompt, { ...slow, 'Width in pixels': '128', 'Height in pixels': '128' })
+    // Large and long: a person has to be quick enough to hold it half-way.
+    await generate(page, prompt, { ...slow, Steps: '240', 'Width in pixels': '128', 'Height in pixels': '128' })
     await page.getByText(/^Step [2-9]\d/).waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('application').focus()

@@ -31,7 +31,7 @@ export function world(): World {
   const made = {} as { model: DimooModel; browser: Browser }
   beforeAll(async () => {
     expect(existsSync(path.resolve(import.meta.dirname, '../../dist/studio/index.html')), 'npm run prepare builds the studio').toBe(true)
-    made.model = await loadModel()
+    made.model = await loadModel(undefined, { threads: 1 }) // the browser has the others
     made.browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
   })
   afterAll(async () => {

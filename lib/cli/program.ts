@@ -1,6 +1,6 @@
 // The command line: finds the command's module, runs it, turns the outcome into an exit code (0 done, 1 failed, 2 bad usage,
 // 130 interrupted). Loads nothing but the command that was asked for.
-import { Command, CommanderError } from 'commander'
+import type { Command, CommanderError } from 'commander'
 import { DimooError } from '../base/errors.js'
 import { quote } from '../base/show.js'
 import { INTERRUPTED, printable, writeJson, type Context } from './context.js'
@@ -60,6 +60,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.`
 
 /** Builds the program; only the command that `argv` names is real, the others stand in its help. */
 export async function program(argv: readonly string[], context: Context): Promise<Command> {
+  const { Command } = await import('commander')
   const root = new Command('dimoo')
     .description('Runs Lumina-DiMOO, a discrete-diffusion multimodal model.')
     .version(packageVersion(), '-V, --version')
@@ -102,13 +103,17 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
 
 async function outcome(argv: readonly string[], context: Context): Promise<number> {
   try {
+    if (argv.length === 1 && /^(-V|--version)$/.test(argv[0]!)) {
+      context.stdout.write(`${packageVersion()}\n`) // what scripts ask first and often: nothing else is loaded for it
+      return 0
+    }
     if (argv.length === 0) throw new DimooError('request/invalid', 'expected a command; see dimoo --help')
     const root = await program(argv, context)
     const args = root.commands.reduce<readonly string[]>(withoutStrayValues, argv)
     await root.parseAsync([...args], { from: 'user' })
     return context.failed ? 1 : 0
   } catch (error) {
-    if (error instanceof CommanderError) return usageError(error, argv, context)
+    if (error instanceof (await import('commander')).CommanderError) return usageError(error, argv, context)
     if (context.signal.aborted && !DimooError.is(error)) {
       context.stderr.write('dimoo: interrupted\n')
       return INTERRUPTED

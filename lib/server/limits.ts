@@ -8,6 +8,7 @@ import type { Field, Fields } from '../fields/field.js'
 import { isCells, isRects, type ImageInput } from '../fields/values.js'
 import { readSize } from '../image/read.js'
 import type { ModelInfo } from '../native/info.js'
+import { candidates } from '../requests/image.js'
 import { DESCRIPTORS, type Resolved } from '../requests/index.js'
 import type { TaskName } from '../requests/names.js'
 import type { TaskRequests } from '../requests/types/index.js'
@@ -30,6 +31,8 @@ export interface Weighed<Task extends TaskName> {
   readonly request: TaskRequests[Task]
   /** What was lowered. */
   readonly warnings: readonly string[]
+  /** Pictures that are decoded together, those of `bestOf` too; an answer is one. */
+  readonly drawn: number
   readonly given: readonly Given[]
   /** Of all given pictures. */
   readonly pixels: number
@@ -76,7 +79,8 @@ export async function weigh<Task extends TaskName>(
   const given: Given[] = []
   for (const { name, value } of inputs) given.push({ name, ...(await sizeOf(task, name, value, limits)) })
   checkCells(task, resolved, given, info, limits)
-  return { request: own, warnings, given, pixels: given.reduce((sum, { width, height }) => sum + width * height, 0) }
+  const drawn = 'n' in resolved ? candidates(resolved) : 1
+  return { request: own, warnings, drawn, given, pixels: given.reduce((sum, { width, height }) => sum + width * height, 0) }
 }
 
 async function sizeOf(task: TaskName, name: string, value: ImageInput, { maxPixels }: Limits): Promise<Sides> {

@@ -15,8 +15,12 @@ export function warn(reply: FastifyReply, warnings: readonly string[]): void {
         .replace(/[^\x20-\x7e]/g, '?')}"`,
   )
   let length = 0
-  const fitting = texts.filter((text) => (length += text.length + 2) <= MAX_CHARACTERS)
-  void reply.header('warning', fitting.join(', '))
+  const fitting = texts.filter(({ length: own }) => {
+    const fits = length + own + 2 <= MAX_CHARACTERS
+    if (fits) length += own + 2
+    return fits
+  })
+  if (fitting.length > 0) void reply.header('warning', fitting.join(', '))
 }
 
 /** Beside a result, where there are any. */

@@ -62,6 +62,57 @@ test('the wait follows from what is left and how fast it went', async () => {
   vi.advanceTimersByTime(3_600_000)
   load.stepped(burden('running', 1, 1000, 1000))
   expect(load.waitMs(runs, 2)).toBeCloseTo(28_000, -2)
+  // Nor while all of it is paused.
+  load.rests()
+  vi.advanceTimersByTime(3_600_000)
+  load.stepped(burden('running', 1, 1000, 1000))
+  expect(load.waitMs(runs, 2)).toBeCloseTo(28_000, -2)
+})
+
+test('a paused run is no slow one, whatever its server did meanwhile', async () => {
+  const scripted = new ScriptedRunner()
+  const { ask } = await serve(scripted)
+  const now = vi.spyOn(performance, 'now')
+  onTestFinished(() => now.mockRestore())
+  const wait = async (): Promise<number> => ((await (await ask('/v1/stats')).json()) as { estimatedWaitMs: number }).estimatedWaitMs
+  const send = (id: string): Promise<Response> =>
+    ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x', n: 16 }, options: { id }, detach: true } })
+  await send('one')
+  scripted.last.step()
+  await ask('/v1/runs/one/pause', { method: 'POST' })
+  const real = performance.now.bind(performance)
+  now.mockImplementation(() => Date.now() - performance.timeOrigin + 3_600_000) // an hour later
+  expect(real).toBeDefined()
+  await ask('/v1/runs/one/continue', { method: 'POST' })
+  scripted.last.step()
+  scripted.last.step()
+  await eventually(async () => ((await (await ask('/v1/runs/one')).json()) as { progress?: { step: number } }).progress?.step === 2)
+  expect(await wait()).toBeLessThan(600_000)
+})
+
+test('a request that is refused leaves none of its bytes behind', async () => {
+  const scripted = new ScriptedRunner()
+  const { ask } = await serve(scripted, { maxQueue: 1 })
+  const bytes = async (): Promise<number> => Number(/^dimoo_upload_bytes (\d+)$/m.exec(await (await ask('/metrics')).text())![1])
+  const send = (request: object): Promise<Response> => ask('/v1/runs', { json: { task: 'generate', request } })
+  expect((await send({ prompt: 'x', n: 16 })).status).toBe(202)
+  const kept = await bytes()
+  expect(kept).toBeGreaterThan(0)
+  expect((await send({ prompt: 'x' })).status).toBe(429)
+  expect((await send({ prompt: 'x', steps: 5000 })).status).toBe(422)
+  expect((await send({ prompt: 'x', n: 17 })).status).toBe(422)
+  expect((await ask('/v1/images/generations', { json: { prompt: 'x' } })).status).toBe(429)
+  await eventually(async () => (await bytes()) === kept)
+})
+
+test('what a preset draws counts too', async () => {
+  const scripted = new ScriptedRunner()
+  const { ask } = await serve(scripted, { maxQueue: 3 })
+  const send = (preset?: string): Promise<Response> =>
+    ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x', ...(preset && { preset }) } } })
+  expect((await send()).status).toBe(202)
+  expect((await send('best')).status).toBe(429) // four candidates
+  expect((await send()).status).toBe(202)
 })
 
 test('a server with max-queue 2 takes one run of sixteen pictures, and tells the next when to come', async () => {

@@ -23,8 +23,9 @@ export function eventRoutes(app: App, house: House): void {
       const stream = house.streams.start(reply)
       const { signal } = stream
       if (steps === 'false') await run.ended(signal)
-      if (run.isBeyond(last)) await stream.send({ event: 'gap', data: JSON.stringify({ missed: 0, unknown: last }) })
-      for await (const { event, missed } of run.follow(last, signal, { onlyEnd: steps === 'false' })) {
+      const isBeyond = run.isBeyond(last)
+      if (isBeyond) await stream.send({ event: 'gap', data: JSON.stringify({ missed: 0, unknown: last }) })
+      for await (const { event, missed } of run.follow(isBeyond ? 0 : last, signal, { onlyEnd: steps === 'false' })) {
         if (missed > 0) await stream.send({ event: 'gap', data: JSON.stringify({ missed }) })
         await stream.send({ ...(event.id !== undefined && { id: event.id }), event: event.name, data: event.data })
       }

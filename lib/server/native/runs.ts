@@ -16,7 +16,7 @@ import type { House } from '../house.js'
 import { Problem } from '../problem.js'
 import { begin, beginAgain } from '../runs/begin.js'
 import type { HeldRun } from '../runs/held-run.js'
-import { idempotencyKey } from '../runs/replays.js'
+import { digestOf, idempotencyKey } from '../runs/replays.js'
 import { reportOf, summaryOf } from '../runs/summary.js'
 import { errorToData } from '../../base/errors.js'
 import { zodObject } from '../zod.js'
@@ -117,7 +117,7 @@ export function runRoutes(app: App, house: House): void {
       validatorCompiler: anything,
     },
     async (request) => {
-      const run = going(heldRun(house, request), 'remask')
+      const run = heldRun(house, request)
       if (!isImageRun(run)) throw invalid('remask: expected a run of pictures, got one of text')
       const body = objectFromJson(request.body, REMASK)
       checkOptions('remask', body, { fields: REMASK, required: ['region'] })
@@ -126,7 +126,11 @@ export function runRoutes(app: App, house: House): void {
         throw invalid(`remask: region must be rectangles, cells, or the bytes of a mask, got ${show(where)}`)
       const order = idempotencyKey(request.headers['idempotency-key'])
       const named: KeptRun = run.run
-      await run.orders.once(order, () => named.remask(where, { image, ...(order !== undefined && run.isKept && { order }) }))
+      // One that was followed is said again, also when the run has ended since.
+      await run.orders.once(order, digestOf(request.body), async () => {
+        going(run, 'remask')
+        await named.remask(where, { image, ...(order !== undefined && run.isKept && { order }) })
+      })
       return summaryOf(run)
     },
   )

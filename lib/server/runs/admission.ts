@@ -66,18 +66,22 @@ export class Admission implements Watch {
     // Where nothing waits a run of more pictures than may wait comes in too: it would never do otherwise.
     if (waiting === 0 || waiting + pictures <= this.#maxQueue) return
     const more = pictures === 1 ? 'one more came' : `${pictures} more came`
-    throw full(
-      load.waitMs(this.#runsOf(runner), Math.min(waiting, waiting + pictures - this.#maxQueue)),
-      `queue: at most ${this.#maxQueue} pictures and answers may wait, ${waiting} do, and ${more}`,
-    )
+    // What waits may wait for another model.
+    const toLeave = waiting + pictures - this.#maxQueue
+    const waits = [...this.#byRunner()].map(([one, runs]) => this.#load(one).waitMs(runs, Math.min(this.#load(one).waiting(runs), toLeave)))
+    throw full(Math.max(0, ...waits), `queue: at most ${this.#maxQueue} pictures and answers may wait, ${waiting} do, and ${more}`)
   }
 
   stepped(run: HeldRun): void {
     this.#load(run.runner).stepped(run)
   }
 
+  paused(run: HeldRun): void {
+    if (!this.#works(run.runner)) this.#load(run.runner).rests()
+  }
+
   ended(run: HeldRun): void {
-    this.#load(run.runner).ended(run, this.#runsOf(run.runner).length > 0)
+    this.#load(run.runner).ended(run, this.#works(run.runner))
   }
 
   #load(runner: Runner): Load {
@@ -86,6 +90,10 @@ export class Admission implements Watch {
     const made = new Load(runner)
     this.#loads.set(runner, made)
     return made
+  }
+
+  #works(runner: Runner): boolean {
+    return this.#runsOf(runner).some(({ state }) => state !== 'paused')
   }
 
   #runsOf(runner: Runner): HeldRun[] {

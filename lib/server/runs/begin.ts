@@ -36,6 +36,20 @@ export interface Wanted extends Manner {
 
 /** The same request under the same name is the same run. Throws `request/invalid`, `image/invalid`, 409, 429 or 503. */
 export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
+  return orGivenBack(wanted, () => beginNew(house, wanted))
+}
+
+// Nobody keeps the body of a run that was refused.
+async function orGivenBack({ release }: Manner, make: () => Promise<HeldRun>): Promise<HeldRun> {
+  try {
+    return await make()
+  } catch (error) {
+    release?.()
+    throw error
+  }
+}
+
+async function beginNew(house: House, wanted: Wanted): Promise<HeldRun> {
   const { served, task, request, options, client, release } = wanted
   const { runner } = served
   const { id } = options
@@ -52,11 +66,10 @@ export async function begin(house: House, wanted: Wanted): Promise<HeldRun> {
   }
   house.admission.check(client, runner)
   const info = await served.info()
-  const { request: own, warnings } = await weigh(task, request, info, house.settings)
-  const { n = 1, bestOf = 1 } = own as { readonly n?: number; readonly bestOf?: number }
+  const { request: own, warnings, drawn } = await weigh(task, request, info, house.settings)
   // A queue draws one itself, once for all servers.
   const seeded = isRunKeeper(runner) ? own : { ...own, seed: own.seed ?? randomSeed() }
-  const asking = { task, asked, options, work: workOf(task, own, info), pictures: Math.max(n, bestOf), warnings }
+  const asking = { task, asked, options, work: workOf(task, own, info), pictures: drawn, warnings }
   return hold(house, wanted, asking, (changed) => runner.run(task, seeded, keptOptions(runner, changed)))
 }
 
@@ -68,7 +81,11 @@ export interface Again {
 }
 
 /** A run that goes on from a snapshot, which is whole and of this model. */
-export async function beginAgain(house: House, { task, snapshot, options }: Again, manner: Manner): Promise<HeldRun> {
+export async function beginAgain(house: House, again: Again, manner: Manner): Promise<HeldRun> {
+  return orGivenBack(manner, () => resumed(house, again, manner))
+}
+
+async function resumed(house: House, { task, snapshot, options }: Again, manner: Manner): Promise<HeldRun> {
   const { runner } = manner.served
   const header = await wholeSnapshot(snapshot)
   if (task !== undefined && task !== header.task) throw invalid(`run: task must be that of the snapshot, ${header.task}, got ${show(task)}`)

@@ -53,6 +53,7 @@ export interface HeldParts {
 /** Who wants to know of all runs: metrics, and the registry itself. */
 export interface Watch {
   stepped(run: HeldRun, step: AnyStep): void
+  paused?(run: HeldRun): void
   ended(run: HeldRun): void
 }
 
@@ -174,7 +175,9 @@ export class HeldRun {
 
   async pause(): Promise<void> {
     await this.#run.pause()
-    if (!this.#outcome) this.#tell('paused')
+    if (this.#outcome) return
+    this.#tell('paused')
+    this.#watch.paused?.(this)
   }
 
   async continue(): Promise<void> {
@@ -254,6 +257,7 @@ export class HeldRun {
   ): AsyncGenerator<{ readonly event: RunEvent; readonly missed: number }> {
     const leave = this.listen()
     const known = this.isBeyond(after) ? 0 : after
+    let had = known
     const [at, last] = [this.log.position(known), this.log.length - 1]
     const cursor: Cursor = { at: onlyEnd ? Math.max(at, last) : at }
     if (this.log.closed) cursor.at = Math.min(cursor.at, last)
@@ -265,7 +269,8 @@ export class HeldRun {
         if (found) {
           const { event, missed, forgotten } = found
           // A server that has just heard of the run hears of what its reader knows too; and its keeper may not know all of it any more.
-          const early = event.id === undefined ? 0 : Math.min(forgotten, Math.max(0, event.id - known - 1))
+          const early = event.id === undefined ? 0 : Math.min(forgotten, Math.max(0, event.id - had - 1))
+          had = Math.max(had, event.id ?? had)
           if ((event.id ?? Infinity) > known || isEnd(event)) yield { event, missed: missed + early }
           cursor.at += missed + 1
           this.#held?.()

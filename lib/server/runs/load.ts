@@ -55,6 +55,11 @@ export class Load {
     this.#at = more ? performance.now() : undefined
   }
 
+  /** Nothing of it goes on: the time until the next step says nothing. */
+  rests(): void {
+    this.#at = undefined
+  }
+
   #count(run: Burden, work: number): void {
     this.#counted.set(run, run.workDone)
     if (this.#at === undefined) return
@@ -69,7 +74,8 @@ export class Load {
    * take no more than they work on.
    */
   waiting(runs: readonly Burden[]): number {
-    let room = isRunKeeper(this.#runner) ? Infinity : (this.#stats.rowsPerPass ?? ROWS_PER_PASS)
+    const { rowsPerPass = 0 } = this.#stats
+    let room = isRunKeeper(this.#runner) ? Infinity : rowsPerPass > 0 ? rowsPerPass : ROWS_PER_PASS
     let waiting = 0
     let first = true
     for (const { state, pictures, work } of runs) {

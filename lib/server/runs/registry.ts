@@ -108,6 +108,10 @@ export class Registry implements Watch {
     for (const watch of this.#watches) watch.stepped(run, step)
   }
 
+  paused(run: HeldRun): void {
+    for (const watch of this.#watches) watch.paused?.(run)
+  }
+
   ended(run: HeldRun): void {
     const key = keyOf(run.owner.name, run.id)
     this.#active.delete(key)

@@ -7,10 +7,17 @@ import type { Registry } from './registry.js'
 
 const MAX_KEYS = 10_000
 
+interface Known {
+  readonly digest: string
+  readonly at: number
+  readonly id: Promise<string>
+  readonly goesOn: () => boolean
+}
+
 export class Replays {
   readonly #registry: Registry
   readonly #ttlMs: number
-  readonly #known = new Map<string, { readonly digest: string; readonly at: number; readonly id: Promise<string> }>()
+  readonly #known = new Map<string, Known>()
 
   constructor(registry: Registry, ttlMs: number) {
     this.#registry = registry
@@ -38,15 +45,21 @@ export class Replays {
     }
     const made = make()
     const id = made.then((run) => run.id)
-    this.#known.set(name, { digest, at: Date.now(), id })
+    let began: string | undefined
+    const goesOn = (): boolean => {
+      const run = began === undefined ? undefined : this.#registry.find(owner, began)
+      return began === undefined || (run !== undefined && !run.outcome)
+    }
+    this.#known.set(name, { digest, at: Date.now(), id, goesOn })
+    void id.then((one) => (began = one)).catch(() => undefined)
     id.catch(() => this.#known.delete(name))
     return { made: await made, replayed: false }
   }
 
   #forget(): void {
     const before = Date.now() - this.#ttlMs
-    for (const [name, { at }] of this.#known) {
-      if (at >= before && this.#known.size < MAX_KEYS) break
+    for (const [name, { at, goesOn }] of this.#known) {
+      if (this.#known.size < MAX_KEYS && (at >= before || goesOn())) continue
       this.#known.delete(name)
     }
   }

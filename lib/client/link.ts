@@ -205,7 +205,10 @@ export class Link {
       }
       case 'error': {
         const { error } = JSON.parse(data) as { error: ErrorData }
-        if (error.code === 'server/unavailable' && servers.all.length > 1 && this.#faithful) return 'lost'
+        if (error.code === 'server/unavailable' && servers.all.length > 1) {
+          if (this.#faithful) return 'lost'
+          if (await this.#elsewhere(server)) return undefined // it is kept, and goes on there with what was masked again
+        }
         return (to) => to.failed(errorFromData(error))
       }
       default:

@@ -141,3 +141,15 @@ test('a client that comes to another server too late for what is kept is told ho
   expect(gaps).toEqual([ids[0]! - last - 1])
   expect(gaps[0]).toBeGreaterThan(99)
 })
+
+test('a run whose cells were masked again goes on at the other server where its own is told to end', { timeout: 120_000 }, async () => {
+  const [a, b] = await Promise.all([serve(), serve(), started('working', 'worker', '--threads', '1')])
+  const run = connect([a.told['url']!, b.told['url']!]).generate({ ...long, n: 1, steps: 400 }, { delivery: 'all' })
+  let orders = 0
+  for await (const { step } of run) {
+    if (step < 5 || orders++ > 0) continue
+    void run.remask([{ left: 0, top: 0, width: 16, height: 16 }]).then(() => a.child.kill('SIGTERM'))
+  }
+  expect((await run.result()).remasked).toMatchObject([{ image: 0 }])
+  expect(a.child.exitCode ?? (await new Promise((resolve) => a.child.once('exit', resolve)))).toBe(0)
+})

@@ -1,4 +1,4 @@
-// The studio before a synthetic stream: node bench/studio.mjs [--runs 3] [--cells 64] [--steps 64] [--pause 66] [--memory 200] [--warm 200]
+// The studio before a synthetic stream: node bench/studio.mjs [--runs 3] [--cells 64] [--steps 64] [--pause 66] [--memory 200] [--warm 0]
 // What the page's main thread does a frame while several runs of 4,096 cells come in, from a trace of chromium (its script, layout and paint,
 // and beside them everything that the thread does); and its memory over many runs. Prints one JSON object and writes bench/results/studio.json. Needs Debian's chromium and dist/ (npm run prepare).
 import { spawn } from 'node:child_process'
@@ -13,7 +13,7 @@ import { commit, machine, median, options, root } from './driver.mjs'
 import { synthetic } from './studio/synthetic.mjs'
 import { framesOf } from './studio/trace.mjs'
 
-const asked = options({ runs: '3', cells: '64', steps: '64', pause: '66', memory: '200', warm: '200', output: 'bench/results/studio.json' })
+const asked = options({ runs: '3', cells: '64', steps: '64', pause: '66', memory: '200', warm: '0', output: 'bench/results/studio.json' })
 const [runs, cells, steps, pauseMs, memory, warm] = ['runs', 'cells', 'steps', 'pause', 'memory', 'warm'].map((name) => Number(asked[name]))
 const CHROMIUM = process.env['DIMOO_CHROMIUM'] ?? '/usr/bin/chromium'
 const FLAGS =

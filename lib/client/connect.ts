@@ -20,7 +20,10 @@ export interface ConnectOptions {
   readonly apiKey?: string
   /** Which of the server's models. Default: its first one. */
   readonly model?: string
-  /** How long a server that does not answer is asked again, in milliseconds; then another one, or `server/unavailable`. Default: 30,000. */
+  /**
+   * How long a server that does not answer is asked again, in milliseconds; then another one, or `server/unavailable`. Default: 30,000. One that
+   * says nothing for 15 s (for `patienceMs` where that is less, 2 s at least), and gives no sign of life, counts as one that does not answer.
+   */
   readonly patienceMs?: number
   /** Runs go on without this client, and their results are kept for a while. Default: false. */
   readonly detach?: boolean
@@ -83,7 +86,7 @@ export class RemoteRunner extends RunnerBase {
     const { apiKey, patienceMs = 30_000, fetch: fetcher = globalThis.fetch.bind(globalThis) } = options
     const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
     this.#servers = new Servers(
-      addressesOf(url).map((base) => new Server(base, headers, fetcher)),
+      addressesOf(url).map((base) => new Server(base, headers, fetcher, patienceMs)),
       patienceMs,
     )
   }

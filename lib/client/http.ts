@@ -1,8 +1,11 @@
-// One server, asked with `fetch`: keys, bodies, and answers that are errors become the errors that they were on the other side.
+// One server, asked with `fetch`: keys, bodies, and answers that are errors become the errors that they were on the other side. One that is
+// silent is asked for a sign of life, and given up without one: connections may end without a word.
 import { DimooError, errorFromData, isCode, type ErrorCode } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
 import { quote } from '../base/show.js'
+import { onAbort } from '../base/signals.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
+import { Watch } from './watch.js'
 
 export interface Ask {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -26,48 +29,110 @@ export class Refusal extends Error {
   }
 }
 
+/** How long nothing may come until a sign of life is asked for, and how long that may take. Less where patience is shorter. */
+const QUIET_MS = 15_000
+const SIGN_MS = 5000
+const LEAST_MS = 2000
+
 export class Server {
   readonly base: string
   readonly #headers: Readonly<Record<string, string>>
   readonly #fetch: typeof fetch
+  readonly #quietMs: number
+  readonly #signMs: number
 
-  constructor(base: string, headers: Readonly<Record<string, string>>, fetcher: typeof fetch) {
+  constructor(base: string, headers: Readonly<Record<string, string>>, fetcher: typeof fetch, patienceMs: number) {
     this.base = base.replace(/\/+$/, '')
     this.#headers = headers
     this.#fetch = fetcher
+    this.#quietMs = Math.min(QUIET_MS, Math.max(LEAST_MS, patienceMs))
+    this.#signMs = Math.min(SIGN_MS, this.#quietMs)
   }
 
-  /** Throws a `Refusal` for an answer that is an error, whatever `fetch` throws where there is none, `signal.reason` after an abort. */
-  async ask(path: string, { method = 'GET', body, headers, signal }: Ask = {}): Promise<Response> {
+  /**
+   * An answer that comes as it is made: from its first byte on silence is its reader's to bear. Throws a `Refusal` for an answer that is an
+   * error, `Silence`, whatever `fetch` throws where there is none, `signal.reason` after an abort.
+   */
+  async stream(path: string, ask: Ask): Promise<ReadableStream<Uint8Array>> {
+    return this.#watched(ask.signal, async (watch) => (await this.#ask(path, ask, watch)).body!, 'first')
+  }
+
+  /** Asks where nothing of the answer is wanted. Throws the same. */
+  async tell(path: string, ask: Ask): Promise<void> {
+    await this.bytes(path, ask)
+  }
+
+  async json<T>(path: string, ask?: Ask): Promise<T> {
+    return JSON.parse(new TextDecoder().decode(await this.bytes(path, ask))) as T
+  }
+
+  async cbor(path: string, ask: Ask = {}): Promise<unknown> {
+    return decodeCbor(await this.bytes(path, { ...ask, headers: { ...ask.headers, accept: 'application/cbor' } }))
+  }
+
+  async bytes(path: string, ask: Ask = {}): Promise<Uint8Array> {
+    return this.#watched(ask.signal, async (watch) => bodyOf(await this.#ask(path, ask, watch), watch))
+  }
+
+  async #ask(path: string, { method = 'GET', body, headers }: Ask, watch: Watch): Promise<Response> {
     const response = await this.#fetch(`${this.base}${path}`, {
       method,
       headers: { ...(body && { 'content-type': 'application/cbor' }), ...this.#headers, ...headers },
       ...(body && { body: encodeCbor(body) as Uint8Array<ArrayBuffer> }),
-      ...(signal && { signal }),
+      signal: watch.signal,
       redirect: 'error', // a key goes nowhere else
     })
+    watch.heard()
     if (response.ok) return response
-    throw await refusalOf(response)
+    throw await refusalOf(response, watch)
   }
 
-  async json<T>(path: string, ask?: Ask): Promise<T> {
-    return (await (await this.ask(path, ask)).json()) as T
+  // `until`: what silence ends, the whole of it or what comes before the body; an abort ends both.
+  async #watched<T>(signal: AbortSignal | undefined, work: (watch: Watch) => Promise<T>, until: 'first' | 'all' = 'all'): Promise<T> {
+    signal?.throwIfAborted()
+    const watch = new Watch(this.#quietMs, () => this.#lives())
+    const unlisten = onAbort(signal, () => watch.abort(signal!.reason))
+    let done = false
+    try {
+      const found = await work(watch)
+      done = true
+      return found
+    } finally {
+      watch.stop()
+      if (until === 'all' || !done) unlisten()
+    }
   }
 
-  async cbor(path: string, ask: Ask = {}): Promise<unknown> {
-    const response = await this.ask(path, { ...ask, headers: { ...ask.headers, accept: 'application/cbor' } })
-    return decodeCbor(new Uint8Array(await response.arrayBuffer()))
-  }
-
-  async bytes(path: string, ask?: Ask): Promise<Uint8Array> {
-    return new Uint8Array(await (await this.ask(path, ask)).arrayBuffer())
+  // Any answer will do but a proxy's that it has none.
+  async #lives(): Promise<boolean> {
+    try {
+      const { status, body } = await this.#fetch(`${this.base}/healthz`, { signal: AbortSignal.timeout(this.#signMs), redirect: 'error' })
+      void body?.cancel().catch(() => undefined)
+      return status !== 502 && status !== 504
+    } catch {
+      return false
+    }
   }
 }
 
-async function refusalOf(response: Response): Promise<Refusal> {
+async function bodyOf({ body }: Response, watch: Watch): Promise<Uint8Array> {
+  if (!body) return new Uint8Array(0)
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  const reader = body.getReader()
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    watch.heard()
+    pieces.push(next.value as Uint8Array<ArrayBuffer>)
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer())
+}
+
+async function refusalOf(response: Response, watch: Watch): Promise<Refusal> {
   const { status } = response
   const after = Number(response.headers.get('retry-after') ?? Number.NaN)
-  const text = await response.text().catch(() => '')
+  const text = await bodyOf(response, watch).then(
+    (bytes) => new TextDecoder().decode(bytes),
+    () => '',
+  )
   return new Refusal(status, errorOf(status, text), Number.isFinite(after) ? after * 1000 : undefined)
 }
 

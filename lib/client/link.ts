@@ -5,6 +5,7 @@ import type { RunState } from '../run/types.js'
 import { Refusal, type Server } from './http.js'
 import { isPassing, Patience, unavailable, type Servers } from './servers.js'
 import { readEvents, type ServerEvent } from './sse.js'
+import { Silence, Watchdog } from './watch.js'
 
 /** A stream on which nothing comes for so long, not even a sign of life, is dead. */
 const SILENCE_MS = 45_000
@@ -39,8 +40,12 @@ type End = (sink: Sink) => void
 export class Link {
   readonly #parts: LinkParts
   readonly #stop = new AbortController()
+  /** Another run of this name, also of this client, is begun under other keys. */
+  readonly #nonce = [...globalThis.crypto.getRandomValues(new Uint32Array(4))].map((word) => word.toString(36)).join('')
+  #key: string | undefined // that it was begun under
   #server: Server | undefined
   #sent = false // a server may have heard of it
+  #isBegun = false // `#server` has it
   readonly #begun: Promise<Server>
   #begin: (server: Server) => void = () => undefined
   #refuse: (error: unknown) => void = () => undefined
@@ -71,12 +76,22 @@ export class Link {
 
   /** Asks the run's server, once it has begun. `path` follows the run's address. */
   async ask<T>(work: (server: Server, place: string) => Promise<T>): Promise<T> {
-    const server = await this.#begun
+    const begun = await this.#begun
+    const server = this.#server ?? begun
     try {
-      return await work(this.#server ?? server, this.#place)
+      return await work(server, this.#place)
     } catch (error) {
+      if (isAway(error) && server === this.#server) await this.#leave(server, error)
       throw error instanceof Refusal ? error.error : unavailableOr(error, this.#parts.servers)
     }
+  }
+
+  // What it tells would not come either. Not left to its reader, who may wait for this very answer.
+  async #leave(server: Server, error: Error): Promise<void> {
+    const other = await this.#elsewhere(server)
+    if (this.#server !== server) return
+    if (other) this.#server = other
+    if (other || error instanceof Silence) this.#stream?.abort(error)
   }
 
   /** The same request no longer ends in the same bits: cells were masked again. */
@@ -89,10 +104,10 @@ export class Link {
     this.#stop.abort(reason)
     this.#stream?.abort()
     this.#refuse(reason)
-    const place = this.#place
+    if (!this.#sent) return
     // Also where the answer to its beginning never came.
-    const asked = this.#server ? [this.#server] : this.#parts.servers.all
-    for (const server of asked) void cancel(server, place, this.#server || !this.#sent ? [] : AGAIN_MS)
+    const asked = this.#isBegun ? [this.#server!] : this.#parts.servers.all
+    for (const server of asked) void cancel(server, this.#place, this.#key, this.#isBegun ? [] : AGAIN_MS)
   }
 
   get #place(): string {
@@ -104,12 +119,18 @@ export class Link {
     const { signal } = this.#stop
     const ready = await body
     for (let lost = 0; ; lost++) {
+      signal.throwIfAborted()
       this.#sent = true
-      const begin = (server: Server): Promise<Response> =>
+      this.#isBegun = false
+      const key = `${this.#nonce}.${lost}`
+      if (ready) this.#key = key
+      const begin = (server: Server): Promise<void> =>
         ready
-          ? server.ask('/v1/runs', { method: 'POST', body: ready, headers: { 'idempotency-key': `${id}.${lost}` }, signal })
-          : server.ask(this.#place, { signal })
+          ? server.tell('/v1/runs', { method: 'POST', body: ready, headers: { 'idempotency-key': key }, signal })
+          : server.tell(this.#place, { signal })
       const { server } = await servers.first(begin, signal)
+      this.#server = server
+      this.#isBegun = true
       this.#begin(server)
       this.#last = 0
       const end = await this.#follow(server)
@@ -133,8 +154,13 @@ export class Link {
       this.#server = server
       const stream = (this.#stream = new AbortController())
       let cause: unknown = new Error('its stream ended early')
+      const life = { heard: false }
+      const alive = (): void => {
+        life.heard = true
+        patience.renew()
+      }
       try {
-        const end = await this.#read(server, stream, patience)
+        const end = await this.#read(server, stream, alive)
         if (end) return end
       } catch (error) {
         signal.throwIfAborted()
@@ -143,12 +169,24 @@ export class Link {
         if (DimooError.is(error)) throw error
         cause = error
       }
-      if (stream.signal.aborted && !patience.over) continue // steps are wanted now, or the stream was silent
+      const found = this.#foundMeanwhile(server)
+      if (found) {
+        server = found
+        continue
+      }
+      const isSilent = stream.signal.reason instanceof Silence
+      if (stream.signal.aborted && !isSilent) continue // steps are wanted now
+      if (isSilent && life.heard) patience.renew() // that it was silent for long is no reason not to ask again
       if (patience.over && servers.all.length > 1) return 'lost'
       const other = await this.#elsewhere(server)
       if (other) server = other
       else await patience.wait(signal, cause, [server])
     }
+  }
+
+  // Where somebody asked something of it, and got no answer.
+  #foundMeanwhile(server: Server): Server | undefined {
+    return this.#server === server ? undefined : this.#server
   }
 
   // Servers in front of one queue know each other's runs, and number their events alike.
@@ -157,7 +195,7 @@ export class Link {
     for (const other of this.#parts.servers.all) {
       if (other === server) continue
       try {
-        await other.ask(this.#place, { signal: AbortSignal.any([signal, AbortSignal.timeout(ELSEWHERE_MS)]) })
+        await other.tell(this.#place, { signal: AbortSignal.any([signal, AbortSignal.timeout(ELSEWHERE_MS)]) })
         return other
       } catch {
         signal.throwIfAborted() // it does not know it, or does not answer either
@@ -166,19 +204,21 @@ export class Link {
     return undefined
   }
 
-  async #read(server: Server, stream: AbortController, patience: Patience): Promise<'lost' | End | undefined> {
+  async #read(server: Server, stream: AbortController, heard: () => void): Promise<'lost' | End | undefined> {
     const steps = this.#wanted
     const silence = new Watchdog(SILENCE_MS, stream)
     const alive = (): void => {
       silence.renew()
-      patience.renew()
+      heard()
     }
     try {
       const headers = { accept: 'text/event-stream', ...(steps && { 'last-event-id': String(this.#last) }) }
-      const response = await server.ask(`${this.#place}/events${steps ? '' : '?steps=false'}`, { headers, signal: stream.signal })
+      const events = await server.stream(`${this.#place}/events${steps ? '' : '?steps=false'}`, { headers, signal: stream.signal })
       let missed = 0
-      for await (const event of readEvents(response.body!, alive)) {
+      for await (const event of readEvents(events, alive)) {
+        silence.stop() // of a reader who takes his time
         const end = await this.#take(server, event, missed)
+        alive()
         missed = event.event === 'gap' ? (JSON.parse(event.data) as { missed: number }).missed : 0
         if (end) return end
         if (steps && event.id !== undefined) this.#last = Number(event.id)
@@ -222,40 +262,23 @@ export class Link {
   }
 }
 
-async function cancel(server: Server, place: string, again: readonly number[]): Promise<void> {
+// `key`: that the run was begun under. Of one that was begun under another nothing is ended.
+async function cancel(server: Server, place: string, key: string | undefined, again: readonly number[]): Promise<void> {
   for (const ms of [0, ...again]) {
     if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
     try {
-      await server.ask(place, { method: 'DELETE' })
+      await server.tell(place, { method: 'DELETE', ...(key !== undefined && { headers: { 'if-match': `"${key}"` } }) })
       return
-    } catch {
+    } catch (error) {
+      if (error instanceof Refusal && (error.status === 410 || error.status === 412)) return
       // it does not know it, or does not answer
     }
   }
 }
 
+// What `fetch` throws where there is no answer, and what we do.
+const isAway = (error: unknown): error is Error => error instanceof TypeError || error instanceof Silence
+
 function unavailableOr(error: unknown, servers: Servers): unknown {
-  return error instanceof TypeError ? unavailable(error, servers.all) : error
-}
-
-/** Ends a stream on which nothing comes. */
-class Watchdog {
-  readonly #ms: number
-  readonly #stream: AbortController
-  #timer: ReturnType<typeof setTimeout> | undefined
-
-  constructor(ms: number, stream: AbortController) {
-    this.#ms = ms
-    this.#stream = stream
-    this.renew()
-  }
-
-  renew(): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#stream.abort(), this.#ms)
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer)
-  }
+  return isAway(error) ? unavailable(error, servers.all) : error
 }

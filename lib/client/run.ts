@@ -27,6 +27,9 @@ export interface RemoteParts {
   readonly prepare?: (signal: AbortSignal) => Promise<object>
 }
 
+/** When an order is given again under its name to a server that lives: the answer may have been lost with its connection. */
+const ORDER_MS = 45_000
+
 type End = { readonly result: ImageResult | TextResult } | { readonly make: () => unknown; readonly aborted: boolean }
 
 export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result> {
@@ -38,7 +41,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
   readonly #seen = new Map<number, AnyStep>() // the last step of each picture
   readonly #ready: AnyStep[] = []
   readonly #deadline: ReturnType<typeof setTimeout> | undefined
-  readonly #unlisten: () => void
+  #unlisten: () => void = () => undefined
   #waiting: (() => void)[] = []
   #state: RunState = 'queued'
   #paused = false
@@ -139,7 +142,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
    * @throws `request/invalid` for a run that has ended.
    */
   async reprioritise(priority: number): Promise<void> {
-    await this.link.ask((server, place) => server.ask(place, { method: 'PATCH', body: { priority } }))
+    await this.link.ask((server, place) => server.tell(place, { method: 'PATCH', body: { priority } }))
   }
 
   toWebStream(): ReadableStream<Step> {
@@ -161,13 +164,19 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
     // Where no answer comes it is asked for again, of another server if need be; under one name it is one order.
     const headers = { 'idempotency-key': `mask-${globalThis.crypto.getRandomValues(new Uint32Array(4)).join('-')}` }
     const { servers } = this.#parts
-    for (const patience = new Patience(servers.patienceMs); ;) {
+    const { signal } = this.#work
+    const ask = { method: 'POST', body: { region: ready, image }, headers } as const
+    for (let patience: Patience | undefined; ;) {
+      const late = AbortSignal.timeout(ORDER_MS)
+      const own = AbortSignal.any([signal, late])
       try {
-        await this.link.ask((server, place) => server.ask(`${place}/remask`, { method: 'POST', body: { region: ready, image }, headers }))
+        await this.link.ask((server, place) => server.tell(`${place}/remask`, { ...ask, signal: own }))
         return
       } catch (error) {
+        if (error === late.reason && !signal.aborted) continue
         if (this.#over() || servers.all.length === 1 || !DimooError.is(error, 'server/unavailable')) throw error
-        await patience.wait(this.#work.signal, error, servers.all)
+        patience ??= new Patience(servers.patienceMs) // which begins with the first time
+        await patience.wait(signal, error, servers.all)
       }
     }
   }
@@ -189,7 +198,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
   // Of a run that ends meanwhile nothing is wanted.
   async #tell(what: 'pause' | 'continue'): Promise<void> {
     try {
-      await this.link.ask((server, place) => server.ask(`${place}/${what}`, { method: 'POST' }))
+      await this.link.ask((server, place) => server.tell(`${place}/${what}`, { method: 'POST' }))
     } catch (error) {
       if (!this.#end && !DimooError.is(error, 'request/invalid')) throw error
     }
@@ -251,7 +260,6 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
 
   #stop(end: End): void {
     if (this.#end) return
-    this.#work.abort('make' in end ? end.make() : undefined)
     this.link.stop('make' in end ? end.make() : undefined)
     this.#settle(end)
   }
@@ -259,6 +267,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
   #settle(end: End): void {
     if (this.#end) return
     this.#end = end
+    if ('make' in end) this.#work.abort(end.make()) // nobody answers any more what was asked of it
     clearTimeout(this.#deadline)
     this.#unlisten()
     this.#wake()

@@ -1,6 +1,7 @@
 // What is said of runs that are no more, and of events that never were: why a result is gone, what a key that was used before gives, and where
 // a stream goes on whose reader names an event of another run.
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { connect } from '../../lib/client/connect.js'
 import { ScriptedRunner } from './scripted.js'
 import { eventsOf, eventually, serve } from './world.js'
 
@@ -95,4 +96,41 @@ test('an event that is none of the run: a gap says so, then the run from its beg
   // Whoever has the end hears it again, rather than nothing.
   expect(await names('5')).toEqual([['5', 'done']])
   expect((await eventsOf(await ask('/v1/runs/r/events?steps=false&after=999'))).map(({ event }) => event)).toEqual(['gap', 'done'])
+})
+
+test('a run that is given up unheard takes no later one of its name with it', async () => {
+  const runner = new ScriptedRunner()
+  const { url, ask } = await serve(runner)
+  // The first run's beginning is lost on its way; all else arrives.
+  let lost = 0
+  const deleted: number[] = []
+  const fetcher: typeof fetch = async (place, init) => {
+    if (init?.method === 'POST' && lost++ === 0) return new Promise((_, reject) => init.signal!.addEventListener('abort', reject))
+    const response = await fetch(place, init)
+    if (init?.method === 'DELETE') deleted.push(response.status)
+    return response
+  }
+  const client = connect(url, { fetch: fetcher })
+  onTestFinished(() => client.close())
+  const first = client.generate({ prompt: 'one' }, { id: 'same' })
+  await eventually(() => lost === 1)
+  first.abort()
+  await expect(first.result()).rejects.toMatchObject({ name: 'AbortError' })
+  const second = client.generate({ prompt: 'two' }, { id: 'same' })
+  await eventually(() => runner.runs.length === 1)
+  await eventually(() => deleted.length > 1, 'the end of what the first one left behind', 10_000)
+  expect(deleted).toEqual([404, 412])
+  expect(runner.last.state).toBe('queued')
+  second.abort()
+  await eventually(() => runner.last.state === 'aborted')
+  // One that was never asked for ends nothing either.
+  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'theirs' }, detach: true } })
+  await expect(client.generate({ prompt: 'x' }, { id: 'theirs', signal: AbortSignal.abort() }).result()).rejects.toThrow()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(runner.last.state).toBe('queued')
+  expect(await told(await ask('/v1/runs/theirs', { method: 'DELETE', headers: { 'if-match': '"other"' } }))).toEqual([
+    412,
+    'run theirs: it was begun under another Idempotency-Key than If-Match names',
+  ])
+  expect((await ask('/v1/runs/theirs', { method: 'DELETE' })).status).toBe(204)
 })

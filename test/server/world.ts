@@ -60,11 +60,14 @@ export async function cable(url: string): Promise<{
   readonly url: string
   readonly cut: () => void
   readonly refuse: (yes: boolean) => void
+  /** Bytes go nowhere, and nobody is told. */
+  readonly swallow: (yes: boolean) => void
   readonly connections: () => number
 }> {
   const { hostname, port } = new URL(url)
   const open = new Set<Socket>()
   let refusing = false
+  let swallowing = false
   let count = 0
   const server = createTcpServer((socket) => {
     if (refusing) {
@@ -78,7 +81,8 @@ export async function cable(url: string): Promise<{
       [far, socket],
     ] as const) {
       open.add(one)
-      one.pipe(other)
+      one.on('data', (bytes) => swallowing || other.write(bytes))
+      one.on('end', () => swallowing || other.end())
       one.on('error', () => undefined)
       one.on('close', () => {
         open.delete(one)
@@ -98,6 +102,7 @@ export async function cable(url: string): Promise<{
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     cut,
     refuse: (yes) => (refusing = yes),
+    swallow: (yes) => (swallowing = yes),
     connections: () => count,
   }
 }

@@ -48,6 +48,7 @@ export function runRoutes(app: App, house: House): void {
         const manner = { client, served, detached: body.detach, release: request.keepBody() }
         return 'snapshot' in body ? beginAgain(house, body, manner) : begin(house, { ...manner, ...body })
       })
+      run.key = key ?? ''
       const place = `/v1/runs/${encodeURIComponent(run.id)}`
       warn(reply, run.warnings)
       if (replayed) void reply.header('idempotent-replayed', 'true')
@@ -94,6 +95,7 @@ export function runRoutes(app: App, house: House): void {
     { schema: { tags: ['runs'], summary: 'Ends it; drops the result of one that has ended', params: RUN_ID } },
     async (request, reply) => {
       const run = heldRun(house, request)
+      checkKey(run, request.headers['if-match'])
       run.told = true
       if (run.outcome) house.registry.drop(run, 'deleted')
       else run.abort(new DOMException('the run was aborted: its client asked for it', 'AbortError'))
@@ -155,6 +157,12 @@ export function going(run: HeldRun, what: string): HeldRun {
   run.touch()
   if (!run.outcome) return run
   throw new Problem(409, 'request/invalid', `run ${run.id}: ${what} needs a run that goes on, got one that is ${run.state}`)
+}
+
+// A client that gives up a run whose beginning it never heard of does not end the next one of that name.
+function checkKey({ id, key }: HeldRun, ifMatch: string | undefined): void {
+  if (ifMatch === undefined || ifMatch === '*' || key === undefined || ifMatch === `"${key}"`) return
+  throw new Problem(412, 'request/invalid', `run ${id}: it was begun under another Idempotency-Key than If-Match names`)
 }
 
 export function isImageRun(run: HeldRun): run is HeldRun & { readonly run: ImageRun } {

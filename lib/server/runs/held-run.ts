@@ -85,15 +85,16 @@ export class HeldRun {
   #progress: AnyStep | undefined
   #earlierMs = 0 // of the runs that it went on from
   #endedAt = 0
-  readonly #detached: boolean
   /** Somebody has heard how it ended. */
   told = false
   /** Of the request that it was begun with; undefined: another server has begun it. */
   asked: string | undefined
+  /** Under which it was asked for here last, '' without one. */
+  key: string | undefined
 
   /** Throws what the runner throws. */
   constructor(parts: HeldParts, watch: Watch) {
-    const { id, owner, model, task, runner, pictures, work, warnings, options, detached, maxEventBytes } = parts
+    const { id, owner, model, task, runner, pictures, work, warnings, options } = parts
     this.id = id
     this.owner = owner
     this.model = model
@@ -105,9 +106,8 @@ export class HeldRun {
     this.#parts = parts
     this.#watch = watch
     this.#options = options
-    this.#detached = detached
     this.asked = parts.asked
-    this.log = new EventLog(maxEventBytes)
+    this.log = new EventLog(parts.maxEventBytes)
     this.#run = parts.start(options)
     this.#tell('queued')
     this.#expectListeners()
@@ -151,7 +151,7 @@ export class HeldRun {
   }
 
   get detached(): boolean {
-    return this.#detached
+    return this.#parts.detached
   }
 
   get listeners(): number {
@@ -349,7 +349,7 @@ export class HeldRun {
   async #room(): Promise<void> {
     const ahead = this.#options.buffer ?? 1
     const full = (): boolean => {
-      if (this.#cursors.size === 0) return !this.#detached
+      if (this.#cursors.size === 0) return !this.detached
       return [...this.#cursors].some(({ at }) => at < this.log.length - ahead)
     }
     while (full() && !['done', 'failed', 'aborted'].includes(this.#run.state)) {
@@ -384,7 +384,7 @@ export class HeldRun {
   }
 
   #expectListeners(): void {
-    if (this.#listeners > 0 || this.#detached || this.#outcome) return
+    if (this.#listeners > 0 || this.detached || this.#outcome) return
     clearTimeout(this.#leaving)
     const { graceMs } = this.#parts
     const waited = graceMs === 0 ? 'its client left' : `nobody listened for ${graceMs} ms`

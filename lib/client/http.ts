@@ -1,5 +1,6 @@
 // One server, asked with `fetch`: keys, bodies, and answers that are errors become the errors that they were on the other side. One that is
 // silent is asked for a sign of life, and given up without one: connections may end without a word.
+import { joined } from '../base/bytes.js'
 import { DimooError, errorFromData, isCode, type ErrorCode } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
 import { quote } from '../base/show.js'
@@ -53,8 +54,8 @@ export class Server {
    * An answer that comes as it is made: from its first byte on silence is its reader's to bear. Throws a `Refusal` for an answer that is an
    * error, `Silence`, whatever `fetch` throws where there is none, `signal.reason` after an abort.
    */
-  async stream(path: string, ask: Ask): Promise<ReadableStream<Uint8Array>> {
-    return this.#watched(ask.signal, async (watch) => (await this.#ask(path, ask, watch)).body!, 'first')
+  async stream(path: string, ask: Ask): Promise<Response> {
+    return this.#watched(ask.signal, (watch) => this.#ask(path, ask, watch), 'first')
   }
 
   /** Asks where nothing of the answer is wanted. Throws the same. */
@@ -117,13 +118,13 @@ export class Server {
 
 async function bodyOf({ body }: Response, watch: Watch): Promise<Uint8Array> {
   if (!body) return new Uint8Array(0)
-  const pieces: Uint8Array<ArrayBuffer>[] = []
-  const reader = body.getReader()
+  const pieces: Uint8Array[] = []
+  const reader = (body as ReadableStream<Uint8Array>).getReader()
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     watch.heard()
-    pieces.push(next.value as Uint8Array<ArrayBuffer>)
+    pieces.push(next.value)
   }
-  return new Uint8Array(await new Blob(pieces).arrayBuffer())
+  return joined(pieces)
 }
 
 async function refusalOf(response: Response, watch: Watch): Promise<Refusal> {

@@ -2,9 +2,9 @@
 // where the server is gone or no longer knows it. Whoever follows sees nothing of all that.
 import { DimooError, errorFromData, type ErrorData } from '../base/errors.js'
 import type { RunState } from '../run/types.js'
+import { ACCEPTED, runEvents, type RunEvent } from './events.js'
 import { Refusal, type Server } from './http.js'
 import { isPassing, Patience, unavailable, type Servers } from './servers.js'
-import { readEvents, type ServerEvent } from './sse.js'
 import { Silence, Watchdog } from './watch.js'
 
 /** A stream on which nothing comes for so long, not even a sign of life, is dead. */
@@ -26,8 +26,8 @@ export interface LinkParts {
 
 /** Who follows. */
 export interface Sink {
-  /** `json` is the step of a wire message. Events that were forgotten before it are `missed`. Waited for. */
-  step(json: object, missed: number): Promise<void>
+  /** The step of a wire message, in one of its forms. Events that were forgotten before it are `missed`. Waited for. */
+  step(step: object, missed: number): Promise<void>
   state(state: RunState): void
   /** A result in a wire message, or its JSON form where it is a text. */
   done(result: object): void
@@ -212,16 +212,16 @@ export class Link {
       heard()
     }
     try {
-      const headers = { accept: 'text/event-stream', ...(steps && { 'last-event-id': String(this.#last) }) }
-      const events = await server.stream(`${this.#place}/events${steps ? '' : '?steps=false'}`, { headers, signal: stream.signal })
+      const headers = { accept: ACCEPTED, ...(steps && { 'last-event-id': String(this.#last) }) }
+      const response = await server.stream(`${this.#place}/events${steps ? '' : '?steps=false'}`, { headers, signal: stream.signal })
       let missed = 0
-      for await (const event of readEvents(events, alive)) {
+      for await (const event of runEvents(response, alive)) {
         silence.stop() // of a reader who takes his time
         const end = await this.#take(server, event, missed)
         alive()
-        missed = event.event === 'gap' ? (JSON.parse(event.data) as { missed: number }).missed : 0
+        missed = event.event === 'gap' ? (event.data as { missed: number }).missed : 0
         if (end) return end
-        if (steps && event.id !== undefined) this.#last = Number(event.id)
+        if (steps && event.id !== undefined) this.#last = event.id
       }
       return undefined
     } finally {
@@ -229,22 +229,22 @@ export class Link {
     }
   }
 
-  async #take(server: Server, { event, data }: ServerEvent, missed: number): Promise<'lost' | End | undefined> {
+  async #take(server: Server, { event, data }: RunEvent, missed: number): Promise<'lost' | End | undefined> {
     const { sink, servers } = this.#parts
     switch (event) {
       case 'step':
-        await sink.step((JSON.parse(data) as { step: object }).step, missed)
+        await sink.step((data as { step: object }).step, missed)
         return undefined
       case 'state':
-        sink.state((JSON.parse(data) as { state: RunState }).state)
+        sink.state((data as { state: RunState }).state)
         return undefined
       case 'done': {
-        const { result } = JSON.parse(data) as { result: object }
+        const { result } = data as { result: object }
         const whole = 'text' in result ? result : await this.#result(server)
         return (to) => to.done(whole)
       }
       case 'error': {
-        const { error } = JSON.parse(data) as { error: ErrorData }
+        const { error } = data as { error: ErrorData }
         if (error.code === 'server/unavailable' && servers.all.length > 1) {
           if (this.#faithful) return 'lost'
           if (await this.#elsewhere(server)) return undefined // it is kept, and goes on there with what was masked again

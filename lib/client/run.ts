@@ -16,7 +16,7 @@ import { Link } from './link.js'
 import { plain } from './prepare.js'
 import { resultFrom } from './results.js'
 import { Patience, type Servers } from './servers.js'
-import { merged, since, stepFromJson, type AnyStep, type RemoteStep } from './steps.js'
+import { merged, since, stepFrom, type AnyStep, type RemoteStep } from './steps.js'
 
 export interface RemoteParts {
   readonly task: TaskName
@@ -62,7 +62,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
       servers,
       body: parts.prepare?.(this.#work.signal),
       sink: {
-        step: (json, missed) => this.#take(json, missed),
+        step: (step, missed) => this.#take(step, missed),
         state: (state) => this.#hear(state),
         done: (result) => this.#settle({ result: resultFrom(result, (index, format, quality) => this.#encode(index, format, quality)) }),
         failed: (error) => this.#settle({ make: () => again(error), aborted: isAbort(error) }),
@@ -204,8 +204,8 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
     }
   }
 
-  async #take(json: object, missed: number): Promise<void> {
-    const sent = stepFromJson(json, {
+  async #take(data: object, missed: number): Promise<void> {
+    const sent = stepFrom(data, {
       draw: (step, options) => this.draw(step, options),
       remask: (region, image) => {
         this.#masking++

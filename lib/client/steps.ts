@@ -1,4 +1,4 @@
-// Steps that came from a server: out of JSON, with the comfort of local ones, and merged where their reader was slow.
+// Steps that came from a server: out of CBOR or JSON, with the comfort of local ones, and merged where their reader was slow.
 import { fromBase64, toJson, type Json } from '../base/json.js'
 import { regionAtHand } from '../fields/region.js'
 import type { MaskInput, RawImage } from '../fields/values.js'
@@ -16,27 +16,32 @@ export interface StepTools {
 
 export type AnyStep = RemoteStep | TextStep
 
-type Sent = Record<'tokens' | 'guess' | 'changed' | 'confidence', number[]> & { preview?: string | { data: string } }
-
-/** The step in a wire message's JSON form. */
-export function stepFromJson(json: object, tools: StepTools): AnyStep {
-  if ((json as { readonly kind: string }).kind === 'text') return json as TextStep
-  const { tokens, guess, changed, confidence, preview, ...rest } = json as Sent & ImageStep
+/** The step of a wire message. As JSON its arrays are lists, and its bytes base64. */
+export function stepFrom(sent: object, tools: StepTools): AnyStep {
+  if ((sent as { readonly kind: string }).kind === 'text') return sent as TextStep
+  const { tokens, guess, changed, confidence, preview, ...rest } = sent as ImageStep
   return Object.assign(new RemoteStep(tools), rest, {
-    tokens: Int32Array.from(tokens),
-    guess: Int32Array.from(guess),
-    changed: Uint32Array.from(changed),
-    confidence: Float32Array.from(confidence),
+    tokens: typed(Int32Array, tokens),
+    guess: typed(Int32Array, guess),
+    changed: typed(Uint32Array, changed),
+    confidence: typed(Float32Array, confidence),
     ...(preview !== undefined && { preview: previewOf(preview) }),
   })
 }
 
-function previewOf(preview: unknown): RawImage | Uint8Array {
-  const bytes = (text: unknown): Uint8Array => fromBase64(text as string) ?? new Uint8Array(0)
-  if (typeof preview === 'string') return bytes(preview)
-  const { data, ...rest } = preview as RawImage
-  return { ...rest, data: bytes(data) }
+type Typed = Int32Array | Uint32Array | Float32Array
+
+function typed<T extends Typed>(type: { new (): T; from(list: ArrayLike<number>): T }, sent: T | readonly number[]): T {
+  return sent instanceof type ? sent : type.from(sent)
 }
+
+function previewOf(preview: unknown): RawImage | Uint8Array {
+  if (typeof preview === 'string' || preview instanceof Uint8Array) return bytesOf(preview)
+  const { data, ...rest } = preview as RawImage
+  return { ...rest, data: bytesOf(data) }
+}
+
+const bytesOf = (sent: string | Uint8Array): Uint8Array => (typeof sent === 'string' ? (fromBase64(sent) ?? new Uint8Array(0)) : sent)
 
 /** A step of a picture. Own fields are plain data. */
 export class RemoteStep implements ImageStep {

@@ -1,7 +1,9 @@
-// Server-sent events, written thinly: one event, one write; a slow client is waited for, a silent one is cut off; idle streams get a sign
-// of life from one timer for all of them. What is written is JSON on one line, so that no text in it can end an event.
+// Streams of events, written thinly: one event, one write; a slow client is waited for, a silent one is cut off; idle streams get a sign
+// of life from one timer for all of them. As server-sent events (JSON on one line each, so that no text in it can end an event), or as a
+// sequence of CBOR for programs (docs/wire.md).
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { ALIVE, SEQUENCE, sequenceItem } from '../wire/sequence.js'
 
 export interface StreamLimits {
   readonly heartbeatMs: number
@@ -9,8 +11,18 @@ export interface StreamLimits {
   readonly stallMs: number
 }
 
+/** What a stream is made of. */
+export interface StreamForm {
+  readonly type: string
+  /** A sign of life. */
+  readonly beat: string | Uint8Array
+}
+
+export const SSE: StreamForm = { type: 'text/event-stream; charset=utf-8', beat: ': \n\n' }
+export const CBOR: StreamForm = { type: SEQUENCE, beat: ALIVE }
+
 export interface SentEvent {
-  readonly id?: number
+  readonly id?: number | undefined
   readonly event?: string
   /** JSON text, without line breaks. */
   readonly data: string
@@ -31,17 +43,17 @@ export class Streams {
   }
 
   /** Takes over the reply. Headers that hooks have set go along. */
-  start(reply: FastifyReply): EventStream {
+  start(reply: FastifyReply, form = SSE): EventStream {
     reply.hijack()
     const { raw } = reply
     raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': form.type,
       'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
     })
     raw.flushHeaders()
-    const stream = new EventStream(raw, this.#limits.stallMs)
+    const stream = new EventStream(raw, form, this.#limits.stallMs)
     this.#open.add(stream)
     stream.signal.addEventListener('abort', () => this.#open.delete(stream), { once: true })
     return stream
@@ -58,12 +70,14 @@ export class Streams {
 
 export class EventStream {
   readonly #raw: ServerResponse
+  readonly #form: StreamForm
   readonly #stallMs: number
   readonly #gone = new AbortController()
   #written = false
 
-  constructor(raw: ServerResponse, stallMs: number) {
+  constructor(raw: ServerResponse, form: StreamForm, stallMs: number) {
     this.#raw = raw
+    this.#form = form
     this.#stallMs = stallMs
     // Without a listener of its own a write to a socket that is gone would end the process.
     raw.on('error', () => this.#gone.abort())
@@ -77,19 +91,28 @@ export class EventStream {
 
   /** Resolves when there is room for the next one; rejects never: a stream whose client has gone takes everything and sends nothing. */
   async send({ id, event, data }: SentEvent): Promise<void> {
+    const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`
+    await this.#write(`${head}data: ${data}\n\n`)
+  }
+
+  /** An event of a stream of CBOR. */
+  async sendItem(event: object): Promise<void> {
+    await this.#write(sequenceItem(event))
+  }
+
+  async #write(bytes: string | Uint8Array): Promise<void> {
     if (this.signal.aborted) return
     this.#written = true
-    const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`
-    if (!this.#raw.write(`${head}data: ${data}\n\n`)) await this.#drained()
+    if (!this.#raw.write(bytes)) await this.#drained()
   }
 
   end(): void {
     if (!this.signal.aborted) this.#raw.end()
   }
 
-  /** A comment, where nothing was sent since the last one. */
+  /** A sign of life, where nothing was sent since the last one. */
   beat(): void {
-    if (!this.#written && !this.#raw.writableNeedDrain) this.#raw.write(': \n\n')
+    if (!this.#written && !this.#raw.writableNeedDrain) this.#raw.write(this.#form.beat)
     this.#written = false
   }
 

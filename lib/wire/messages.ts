@@ -34,12 +34,12 @@ export type MessageKind = Message['kind']
 
 /** A message as bytes. Throws `request/invalid` for what does not travel: paths, streams, functions (see `materialise`). */
 export function encodeMessage(message: Message): Uint8Array {
-  return encodeCbor(dataOf(message))
+  return encodeCbor(messageData(message))
 }
 
 /** A message as a JSON value. */
 export function messageToJson(message: Message): Json {
-  const data = dataOf(message)
+  const data = messageData(message)
   if (message.kind !== 'request') return toJson(data)
   return toJson({ ...data, request: pictureUrls(message.request, DESCRIPTORS[message.task].fields) })
 }
@@ -70,8 +70,8 @@ export function messageFromJson(json: unknown): Message {
 
 const kindOf = (step: unknown): unknown => (isObject(step) ? step['kind'] : undefined)
 
-// The first picture's fields stand on a result too: they are made again on the other side.
-function dataOf(message: Message): object {
+/** The map that a message is. The first picture's fields stand on a result too: they are made again on the other side. */
+export function messageData(message: Message): object {
   if (message.kind === 'request') {
     const { signal: _, ...options } = message.options
     checkTravelled(message.task, message.request)

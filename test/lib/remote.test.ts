@@ -41,8 +41,8 @@ const picture = (step: number, tokens: number[], changed: number[], more: Partia
   ...more,
 })
 const client = await import('../../lib/client/steps.js')
-const sentStep = (step: Picture): ReturnType<typeof client.stepFromJson> =>
-  client.stepFromJson(
+const sentStep = (step: Picture): ReturnType<typeof client.stepFrom> =>
+  client.stepFrom(
     { ...step, ...Object.fromEntries((['tokens', 'guess', 'changed', 'confidence'] as const).map((name) => [name, [...step[name]]])) },
     { draw: () => Promise.reject(new Error('expected no drawing')), remask: () => undefined },
   )
@@ -259,7 +259,10 @@ describe('a runner over a channel', () => {
     await vi.waitUntil(() => asked.stepsMade > 0)
     await new Promise((resolve) => setTimeout(resolve, 60))
     // Unasked only what a snapshot is past: who goes on from there has to have seen it.
-    const past = Math.max(0, ...told.kept)
+    const pastNow = (): number => Math.max(0, ...told.kept)
+    await vi.waitUntil(() => told.steps.length === pastNow() && asked.stepsMade === pastNow() + 1)
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    const past = pastNow()
     expect(told.steps).toHaveLength(past)
     expect(past).toBeLessThan(3)
     expect(asked.stepsMade).toBe(past + 1)

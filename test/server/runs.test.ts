@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { DimooError, QueueFullError } from '../../lib/base/errors.js'
+import { toJson } from '../../lib/base/json.js'
+import { runEvents, type RunEvent } from '../../lib/client/events.js'
 import { decodeMessage } from '../../lib/wire/messages.js'
 import { encodeCbor } from '../../lib/wire/cbor.js'
 import { ScriptedRunner } from './scripted.js'
@@ -68,6 +70,33 @@ test('a stream that broke goes on where it broke: same events, none twice, none 
   expect([...first, ...second, ...third]).toEqual(all)
   expect(all.map(({ id }) => id)).toEqual(all.map((_, i) => String(i + 1)))
   expect((await ask('/v1/runs/r/events', { headers: { 'last-event-id': 'x' } })).status).toBe(422)
+})
+
+test('a program that accepts a sequence of CBOR gets the same events as bytes', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner, { heartbeatMs: 100 })
+  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } } })
+  const accept = 'application/cbor-seq, text/event-stream;q=0.5'
+  const following = await ask('/v1/runs/r/events', { headers: { accept, 'last-event-id': '99' } })
+  expect(following.headers.get('content-type')).toBe('application/cbor-seq')
+  let pieces = 0
+  const events: RunEvent[] = []
+  const reading = (async () => {
+    for await (const event of runEvents(following, () => pieces++)) events.push(event)
+  })()
+  await eventually(() => pieces > 4, 'a sign of life')
+  runner.last.step(2)
+  runner.last.finish()
+  await reading
+  expect(events.slice(3, 4)).toMatchObject([{ id: 3, event: 'step', data: { step: { step: 0, tokens: Int32Array.from([0, -1]) } } }])
+  const told = await eventsOf(await ask('/v1/runs/r/events', { headers: { 'last-event-id': '99' } }))
+  const asJson = ({ id, event, data }: RunEvent): unknown => ({ id: id?.toString(), event, data: JSON.stringify(toJson(data)) })
+  expect(events.map(asJson)).toEqual(told)
+  expect(told.map(({ event }) => event)).toEqual(['gap', 'state', 'state', 'step', 'step', 'done'])
+  const rest = await ask('/v1/runs/r/events', { headers: { accept, 'last-event-id': '3' } })
+  const ids: unknown[] = []
+  for await (const { id } of runEvents(rest, () => undefined)) ids.push(id)
+  expect(ids).toEqual([4, 5])
 })
 
 test('a run is aborted some time after its last listener left, unless it is detached or the listener comes back', async () => {

@@ -1,10 +1,12 @@
-// `/v1/runs/:id/events`: the run as server-sent events with numbers. Whoever comes back with `Last-Event-ID` gets what follows it, once
+// `/v1/runs/:id/events`: the run as events with numbers, server-sent ones or a sequence of CBOR for programs that accept it. Whoever comes back with `Last-Event-ID` gets what follows it, once
 // and in order; what was forgotten meanwhile is counted in a `gap`, which also says where an event is none of this run's. How a run ended is
 // told in any case, so that no stream ends without a word.
 import { z } from 'zod'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { badRequest } from '../problem.js'
+import type { RunEvent } from '../runs/event-log.js'
+import { CBOR, SSE } from '../sse.js'
 import { heldRun, RUN_ID } from './runs.js'
 
 const QUERY = z.object({
@@ -20,14 +22,18 @@ export function eventRoutes(app: App, house: House): void {
       const run = heldRun(house, request)
       const { after, steps } = request.query
       const last = lastEvent(request.headers['last-event-id']) ?? after ?? 0
-      const stream = house.streams.start(reply)
+      const form = (request.headers.accept ?? '').includes(CBOR.type) ? CBOR : SSE
+      const stream = house.streams.start(reply, form)
       const { signal } = stream
+      const send = ({ id, name: event, data, text }: Pick<RunEvent, 'id' | 'data' | 'text'> & { readonly name: string }): Promise<void> =>
+        form === CBOR ? stream.sendItem({ id, event, data }) : stream.send({ id, event, data: text() })
+      const gap = (data: object): Promise<void> => send({ id: undefined, name: 'gap', data, text: () => JSON.stringify(data) })
       if (steps === 'false') await run.ended(signal)
       const isBeyond = run.isBeyond(last)
-      if (isBeyond) await stream.send({ event: 'gap', data: JSON.stringify({ missed: 0, unknown: last }) })
+      if (isBeyond) await gap({ missed: 0, unknown: last })
       for await (const { event, missed } of run.follow(isBeyond ? 0 : last, signal, { onlyEnd: steps === 'false' })) {
-        if (missed > 0) await stream.send({ event: 'gap', data: JSON.stringify({ missed }) })
-        await stream.send({ ...(event.id !== undefined && { id: event.id }), event: event.name, data: event.data })
+        if (missed > 0) await gap({ missed })
+        await send(event)
       }
       stream.end()
     },

@@ -1,7 +1,7 @@
 // The events of one run: numbered, kept for whoever comes late or comes back, within a budget of bytes; the oldest are forgotten first, and a
-// reader is told how many it missed. Text is made once, when somebody reads it. Numbers count from 1, or are those of whoever keeps the run,
-// the same on every server; what only this server says has none of its own then.
-import type { Json } from '../../base/json.js'
+// reader is told how many it missed. Numbers count from 1, or are those of whoever keeps the run, the same on every server; what only this
+// server says has none of its own then.
+import { toJson } from '../../base/json.js'
 import type { EventNumber } from '../../run/event-numbers.js'
 
 export type EventName = 'state' | 'step' | 'done' | 'error'
@@ -10,8 +10,10 @@ export interface RunEvent {
   /** undefined: none of its own. */
   readonly id: number | undefined
   readonly name: EventName
-  /** JSON text. */
-  readonly data: string
+  /** Plain data. */
+  readonly data: object
+  /** The same as JSON. */
+  text(): string
 }
 
 /** Where a reader is. */
@@ -26,8 +28,7 @@ interface Entry {
   /** Events before it that were never here. */
   readonly forgotten: number
   readonly bytes: number
-  /** The text, or what makes it. */
-  data: string | (() => Json)
+  readonly data: object
 }
 
 export class EventLog {
@@ -37,6 +38,7 @@ export class EventLog {
   readonly #waiting = new Set<() => void>()
   #first = 0 // the oldest event that is still here
   #bytes = 0
+  #newest: { readonly at: number; readonly text: string } | undefined // made once for all who follow at the same pace
   #closed = false
 
   constructor(maxBytes: number) {
@@ -64,11 +66,11 @@ export class EventLog {
   }
 
   /** `bytes`: about what the event holds until it is forgotten. `kept`: its number, if not the next one; 'none': it has none of its own. */
-  append(name: EventName, bytes: number, make: () => Json, kept?: EventNumber | 'none'): void {
+  append(name: EventName, bytes: number, data: object, kept?: EventNumber | 'none'): void {
     const before = this.last
     const { number = 0, forgotten = 0 } = kept === 'none' ? {} : (kept ?? {})
     const id = kept === 'none' ? undefined : Math.max(before + 1, number)
-    this.#entries.push({ name, id, forgotten, bytes, data: make })
+    this.#entries.push({ name, id, forgotten, bytes, data })
     this.#ends.push(id ?? before)
     this.#bytes += bytes
     while (this.#bytes > this.#maxBytes && this.#first < this.#entries.length - 1) this.#forget()
@@ -97,8 +99,13 @@ export class EventLog {
     const next = Math.max(at, this.#first)
     const entry = this.#entries[next]
     if (!entry) return undefined
-    if (typeof entry.data !== 'string') entry.data = JSON.stringify(entry.data())
-    return { event: { id: entry.id, name: entry.name, data: entry.data }, missed: next - at, forgotten: entry.forgotten }
+    const { id, name, data, forgotten } = entry
+    return { event: { id, name, data, text: () => this.#textOf(next, data) }, missed: next - at, forgotten }
+  }
+
+  #textOf(at: number, data: object): string {
+    if (this.#newest?.at !== at) this.#newest = { at, text: JSON.stringify(toJson(data)) }
+    return this.#newest.text
   }
 
   /** Calls back with the next event or the end. Returns what takes that back. */

@@ -11,7 +11,7 @@ import type { ImageStep, TextStep } from '../../run/steps.js'
 import type { AnyRun, RunState } from '../../run/types.js'
 import type { Work } from '../../runner/work.js'
 import { isRunKeeper, type Runner } from '../../runner/runner.js'
-import { messageToJson } from '../../wire/messages.js'
+import { messageData } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
 import { EventLog, type Cursor, type RunEvent } from './event-log.js'
 import { Orders } from './orders.js'
@@ -340,7 +340,7 @@ export class HeldRun {
     this.#share = Math.min(1, this.#share + (step.step - (this.#steps.get(image) ?? -1)) / step.steps / this.pictures)
     this.#steps.set(image, step.step)
     this.#progress = step
-    this.log.append('step', sizeOf(step), () => messageToJson({ kind: 'step', task: this.task, step }), eventNumber(taken))
+    this.log.append('step', sizeOf(step), messageData({ kind: 'step', task: this.task, step }), eventNumber(taken))
     this.#watch.stepped(this, step)
     for (const callback of this.#onStep) callback(step)
   }
@@ -365,9 +365,9 @@ export class HeldRun {
     if ('result' in outcome) {
       const { result } = outcome
       this.#share = 1
-      this.log.append('done', 1024, () => ({ state: this.state, result: resultJson(this, result, { whole: false }) }))
+      this.log.append('done', 1024, { state: this.state, result: resultJson(this, result, { whole: false }) })
     } else {
-      this.log.append('error', 1024, () => ({ state: this.state, error: toJson(errorToData(outcome.error)) }), this.#ownNumber)
+      this.log.append('error', 1024, { state: this.state, error: toJson(errorToData(outcome.error)) }, this.#ownNumber)
     }
     this.log.close()
     this.#watch.ended(this)
@@ -375,7 +375,7 @@ export class HeldRun {
   }
 
   #tell(state: RunState): void {
-    this.log.append('state', 64, () => ({ state }), this.#ownNumber)
+    this.log.append('state', 64, { state }, this.#ownNumber)
   }
 
   // Of what only this server says about the run.

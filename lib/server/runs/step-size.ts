@@ -1,7 +1,7 @@
 // How much of a log's budget a step takes.
 import type { ImageStep, TextStep } from '../../run/steps.js'
 
-/** Bytes that its event holds as text, about. */
+/** Bytes that its event holds, about. */
 export function sizeOf(step: ImageStep | TextStep): number {
   if (step.kind === 'text') return 512 + 2 * (step.text.length + step.settled.length)
   const { tokens, changed, preview } = step

@@ -1,6 +1,6 @@
-// Pictures of the studio, by Debian's chromium before a server with the miniature: every view in both themes at four widths, into a folder
-// (to look at), or with --readme those that the README shows, into docs/.
-//   node scripts/studio-pictures.mjs FOLDER
+// Pictures of the studio, by Debian's chromium before a server with the miniature: every view in both themes at five widths, into a folder
+// (to look at; of some widths where they are named), or with --readme those that the README shows, into docs/.
+//   node scripts/studio-pictures.mjs FOLDER [WIDTH…]
 //   node scripts/studio-pictures.mjs --readme
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -14,9 +14,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 const VIEWS = ['create', 'ask', 'runs', 'history', 'server', 'help']
-const WIDTHS = [360, 390, 1280, 2560]
+const WIDTHS = [360, 390, 1280, 2560, 3840]
 
-const [target] = process.argv.slice(2)
+const [target, ...others] = process.argv.slice(2)
 if (target === undefined) {
   console.error('expected a folder, or --readme')
   process.exit(2)
@@ -76,8 +76,8 @@ async function everyView(folder) {
   await page.getByLabel('Question', { exact: true }).fill('There is a red circle. What color is the circle?')
   await page.getByRole('button', { name: 'Ask', exact: true }).click()
   await page.locator('.answer .unsettled').waitFor({ state: 'detached' })
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: Math.max(800, Math.round(width * 0.62)) })
+  for (const width of others.length > 0 ? others.map(Number) : WIDTHS) {
+    await page.setViewportSize({ width, height: width === 3840 ? 2160 : Math.max(800, Math.round(width * 0.62)) })
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme })
       for (const view of VIEWS) {
@@ -100,6 +100,11 @@ async function besides(page, shot) {
   await side.click()
   await shot('family')
   await side.click()
+  await page.getByRole('button', { name: 'Fork…' }).click()
+  await page.getByText('Advanced').click()
+  await shot('fork-and-fields')
+  await page.getByText('Advanced').click()
+  await page.getByRole('button', { name: 'Not now' }).click()
   if (await page.getByRole('button', { name: 'Newest' }).isEnabled()) await page.getByRole('button', { name: 'Newest' }).click()
   await page.getByRole('button', { name: 'Use as input' }).click()
   await page.getByLabel('Task').selectOption('inpaint')
@@ -108,6 +113,9 @@ async function besides(page, shot) {
   await page.getByRole('application').first().scrollIntoViewIfNeeded()
   await drag(page, [0.2, 0.3], [0.6, 0.3], [0.6, 0.6])
   await shot('mask')
+  await page.getByLabel('Zoom').fill('8')
+  await shot('mask-zoomed')
+  await page.getByLabel('Zoom').fill('1')
   await page.getByLabel('Task').selectOption('outpaint')
   await page.getByRole('group', { name: 'Extend' }).getByLabel('Left').fill('16')
   await page.getByRole('button', { name: 'Border', exact: true }).click()
@@ -120,7 +128,7 @@ async function besides(page, shot) {
 }
 
 async function readme() {
-  if (process.argv[3] !== 'film') await themes()
+  if (others[0] !== 'film') await themes()
   await midRun(path.join(root, 'docs/studio/mid-run.webp'))
 }
 
@@ -128,11 +136,14 @@ async function themes() {
   const folder = path.join(root, 'docs/studio')
   mkdirSync(folder, { recursive: true })
   for (const colorScheme of ['light', 'dark']) {
-    const page = await open(1280, 860, { colorScheme })
+    const page = await open(1280, 900, { colorScheme })
     await generate(page, 'a large yellow star on a black background', { Steps: '24', Seed: '7' })
     await page.getByText('Finished after').waitFor()
     await page.getByRole('slider', { name: 'Step' }).fill('14')
-    await page.getByLabel('Confidence').setChecked(colorScheme === 'dark')
+    if (colorScheme === 'dark') await page.getByLabel('Confidence').check()
+    else await page.getByLabel('Masked cells').selectOption('grey')
+    await page.evaluate('document.activeElement.blur(), scrollTo(0, 0)')
+    await page.mouse.move(5, 5)
     await page.waitForTimeout(400)
     writeFileSync(
       path.join(folder, `${colorScheme}.webp`),
@@ -146,17 +157,22 @@ async function themes() {
 /** Cells of a run that goes on are sent back to the mask, and decided again: its steps, one a picture, with the marks where they were set. */
 async function midRun(file) {
   const page = await open(900, 760, { colorScheme: 'dark' })
+  // Large company in every pass, so that a hand is quick enough to hold the run.
+  const company = model.generate({ prompt: 'a red circle', width: 320, height: 320, steps: 400 })
+  company.result().catch(() => undefined)
   await generate(page, 'a large yellow star on a black background', { Steps: '64', Seed: '7' })
   await page.getByLabel('Masked cells').selectOption('grey')
-  await page.getByText(/^Step [2-4]\d/).waitFor()
+  await page.getByText(/^Step (3[6-9]|4\d)/).waitFor()
   await page.getByRole('application').focus()
   await page.keyboard.press('p')
   const paused = await page.getByText(/^Paused at step/).innerText()
+  company.abort()
   const held = Number(/\d+/.exec(paused)[0])
   await page.getByRole('button', { name: 'Mark', exact: true }).click()
   await page.getByLabel('Brush').fill('2')
   await page.evaluate('scrollTo(0, 0)')
   await drag(page, [0.3, 0.35], [0.65, 0.35], [0.65, 0.5])
+  await page.evaluate('document.activeElement.blur()') // no cell is looked at
   await page.mouse.move(5, 5)
   const picture = page.locator('.stage-picture')
   const marked = await picture.screenshot()

@@ -86,4 +86,38 @@ studio('the studio is for everybody', () => {
       expect(await page.evaluate(() => document.scrollingElement!.scrollWidth), view).toBeLessThanOrEqual(360)
     }
   })
+
+  test('on a screen of 4K type and targets grow, the picture takes the height, and what belongs to it is seen with it', async () => {
+    const { url } = await listen(made.model)
+    const page = await open(made.browser, url, { viewport: { width: 3840, height: 2160 } })
+    await generate(page, 'a red circle', { Steps: '4' })
+    await page.getByText('Finished after').waitFor()
+    const picture = (await page.getByRole('img', { name: 'a red circle', exact: true }).boundingBox())!
+    expect(picture.height).toBeGreaterThan(1400)
+    const below = (await page.getByRole('button', { name: 'Use as input' }).boundingBox())!
+    expect(below.y + below.height).toBeLessThan(2160)
+    for (const view of VIEWS) {
+      await page.goto(`${url}#${view}`)
+      await page.getByRole('main').locator('h2, textarea, input').first().waitFor()
+      const small = await page.evaluate(() =>
+        [...document.querySelectorAll<HTMLElement>('button, a, p, label, dd, td, select, input[type=text], input[type=number]')]
+          .filter((element) => element.checkVisibility() && !element.closest('.unseen, .skip'))
+          .filter(
+            (element) =>
+              Number.parseFloat(getComputedStyle(element).fontSize) < 20 || (element.matches('button') && element.offsetHeight < 48),
+          )
+          .map((element) => element.outerHTML),
+      )
+      expect(small, view).toEqual([])
+      // Lines of text that one can read: at most about a hundred letters.
+      const long = await page.evaluate(
+        () =>
+          [...document.querySelectorAll<HTMLElement>('.help p, .turns p')].filter(
+            (element) => element.offsetWidth > 60 * Number.parseFloat(getComputedStyle(element).fontSize),
+          ).length,
+      )
+      expect(long, view).toBe(0)
+      expect(await page.evaluate(() => document.scrollingElement!.scrollWidth), view).toBeLessThanOrEqual(3840)
+    }
+  })
 })

@@ -60,9 +60,16 @@ studio('by hand', () => {
     const scroller = page.locator('.mask-scroller')
     const width = await scroller.evaluate((element) => [element.clientWidth, element.scrollWidth])
     expect(width[1]! / width[0]!).toBeCloseTo(4, 1)
+    // Nearer to what was in the middle.
+    const middle = await scroller.evaluate((element) => [
+      (element.scrollLeft + element.clientWidth / 2) / element.scrollWidth,
+      (element.scrollTop + element.clientHeight / 2) / element.scrollHeight,
+    ])
+    expect(middle.map((share) => share.toFixed(2))).toEqual(['0.50', '0.50'])
+    const left = await scroller.evaluate((element) => element.scrollLeft)
     await page.getByRole('button', { name: 'Pan' }).click()
     await stroke(page, scroller, [0.8, 0.5], [0.2, 0.5])
-    expect(await scroller.evaluate((element) => element.scrollLeft)).toBeGreaterThan(50)
+    expect((await scroller.evaluate((element) => element.scrollLeft)) - left).toBeGreaterThan(50)
     await count(2)
   })
 

@@ -1,7 +1,7 @@
 // The mask over its picture: brush, eraser, rectangle and lasso, all snapped to cells before one's eyes; zoom, and panning by scrolling or
 // with the hand.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Given, Size } from '../pictures/picture.js'
 import { urlOf } from '../pictures/picture.js'
 import { withCells } from '../stage/cells.js'
@@ -34,6 +34,18 @@ export function MaskEditor({ picture, size }: Props) {
     })
     return () => cancelAnimationFrame(request)
   })
+
+  // What is in the middle stays there when one comes nearer.
+  const middle = useRef({ x: 0.5, y: 0.5 })
+  useLayoutEffect(() => {
+    const { scrollWidth, scrollHeight, clientWidth, clientHeight } = scroller.current!
+    const { x, y } = middle.current
+    scroller.current!.scrollTo(x * scrollWidth - clientWidth / 2, y * scrollHeight - clientHeight / 2)
+  }, [zoom.value])
+  const scrolled = (): void => {
+    const { scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight } = scroller.current!
+    middle.current = { x: (scrollLeft + clientWidth / 2) / scrollWidth, y: (scrollTop + clientHeight / 2) / scrollHeight }
+  }
 
   const pointAt = (event: PointerEvent): Point => {
     const box = canvas.current!.getBoundingClientRect()
@@ -88,7 +100,7 @@ export function MaskEditor({ picture, size }: Props) {
   return (
     <div class="mask-editor">
       <MaskTools tool={tool} brush={brush} zoom={zoom} size={size} />
-      <div class="mask-scroller" ref={scroller} tabIndex={-1} style={{ '--ratio': String(size.width / size.height) }}>
+      <div class="mask-scroller" ref={scroller} tabIndex={-1} onScroll={scrolled} style={{ '--ratio': String(size.width / size.height) }}>
         <div class="mask-sheet" style={{ width: `${zoom.value * 100}%`, aspectRatio: `${size.width} / ${size.height}` }}>
           <img src={urlOf(picture)} alt="The given picture" />
           <canvas

@@ -1,8 +1,9 @@
-// What the server does: load, rows a pass, reuse, memory, and the model behind it.
+// What the server does: load, rows a pass, reuse, memory, devices, and the model behind it.
 import { useEffect, useState } from 'preact/hooks'
-import type { SchedulerStats } from 'lumina-dimoo/client'
 import { client, greet, hear, info, schemas, serverState, useKey } from '../server/connection.js'
 import { recall } from '../kept/settings.js'
+import { bytes, Fact } from './facts.js'
+import { Load, type ServedStats } from './load.js'
 
 const EVERY_MS = 1000
 
@@ -44,8 +45,8 @@ export function ServerView() {
   )
 }
 
-function useStats(): SchedulerStats | undefined {
-  const [stats, setStats] = useState<SchedulerStats>()
+function useStats(): ServedStats | undefined {
+  const [stats, setStats] = useState<ServedStats>()
   useEffect(() => {
     let gone = false
     let asking = false
@@ -69,47 +70,4 @@ function useStats(): SchedulerStats | undefined {
     }
   }, [serverState.value])
   return stats
-}
-
-function Load({ stats }: { readonly stats: SchedulerStats }) {
-  const { deviceBytesUsed: used, deviceBytesFree: free } = stats
-  return (
-    <>
-      <dl class="facts">
-        <Fact name="Running" value={String(stats.running)} />
-        <Fact name="Waiting" value={String(stats.queued)} />
-        <Fact name="A new run would wait" value={`${(stats.estimatedWaitMs / 1000).toFixed(1)} s`} />
-        <Fact name="Steps a second" value={stats.stepsPerSecond.toFixed(1)} />
-        <Fact name="Rows a pass" value={stats.meanRowsPerPass.toFixed(0)} />
-        <Fact name="Rows spared by reuse" value={`${(100 * stats.reusedRowRatio).toFixed(1)} %`} />
-        <Fact name="Passes" value={`${stats.forwardPasses}, ${(stats.forwardMs / 1000).toFixed(1)} s in the network`} />
-        <Fact name="Finished, aborted, failed" value={`${stats.completed}, ${stats.aborted}, ${stats.failed}`} />
-      </dl>
-      <label class="field">
-        <span>
-          Memory: {bytes(used)} in use by runs, {bytes(free)} free
-        </span>
-        <meter min={0} max={Math.max(1, used + free)} value={used} />
-      </label>
-    </>
-  )
-}
-
-function Fact({ name, value }: { readonly name: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
-  )
-}
-
-function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let [value, unit] = [count, 0]
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${value.toFixed(value < 10 && unit > 0 ? 1 : 0)} ${units[unit]!}`
 }

@@ -14,7 +14,7 @@ export interface RunKeys {
   readonly snapshot: string
   /** A stream of what happened, with ids from 1-0. */
   readonly events: string
-  /** The last step of each picture that is in `events`, `n` events, whether it is `paused`. */
+  /** The last step of each picture that is in `events`, `n` events, whether it is `paused`; `remasks` that were ordered, in `remaskBytes`. */
   readonly seen: string
   /** A stream of what is asked of whoever decodes it. */
   readonly orders: string

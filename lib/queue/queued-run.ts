@@ -34,6 +34,7 @@ export interface Queuer {
 
 interface Asked {
   readonly kind: Order['kind']
+  readonly done: Promise<void>
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -138,18 +139,29 @@ export class QueuedRun implements FarPort {
 
   // Resolves once a worker has done it, and written it down.
   async #ask(kind: Order['kind'], message?: object, name: string = randomUUID()): Promise<void> {
-    if (this.#over) throw gone(kind)
+    const told = this.#answers.get(name) // where it was given at another server, and its answer did not come back
+    if (!told && this.#over) throw gone(kind)
     const { redis } = this.#queue
-    const done = new Promise<void>((resolve, reject) => this.#asked.set(name, { kind, resolve, reject }))
+    const asked = this.#asked.get(name)
+    if (asked) return asked.done
+    const { promise: done, resolve, reject } = withResolvers()
+    this.#asked.set(name, { kind, done, resolve, reject })
     done.catch(() => undefined)
+    if (told) {
+      this.#answered(told)
+      return done
+    }
     try {
       await give(redis, this.#keys, name, kind, message)
     } catch (error) {
       this.#asked.delete(name)
       throw unavailable(error)
     }
-    if (kind === 'remask') this.#given.push({ name, kind, message })
-    else if (kind !== 'snapshot') this.#given = [...this.#given.filter((one) => one.kind === 'remask'), { name, kind, message }]
+    // The last word on whether it is held, and every remasking once: no more of those than `give` takes.
+    if (kind !== 'snapshot') {
+      const others = this.#given.filter((one) => (kind === 'remask' ? one.name !== name : one.kind === 'remask'))
+      this.#given = [...others, { name, kind, message }]
+    }
     // Given elsewhere before, it may have been followed already.
     const known = this.#answers.get(name)
     if (known) this.#answered(known)
@@ -231,7 +243,7 @@ export class QueuedRun implements FarPort {
       this.#heard = event.id
       if (event.kind === 'answer') {
         this.#answered(event.message)
-        if (next) this.#read = event.id
+        if (next) this.#reach(event.id)
       } else {
         this.#begun(event)
         if (next && this.#pending.length < MOST_PENDING) this.#take(event)
@@ -257,12 +269,16 @@ export class QueuedRun implements FarPort {
   }
 
   #take(event: Event): void {
-    // What was trimmed away meanwhile is counted by the step that comes next.
-    if (event.id > this.#read + 1) this.#pending.push(seam(event.id))
-    if (this.#read === 0) this.#forgotten = event.id - 1
-    this.#read = event.id
+    this.#reach(event.id)
     if (event.kind !== 'running') this.#pending.push(event)
     else if (this.#lives++ > 0) this.#pending.push(seam(event.id)) // Redis had lost it, and somebody has put it there again
+  }
+
+  // What was trimmed away meanwhile is counted by the step that comes next.
+  #reach(id: number): void {
+    if (id > this.#read + 1) this.#pending.push(seam(id))
+    if (this.#read === 0) this.#forgotten = id - 1
+    this.#read = id
   }
 
   // Under delivery 'latest' a reader who is slow gets one step for many.
@@ -279,7 +295,7 @@ export class QueuedRun implements FarPort {
     for (const event of found) {
       // Somebody else may have taken it meanwhile, or nobody has heard of it yet.
       if (event.id <= this.#read || event.id > this.#heard) continue
-      if (event.kind === 'answer') this.#read = event.id
+      if (event.kind === 'answer') this.#reach(event.id)
       else this.#take(event)
     }
     // Trimmed away, all of them or the first: the oldest that is left may be one that nobody here has heard of.
@@ -373,3 +389,9 @@ function timed<Result extends { readonly timings: { readonly queuedMs: number; r
 
 const gone = (what: string, state = 'done'): DimooError => invalid(`${what}: expected a run that goes on, got one that is ${state}`)
 const abortedData = (): ErrorData => ({ code: 'aborted', message: 'the run was aborted: its caller asked for it' }) as unknown as ErrorData
+
+function withResolvers(): Pick<Asked, 'resolve' | 'reject'> & { readonly promise: Promise<void> } {
+  let [resolve, reject]: [Asked['resolve'], Asked['reject']] = [() => undefined, () => undefined]
+  const promise = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]))
+  return { promise, resolve, reject }
+}

@@ -139,7 +139,8 @@ export class RemoteImageRun extends ImageDecodingRun {
     checkField('remask', 'region', region, REGION)
     checkField('remask', 'image', image, IMAGE)
     await this.prepared('remask')
-    if (['done', 'failed', 'aborted'].includes(this.state))
+    // Under a name it may have been followed before the end.
+    if (order === undefined && ['done', 'failed', 'aborted'].includes(this.state))
       throw invalid(`remask: expected a run that goes on, got one that is ${this.state}`)
     await this.#remask(await travellingRegion(region), image, order)
   }

@@ -89,8 +89,10 @@ function checkMessage(found: unknown): Message {
   if (kind === 'error') return { kind, error: errorData(found['error']) }
   if (!isTask(task)) throw invalid(`wire: task must be one of ${TASKS.join(', ')}, got ${show(task)}`)
   switch (kind) {
-    case 'request':
-      return { kind, task, request: checkTravelled(task, found['request']), options: checkTravelledOptions(task, found['options'] ?? {}) }
+    case 'request': {
+      const { request, options = {} } = found // null is no options
+      return { kind, task, request: checkTravelled(task, request), options: checkTravelledOptions(task, options) }
+    }
     case 'step': {
       const step = found['step']
       checkOptions('wire: step', step, kindOf(step) === 'text' ? TEXT_STEP : IMAGE_STEP)

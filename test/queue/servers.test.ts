@@ -153,3 +153,27 @@ test('a run whose cells were masked again goes on at the other server where its 
   expect((await run.result()).remasked).toMatchObject([{ image: 0 }])
   expect(a.child.exitCode ?? (await new Promise((resolve) => a.child.once('exit', resolve)))).toBe(0)
 })
+
+test(
+  'a server that falls silent while its reader waits for an order: the order is followed by way of the other one',
+  { timeout: 120_000 },
+  async () => {
+    const [a, b] = await Promise.all([serve(), serve(), started('working', 'worker', '--threads', '1')])
+    const run = connect([a.told['url']!, b.told['url']!], { patienceMs: 2000 }).generate({ ...long, n: 1, steps: 400 }, { delivery: 'all' })
+    const seen: number[] = []
+    let waited = 0
+    for await (const { step } of run) {
+      seen.push(step)
+      if (step !== 5) continue
+      await run.pause() // so that it is not over meanwhile
+      a.child.kill('SIGSTOP') // its sockets stay open, and nothing comes
+      const from = performance.now()
+      await run.remask([{ left: 0, top: 0, width: 16, height: 16 }])
+      waited = performance.now() - from
+      await run.continue()
+    }
+    expect(waited).toBeLessThan(30_000)
+    expect(seen).toEqual(Array.from(seen.keys()))
+    expect((await run.result()).remasked).toHaveLength(1)
+  },
+)

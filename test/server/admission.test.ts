@@ -3,7 +3,8 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { loadModel } from '../../lib/index.js'
 import { Load, type Burden } from '../../lib/server/runs/load.js'
-import { ScriptedRunner } from './scripted.js'
+import type { ModelInfo } from '../../lib/native/info.js'
+import { INFO, ScriptedRunner } from './scripted.js'
 import { eventually, serve } from './world.js'
 
 const runner = new ScriptedRunner()
@@ -150,4 +151,57 @@ test('a run of more pictures than may wait comes in where nothing waits', async 
   expect((await send(4)).status).toBe(429) // eight of sixteen fit into a pass
   scripted.last.finish()
   await eventually(async () => (await send(4)).status === 202)
+})
+
+test('before any step was seen the wait follows from the work and the size of the model', async () => {
+  class Cold extends ScriptedRunner {
+    override async info(): Promise<ModelInfo> {
+      const hyper = { dModel: 4096, nLayers: 32, nHeads: 32, nKvHeads: 32, headDim: 128, mlp: 12_288, contextLength: 8192 }
+      return { ...INFO, hyper } as unknown as ModelInfo
+    }
+  }
+  const after = async (request: object): Promise<number> => {
+    const scripted = new Cold()
+    scripted.estimatedWaitMs = 0
+    const { ask } = await serve(scripted, { maxQueue: 1 })
+    const send = (): Promise<Response> => ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x', ...request } } })
+    expect((await send()).status).toBe(202)
+    const refused = await send()
+    expect(refused.status).toBe(429)
+    return Number(refused.headers.get('retry-after'))
+  }
+  const [one, eight, most] = [await after({ steps: 1 }), await after({ steps: 8 }), await after({ steps: 64, n: 16 })]
+  expect([one, eight, most]).toEqual([expect.any(Number), expect.any(Number), 600])
+  expect(one).toBeGreaterThan(5) // 256 rows of 7 G weights, at 200 G operations a second
+  expect(one).toBeLessThan(60)
+  expect(eight / one).toBeCloseTo(8, 0)
+})
+
+test('where only paused runs could make room it takes a while', async () => {
+  const scripted = new ScriptedRunner()
+  const key = 'a-key-of-16-chars'
+  const { ask } = await serve(scripted, {
+    maxQueue: 2,
+    apiKeys: [
+      { name: 'a', key, concurrency: 2 },
+      { name: 'b', key: `${key}-b` },
+    ],
+  })
+  const send = (id: string, n: number, bearer = key): Promise<Response> =>
+    ask('/v1/runs', {
+      json: { task: 'generate', request: { prompt: 'x', n }, options: { id }, detach: true },
+      headers: { authorization: `Bearer ${bearer}` },
+    })
+  const pause = (id: string): Promise<Response> =>
+    ask(`/v1/runs/${id}/pause`, { method: 'POST', headers: { authorization: `Bearer ${key}` } })
+  for (const id of ['one', 'two']) {
+    expect((await send(id, 1)).status).toBe(202)
+    scripted.last.step()
+    await pause(id)
+  }
+  const [own, other] = [await send('three', 1), await send('four', 1, `${key}-b`)]
+  expect([own.status, other.status]).toEqual([429, 429])
+  expect([own, other].map(({ headers }) => headers.get('retry-after'))).toEqual(['30', '30'])
+  await ask('/v1/runs/one/continue', { method: 'POST', headers: { authorization: `Bearer ${key}` } })
+  expect(Number((await send('three', 1)).headers.get('retry-after'))).toBeLessThan(30)
 })

@@ -80,6 +80,8 @@ function runBody(body: unknown, limits: Limits, ofProgram = false): RunBody {
   const beside = { detach: detach as boolean, ...(model !== undefined && { model: model as string }) }
   if (snapshot !== undefined || kind === 'snapshot') {
     if (request !== undefined) throw invalid('run: expected a request or a snapshot, got both')
+    if (version !== WIRE_VERSION) throw invalid(`run: version must be ${WIRE_VERSION}, got ${show(version)}`)
+    if (kind !== undefined && kind !== 'snapshot') throw invalid(`run: kind must be snapshot beside one, got ${show(kind)}`)
     const restored = objectFromJson({ snapshot, options }, { snapshot: { kind: 'bytes', summary: '' } }) as { snapshot: unknown }
     if (!(restored.snapshot instanceof Uint8Array)) throw invalid(`run: snapshot must be bytes, as base64 in JSON, got ${show(snapshot)}`)
     checkOptions('resume', options, { fields: travelling(RESUME_FIELDS) })

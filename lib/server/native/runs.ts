@@ -130,8 +130,12 @@ export function runRoutes(app: App, house: House): void {
       const named: KeptRun = run.run
       // One that was followed is said again, also when the run has ended since.
       await run.orders.once(order, digestOf(request.body), async () => {
-        going(run, 'remask')
-        await named.remask(where, { image, ...(order !== undefined && run.isKept && { order }) })
+        // Another server of the queue may have given it.
+        if (order === undefined || !run.isKept) going(run, 'remask')
+        await named.remask(where, { image, ...(order !== undefined && run.isKept && { order }) }).catch((error: unknown) => {
+          going(run, 'remask')
+          throw error
+        })
       })
       return summaryOf(run)
     },

@@ -8,6 +8,8 @@ import { Load, type Burden } from './load.js'
 import type { Registry } from './registry.js'
 
 const SHORTEST_WAIT_MS = 1000
+/** Where what is held must go on first, and nobody knows when. */
+const HELD_MS = 30_000
 
 export class Admission implements Watch {
   readonly #registry: Registry
@@ -59,7 +61,7 @@ export class Admission implements Watch {
       const own = new Set<Burden>([...this.#registry.active.values()].filter((run) => run.owner.name === client.name))
       if (own.size + 1 > concurrency) {
         const wait = load.waitMs(this.#runsOf(runner), 1, (run) => own.has(run))
-        throw full(wait, `queue: expected at most ${concurrency} runs of this key at once, got ${own.size + 1}`)
+        throw full(Math.max(wait, heldMs(own, 1)), `queue: expected at most ${concurrency} runs of this key at once, got ${own.size + 1}`)
       }
     }
     const { waiting } = this
@@ -69,7 +71,8 @@ export class Admission implements Watch {
     // What waits may wait for another model.
     const toLeave = waiting + pictures - this.#maxQueue
     const waits = [...this.#byRunner()].map(([one, runs]) => this.#load(one).waitMs(runs, Math.min(this.#load(one).waiting(runs), toLeave)))
-    throw full(Math.max(0, ...waits), `queue: at most ${this.#maxQueue} pictures and answers may wait, ${waiting} do, and ${more}`)
+    const held = heldMs(this.#registry.active.values(), toLeave)
+    throw full(Math.max(held, ...waits), `queue: at most ${this.#maxQueue} pictures and answers may wait, ${waiting} do, and ${more}`)
   }
 
   stepped(run: HeldRun): void {
@@ -109,6 +112,13 @@ export class Admission implements Watch {
     }
     return found
   }
+}
+
+// Of so many pictures that must leave, where those of runs that go on are fewer.
+function heldMs(runs: Iterable<Burden>, pictures: number): number {
+  let going = 0
+  for (const run of runs) if (run.state !== 'paused') going += run.pictures
+  return going >= pictures ? 0 : HELD_MS
 }
 
 function full(waitMs: number, message: string): Problem {

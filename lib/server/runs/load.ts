@@ -1,5 +1,6 @@
 // What the runs of one runner come to: how many of their pictures are decoded at a time, how many wait for that, and how long it takes until
 // fewer do. Sizes are estimates from requests (lib/runner/work.ts), speed is what the steps have shown; neither touches a result.
+import type { ModelInfo } from '../../native/info.js'
 import type { Work } from '../../runner/work.js'
 import type { RunState } from '../../run/types.js'
 import { isRunKeeper, type Runner, type SchedulerStats } from '../../runner/runner.js'
@@ -26,11 +27,16 @@ const STATS_MS = 250
 const MEMORY_MS = 15_000
 /** Work that was seen for less says nothing. */
 const LEAST_MS = 50
+/** Operations a millisecond of a device that has shown nothing yet: two cores of a CPU (docs/real-model.md), a GPU that is not a fast one. */
+const GUESSED = { cpu: 200e6, gpu: 50e9 } as const
+/** The longest wait that is said of a guess. */
+const LONGEST_GUESS_MS = 600_000
 
 export class Load {
   readonly #runner: Runner
   readonly #counted = new WeakMap<Burden, number>()
   #stats: Partial<SchedulerStats> = {}
+  #guess: number | undefined
   #askedAt = -Infinity
   #work = 0
   #ms = 0
@@ -97,13 +103,15 @@ export class Load {
     this.refresh()
     const said = this.#stats.estimatedWaitMs ?? 0
     if (pictures <= 0) return 0
-    const speed = this.#speed() ?? roughly(runs)
+    const seen = this.#speed() ?? roughly(runs)
+    const speed = seen ?? this.#guess
     if (speed === undefined || isRunKeeper(this.#runner)) return said
+    const most = seen === undefined ? Math.max(said, LONGEST_GUESS_MS) : Infinity
     const going = runs.filter(({ state }) => state !== 'paused').sort((one, other) => one.workLeft - other.workLeft)
     let [ended, left] = [0, 0]
     for (const [i, run] of going.entries()) {
       if (of(run)) left += run.pictures
-      if (left >= pictures || i === going.length - 1) return (ended + (going.length - i) * run.workLeft) / speed
+      if (left >= pictures || i === going.length - 1) return Math.min(most, (ended + (going.length - i) * run.workLeft) / speed)
       ended += run.workLeft
     }
     return said
@@ -114,6 +122,11 @@ export class Load {
     const now = performance.now()
     if (now - this.#askedAt < STATS_MS) return
     this.#askedAt = now
+    if (this.#guess === undefined && !isRunKeeper(this.#runner))
+      this.#runner.info().then(
+        (info) => (this.#guess = guessOf(info)),
+        () => undefined,
+      )
     this.#runner.stats().then(
       (stats) => (this.#stats = stats),
       () => undefined,
@@ -134,4 +147,12 @@ function roughly(runs: readonly Burden[]): number | undefined {
   const done = runs.reduce((sum, { workDone }) => sum + workDone, 0)
   const ms = Date.now() - Math.min(...runs.map(({ created }) => created))
   return done > 0 && ms > 0 ? done / ms : undefined
+}
+
+// Rows a millisecond, from the model's size; undefined where it does not say.
+function guessOf({ hyper, device }: ModelInfo): number | undefined {
+  const { dModel, nLayers, nHeads, nKvHeads, headDim, mlp } = hyper
+  const weights = nLayers * dModel * (2 * (nHeads + nKvHeads) * headDim + 3 * mlp)
+  const speed = (device.id === 'cpu' ? GUESSED.cpu : GUESSED.gpu) / (2 * weights)
+  return Number.isFinite(speed) ? speed : undefined
 }

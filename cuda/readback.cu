@@ -19,10 +19,9 @@ Readbacks::~Readbacks() {
 std::byte* Readbacks::pinned(int64_t bytes) {
   for (; block_ < blocks_.size() && filled_ + bytes > blocks_[block_].bytes; block_++) filled_ = 0;
   if (block_ == blocks_.size()) {
-    void* data = nullptr;
     const int64_t size = std::max(kBlock, bytes);
-    check(cudaMallocHost(&data, static_cast<size_t>(size)), "cudaMallocHost");
-    blocks_.push_back({static_cast<std::byte*>(data), size});
+    blocks_.reserve(blocks_.size() + 1);
+    blocks_.push_back({pinned_memory(size), size});
     filled_ = 0;
   }
   std::byte* at = blocks_[block_].data + filled_;

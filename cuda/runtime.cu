@@ -116,6 +116,18 @@ int64_t Pool::idle() const {
   return static_cast<int64_t>(reserved - std::min(reserved, taken));
 }
 
+std::byte* pinned_memory(int64_t bytes) {
+  void* data = nullptr;
+  const cudaError_t status = cudaMallocHost(&data, static_cast<size_t>(bytes));
+  if (status == cudaErrorMemoryAllocation) {  // what is short is not the GPU's memory
+    cudaGetLastError();
+    throw Error(Code::device_out_of_memory, text("cudaMallocHost: this machine has no ", bytes, " bytes of memory that can be pinned"),
+                bytes, 0);
+  }
+  check(status, "cudaMallocHost");
+  return static_cast<std::byte*>(data);
+}
+
 Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes) { return Buffer(pool->take(bytes), static_cast<size_t>(bytes), pool); }
 
 Stream::Stream(int device, const Tuning& tuning)
@@ -123,9 +135,7 @@ Stream::Stream(int device, const Tuning& tuning)
       wait_each_(std::getenv("DIMOO_CUDA_SYNC") != nullptr),
       tuning_(tuning),
       pace_(pool_->stream(), device) {
-  void* pinned = nullptr;
-  check(cudaMallocHost(&pinned, static_cast<size_t>(2 * kHalf)), "cudaMallocHost");
-  staging_ = static_cast<std::byte*>(pinned);
+  staging_ = pinned_memory(2 * kHalf);
   for (cudaEvent_t& event : free_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
   const auto attribute = [&](cudaDeviceAttr which) {
     int value = 0;

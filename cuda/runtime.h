@@ -57,6 +57,9 @@ class Pool : public MemoryOwner {
   std::vector<void*> waiting_;  // guarded by mutex_
 };
 
+/// Pages of this machine's memory that the GPU may copy to and from, to be given to cudaFreeHost. Throws device/out-of-memory.
+std::byte* pinned_memory(int64_t bytes);
+
 /// A Buffer of this pool.
 Buffer allocate(const std::shared_ptr<Pool>& pool, int64_t bytes);
 

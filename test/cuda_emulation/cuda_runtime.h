@@ -193,6 +193,8 @@ cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::fu
 void inject(cudaError_t error);
 /// The next so many launches, of kernels or recordings, find no memory, as of code that is loaded late.
 void starve(int launches);
+/// The next call for pinned memory finds none.
+void refuse_pinned();
 /// What the attribute of a device's clock says from now on; false: no clock can be asked for.
 void tell_clock(int kilohertz, bool known = true);
 /// Called before each kernel that runs, in the order in which they do. Null: nobody.

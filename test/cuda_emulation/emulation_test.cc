@@ -260,6 +260,21 @@ TEST(a_launch_without_memory_is_tried_again_and_told) {
   CHECK(run(reversed<true>) == truth);
 }
 
+/// Memory that cannot be pinned is this machine's: it is not told as the GPU's.
+TEST(pinned_memory_that_is_refused_is_told_as_what_it_is) {
+  emulation::refuse_pinned();
+  try {
+    const cuda::Stream stream(0);
+    check::failed(__FILE__, __LINE__, "expected an error");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::device_out_of_memory);
+    CHECK(error.text().find("this machine has no ") != std::string_view::npos);
+    CHECK(error.text().find("GPU") == std::string_view::npos);
+    CHECK(error.needed() > 0);
+  }
+  const cuda::Stream stream(0);  // nothing was left behind
+}
+
 /// Also where it is a recording that does not find its memory: its ops then run as they are.
 TEST(a_recording_without_memory_runs_as_it_is) {
   const auto source = Source::open(golden::path("checkpoint"));

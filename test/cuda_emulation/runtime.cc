@@ -118,6 +118,7 @@ struct State {
   cudaError_t last = cudaSuccess, injected = cudaSuccess, sticky = cudaSuccess;
   bool running = false;
   int starved = 0;
+  bool pinned_refused = false;
   int kilohertz = 100;  // so slow a clock that a pass of a small model is many groups of work
   bool clock_known = true;
   std::function<void()> watcher;
@@ -198,6 +199,8 @@ cudaError_t launch(const void* kernel, const cudaLaunchConfig_t& config, std::fu
 
 void starve(int launches) { state().starved = launches; }
 
+void refuse_pinned() { state().pinned_refused = true; }
+
 void tell_clock(int kilohertz, bool known) { state().kilohertz = kilohertz, state().clock_known = known; }
 
 void watch(std::function<void()> watcher) { state().watcher = std::move(watcher); }
@@ -249,7 +252,7 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
 
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
   const Lock lock(state().mutex);
-  if (posix_memalign(data, kPage, bytes) != 0) return fail(cudaErrorMemoryAllocation);
+  if (std::exchange(state().pinned_refused, false) || posix_memalign(data, kPage, bytes) != 0) return fail(cudaErrorMemoryAllocation);
   std::memset(*data, 0xff, bytes);
   state().pinned[*data] = bytes;
   return cudaSuccess;

@@ -19,16 +19,17 @@ constexpr int kTileBytes = kKeys * Lies::kPitch;
 constexpr int kThreads = kTallWarps * 32, kQueries = kTallWarps * 32;
 constexpr int64_t kShared = kQueries * Lies::kPitch + 2 * kTileBytes;
 
-/// What a thread keeps of its rows out of its registers' way: of all chunks so far, and of this one.
-struct Totals {
-  Running<2> of[kM], chunk[kM];
+/// What threads keep of their rows out of their registers' way: of all chunks so far, and of this one. 16 bytes of neighbours lie side by
+/// side, so that eight lanes meet every bank once.
+struct alignas(16) Totals {
+  Running<2> of[kM][kThreads], chunk[kM][kThreads];
 };
 
 /// Block (tile, head). `before` (rows, heads * hd) f32.
 __global__ void __launch_bounds__(kThreads, 2)
     attention_tall_kernel(const QueryBlock* tiles, const uint16_t* q, Heads heads, float* before, void* out) {
   __shared__ QueryBlock tile;  // read where it is needed: registers are few
-  __shared__ Totals totals[kThreads];
+  __shared__ Totals totals;
   const uint32_t queries = ptx::dynamic_shared_start(), keys = queries + kQueries * Lies::kPitch, values_room = keys + kTileBytes;
   if (threadIdx.x == 0) {
     const int64_t key_column = static_cast<int64_t>(blockIdx.y / heads.group) * kDim;
@@ -52,10 +53,10 @@ __global__ void __launch_bounds__(kThreads, 2)
   load_rows<Lies, kDim, kQueries, kThreads>(q + tile.first * heads.q_stride + static_cast<int64_t>(blockIdx.y) * kDim, heads.q_stride,
                                             tile.count, queries);
   load(&QueryBlock::k, &QueryBlock::k_stride, 0, keys);
-  for (int m = 0; m < kM; m++) totals[threadIdx.x].of[m] = {{-INFINITY, -INFINITY}, {0, 0}};
+  for (int m = 0; m < kM; m++) totals.of[m][threadIdx.x] = {{-INFINITY, -INFINITY}, {0, 0}};
   for (int chunk = 0; chunk == 0 || chunk < count; chunk += kChunk) {
 #pragma unroll
-    for (int m = 0; m < kM; m++) totals[threadIdx.x].chunk[m] = {{-INFINITY, -INFINITY}, {0, 0}};
+    for (int m = 0; m < kM; m++) totals.chunk[m][threadIdx.x] = {{-INFINITY, -INFINITY}, {0, 0}};
     float values[kM][kDim / 8][4] = {};
     const int end = min(chunk + kChunk, count);
     for (int first = chunk; first < end; first += kKeys) {
@@ -70,9 +71,9 @@ __global__ void __launch_bounds__(kThreads, 2)
       WeightTile weight[kM];
 #pragma unroll
       for (int m = 0; m < kM; m++) {
-        Running<2> running = totals[threadIdx.x].chunk[m];
+        Running<2> running = totals.chunk[m][threadIdx.x];
         weigh<kDim>(score[m], count - first, heads.scale, running, values[m]);
-        totals[threadIdx.x].chunk[m] = running;
+        totals.chunk[m][threadIdx.x] = running;
         pack_weights(score[m], weight[m]);
       }
       add_values<Lies, kDim>(weight, values_room, values);
@@ -81,9 +82,9 @@ __global__ void __launch_bounds__(kThreads, 2)
     const int64_t column = static_cast<int64_t>(blockIdx.y) * kDim + sum_column(lane, 0);
 #pragma unroll
     for (int m = 0; m < kM; m++) {
-      Running<2> running = totals[threadIdx.x].chunk[m];
+      Running<2> running = totals.chunk[m][threadIdx.x];
       add_lanes(running);
-      Running<2>& total = totals[threadIdx.x].of[m];
+      Running<2>& total = totals.of[m][threadIdx.x];
 #pragma unroll
       for (int r = 0; r < 2; r++) {
         const int row = warp * 32 + m * 16 + sum_row(lane, r * 2);
@@ -112,7 +113,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 }  // namespace
 
 bool attention::tall_fits(const Stream& stream) {
-  return stream.shared_bytes() >= 2 * (kShared + static_cast<int64_t>(kThreads * sizeof(Totals)) + 2 * Stream::kReservedShared);
+  return stream.shared_bytes() >= 2 * (kShared + static_cast<int64_t>(sizeof(Totals)) + 2 * Stream::kReservedShared);
 }
 
 void attention::attend_tall(Stream& stream, const Blocks& b) {

@@ -11,6 +11,7 @@ import { guard, guardListening, limitRates } from './access.js'
 export { checkListening } from './access.js'
 import { answerClientError, answerErrors, answerGarbage } from './answers.js'
 import { readBodies } from './bodies.js'
+import { boundAnswers } from './downloads.js'
 import { drain } from './drain.js'
 import { openHouse, type House } from './house.js'
 import type { App } from './instance.js'
@@ -79,6 +80,7 @@ function everything(house: House): (app: FastifyInstance) => Promise<void> {
     await limitRates(app)
     await watchPressure(app)
     await readBodies(app, settings)
+    boundAnswers(app, house)
     const description = describe(app)
     app.addHook('preHandler', adopting(house))
     runRoutes(app, house)

@@ -17,6 +17,8 @@ export interface House {
   readonly replays: Replays
   /** Bytes of requests that are being read or wait. */
   readonly uploads: Budget
+  /** Bytes of large answers on their way. */
+  readonly downloads: Budget
   readonly streams: Streams
 }
 
@@ -29,7 +31,8 @@ export function openHouse(runners: Runner | Readonly<Record<string, Runner>>, se
     registry,
     admission: new Admission(registry, settings.maxQueue),
     replays: new Replays(registry, settings.resultTtlMs),
-    uploads: new Budget('bytes', settings.maxUploadBytes),
+    uploads: new Budget('waiting requests', settings.maxUploadBytes),
+    downloads: new Budget('answers on their way', settings.maxUploadBytes),
     streams: new Streams(settings),
   }
 }

@@ -126,14 +126,15 @@ function full(waitMs: number, message: string): Problem {
   return new Problem(429, 'queue/full', message, { retryAfterMs, details: { retryAfterMs } })
 }
 
-/** An amount that all requests share. */
+/** Bytes that all requests share. */
 export class Budget {
-  readonly #name: string
+  readonly #holders: string
   readonly #max: number
   #taken = 0
 
-  constructor(name: string, max: number) {
-    this.#name = name
+  /** `holders`: what has taken some of it, for messages. */
+  constructor(holders: string, max: number) {
+    this.#holders = holders
     this.#max = max
   }
 
@@ -144,7 +145,12 @@ export class Budget {
   /** Throws 429 where nothing is left, to come again after `waitMs`. Returns what gives it back, once. */
   take(amount: number, waitMs: () => number): () => void {
     if (this.#taken + amount > this.#max)
-      throw full(waitMs(), `server: waiting requests hold ${this.#taken} of ${this.#max} ${this.#name}, and ${amount} more do not fit`)
+      throw full(waitMs(), `server: ${this.#holders} hold ${this.#taken} of ${this.#max} bytes, and ${amount} more do not fit`)
+    return this.count(amount)
+  }
+
+  /** Takes it in any case. Returns what gives it back, once. */
+  count(amount: number): () => void {
     this.#taken += amount
     let back = false
     return () => {

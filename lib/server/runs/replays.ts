@@ -79,11 +79,14 @@ export function digestOf(body: unknown): string {
     if (ArrayBuffer.isView(value)) {
       hash.update(`${value.byteLength}:`).update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
     } else if (typeof value === 'object' && value !== null) {
+      hash.update(Array.isArray(value) ? '[' : '{')
       for (const [name, one] of Object.entries(value)) {
-        hash.update(`{${JSON.stringify(name)}`)
+        hash.update(JSON.stringify(name))
         feed(one)
       }
-    } else hash.update(`${typeof value}${String(value)};`)
+      hash.update('}') // no two values give the same text
+    } else if (typeof value === 'string') hash.update(`${value.length}"`).update(value)
+    else hash.update(`${typeof value}${String(value)};`)
   }
   feed(body)
   return hash.digest('hex')

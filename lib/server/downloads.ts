@@ -9,7 +9,7 @@ const AGAIN_MS = 1000
 export function boundAnswers(app: App, { downloads, settings }: House): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const bytes = sizeOf(payload)
-    if (bytes < LARGE_BYTES) return
+    if (bytes < LARGE_BYTES || reply.raw.destroyed) return
     const { raw } = reply
     // One that is larger than all of it may go alone.
     const isFree = request.routeOptions.config.makesRuns === true || downloads.taken === 0

@@ -54,6 +54,7 @@ export class Streams {
     })
     raw.flushHeaders()
     const stream = new EventStream(raw, form, this.#limits.stallMs)
+    if (stream.signal.aborted) return stream
     this.#open.add(stream)
     stream.signal.addEventListener('abort', () => this.#open.delete(stream), { once: true })
     return stream
@@ -82,6 +83,7 @@ export class EventStream {
     // Without a listener of its own a write to a socket that is gone would end the process.
     raw.on('error', () => this.#gone.abort())
     raw.on('close', () => this.#gone.abort())
+    if (raw.destroyed) this.#gone.abort() // it left before, and is not told again
   }
 
   /** Aborted once the client has gone, or the stream has ended. */

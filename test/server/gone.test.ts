@@ -1,8 +1,10 @@
 // What is said of runs that are no more, and of events that never were: why a result is gone, what a key that was used before gives, and where
 // a stream goes on whose reader names an event of another run.
 import { expect, onTestFinished, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../../lib/client/connect.js'
-import { ScriptedRunner } from './scripted.js'
+import type { ModelInfo } from '../../lib/native/info.js'
+import { INFO, ScriptedRunner } from './scripted.js'
 import { eventsOf, eventually, serve } from './world.js'
 
 const BEGIN = { task: 'generate', request: { prompt: 'a red circle' } }
@@ -133,4 +135,32 @@ test('a run that is given up unheard takes no later one of its name with it', as
     'run theirs: it was begun under another Idempotency-Key than If-Match names',
   ])
   expect((await ask('/v1/runs/theirs', { method: 'DELETE' })).status).toBe(204)
+})
+
+test.each([
+  ['/v1/images/generations', { prompt: 'x', stream: true }],
+  ['/v1/images/generations', { prompt: 'x' }],
+  ['/v1/chat/completions', { messages: [{ role: 'user', content: 'x' }], stream: true }],
+  ['/v1/responses', { input: 'x', stream: true }],
+])('%s: a client that left before its run began leaves nothing behind', async (path, json) => {
+  let [asked, answer]: [boolean, () => void] = [false, () => undefined]
+  const gate = new Promise<void>((resolve) => (answer = resolve))
+  class Slow extends ScriptedRunner {
+    override async info(): Promise<ModelInfo> {
+      asked = true
+      await gate
+      return INFO
+    }
+  }
+  const slow = new Slow()
+  const { ask } = await serve({ slow })
+  const leaving = new AbortController()
+  const left = ask(path, { json, signal: leaving.signal }).catch(() => 'left')
+  await eventually(() => asked)
+  leaving.abort()
+  expect(await left).toBe('left')
+  await sleep(100)
+  answer()
+  await eventually(() => slow.runs[0]?.state === 'aborted', 'its end')
+  await eventually(async () => /^dimoo_streams 0$/m.test(await (await ask('/metrics')).text()), 'the end of its stream')
 })

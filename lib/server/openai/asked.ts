@@ -56,6 +56,7 @@ export async function ask(house: House, request: FastifyRequest, reply: FastifyR
 function whileThere({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
   raw.once('close', () => gone.abort())
+  if (raw.destroyed) gone.abort() // it left while its request was read
   return gone.signal
 }
 

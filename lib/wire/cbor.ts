@@ -152,6 +152,8 @@ export function decodeCbor(bytes: Uint8Array, limits: Limits = LIMITS, what = 'w
   return value
 }
 
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 class Reader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -172,14 +174,15 @@ class Reader {
     const { maxDepth, maxItems } = this.#limits
     if (depth > maxDepth) throw this.#bad(`more than ${maxDepth} levels`)
     if (++this.#items > maxItems) throw this.#bad(`more than ${maxItems} values`)
-    const [major, info] = this.#initial()
-    switch (major) {
+    const initial = this.#byte()
+    const info = initial & 31
+    switch (initial >> 5) {
       case UINT:
         return this.#argument(info)
       case NEGATIVE:
         return -1 - this.#argument(info)
       case BYTES:
-        return this.#take(this.#argument(info)).slice()
+        return this.#copy(this.#argument(info))
       case TEXT:
         return this.#text(this.#argument(info))
       case ARRAY:
@@ -197,35 +200,38 @@ class Reader {
     if (this.#at < this.#bytes.length) throw this.#bad(`${this.#bytes.length - this.#at} bytes after the end`)
   }
 
-  #initial(): [major: number, info: number] {
-    const byte = this.#take(1)[0]!
-    return [byte >> 5, byte & 31]
+  #byte(): number {
+    return this.#bytes[this.#skip(1)]!
   }
 
   #argument(info: number): number {
     if (info < 24) return info
-    const at = this.#at
-    if (info === 24) return this.#take(1)[0]!
-    if (info === 25) return (this.#take(2), this.#view.getUint16(at))
-    if (info === 26) return (this.#take(4), this.#view.getUint32(at))
+    if (info === 24) return this.#byte()
+    if (info === 25) return this.#view.getUint16(this.#skip(2))
+    if (info === 26) return this.#view.getUint32(this.#skip(4))
     if (info !== 27) throw this.#bad('a length that is not definite')
-    this.#take(8)
-    const value = this.#view.getBigUint64(at)
+    const value = this.#view.getBigUint64(this.#skip(8))
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.#bad('an integer beyond 2^53')
     return Number(value)
   }
 
-  #take(length: number): Uint8Array {
-    const end = this.#at + length
-    if (end > this.#bytes.length) throw this.#bad(`${length} bytes expected, ${this.#bytes.length - this.#at} left`)
-    const taken = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return taken
+  /** Where so many bytes begin, which are there. */
+  #skip(length: number): number {
+    const at = this.#at
+    if (at + length > this.#bytes.length) throw this.#bad(`${length} bytes expected, ${this.#bytes.length - at} left`)
+    this.#at = at + length
+    return at
+  }
+
+  #copy(length: number): Uint8Array<ArrayBuffer> {
+    const at = this.#skip(length)
+    return this.#bytes.slice(at, at + length)
   }
 
   #text(length: number): string {
+    const at = this.#skip(length)
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#take(length))
+      return strict.decode(this.#bytes.subarray(at, at + length))
     } catch (error) {
       throw error instanceof TypeError ? this.#bad('text that is no UTF-8') : error
     }
@@ -259,12 +265,12 @@ class Reader {
   #typed(tag: number): TypedArray {
     const known = TAGS.find((one) => one[0] === tag)
     if (!known) throw this.#bad(`tag ${tag}`)
-    const [major, info] = this.#initial()
-    if (major !== BYTES) throw this.#bad('a typed array without bytes')
-    const length = this.#argument(info)
+    const initial = this.#byte()
+    if (initial >> 5 !== BYTES) throw this.#bad('a typed array without bytes')
+    const length = this.#argument(initial & 31)
     const [, name, make] = known
     if (length % make.BYTES_PER_ELEMENT !== 0) throw this.#bad(`${length} bytes for an ${name}`)
-    return new make(this.#take(length).slice().buffer)
+    return new make(this.#copy(length).buffer)
   }
 
   #simple(info: number): unknown {
@@ -272,9 +278,7 @@ class Reader {
     if (info === TRUE) return true
     if (info === NULL || info === 23) return null
     if (info !== FLOAT64) throw this.#bad(`a value of kind 7.${info}`)
-    const at = this.#at
-    this.#take(8)
-    return this.#view.getFloat64(at)
+    return this.#view.getFloat64(this.#skip(8))
   }
 
   #bad(got: string): Error {

@@ -130,10 +130,12 @@ export function runRoutes(app: App, house: House): void {
       const named: KeptRun = run.run
       // One that was followed is said again, also when the run has ended since.
       await run.orders.once(order, digestOf(request.body), async () => {
-        // Another server of the queue may have given it.
-        if (order === undefined || !run.isKept) going(run, 'remask')
-        await named.remask(where, { image, ...(order !== undefined && run.isKept && { order }) }).catch((error: unknown) => {
-          going(run, 'remask')
+        // Another server of the queue may have given it before the end.
+        const mayBeKnown = order !== undefined && run.isKept
+        const hasEnded = run.outcome !== undefined
+        if (!mayBeKnown) going(run, 'remask')
+        await named.remask(where, { image, ...(mayBeKnown && { order }) }).catch((error: unknown) => {
+          if (hasEnded) going(run, 'remask')
           throw error
         })
       })

@@ -8,7 +8,7 @@ import { Header } from './parts/header.js'
 import { listenToKeys } from './parts/keys.js'
 import { place, VIEWS, type Place } from './parts/place.js'
 import { applyTheme } from './parts/theme.js'
-import { listenToPaste } from './pictures/picture-field.js'
+import { listenToPictures } from './pictures/picture-field.js'
 import { findAgain } from './runs/runs.js'
 import { greet, serverState, trouble, watchServer } from './server/connection.js'
 import { AskView } from './views/ask.js'
@@ -31,7 +31,7 @@ export function App() {
   useEffect(() => {
     applyTheme()
     void greet()
-    const ends = [listenToKeys(), listenToPaste(), watchServer()]
+    const ends = [listenToKeys(), listenToPictures(), watchServer()]
     return () => ends.forEach((end) => end())
   }, [])
   useSignalEffect(() => {
@@ -40,7 +40,14 @@ export function App() {
   const View = PAGES[place.value]
   return (
     <>
-      <a class="skip" href="#main">
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault() // the fragment says which view is shown
+          document.getElementById('main')!.focus()
+        }}
+      >
         Skip to the content
       </a>
       <Header />

@@ -1,7 +1,7 @@
 // A conversation, as the page holds it: questions, the runs that answer them, and what is set for the next one.
 import { computed, signal } from '@preact/signals'
 import type { TaskName } from 'lumina-dimoo/client'
-import type { Given } from '../pictures/picture.js'
+import { isGiven, type Given } from '../pictures/picture.js'
 import { start } from '../runs/runs.js'
 import type { LiveRun } from '../runs/live-run.js'
 import { fieldsOf } from '../schema/schema.js'
@@ -31,6 +31,16 @@ export const askFields = computed(() => fieldsOf(schemas.value?.tasks[askTask.va
 export function putAsk(name: string, value: unknown): void {
   const { [name]: _, ...rest } = askValues.value
   askValues.value = value === undefined ? rest : { ...rest, [name]: value }
+}
+
+/** The question of a run that was kept, with its pictures and settings; it stands for itself. */
+export function fillInQuestion({ prompt, messages, images, ...rest }: Readonly<Record<string, unknown>>): void {
+  const said = Array.isArray(messages) ? (messages as readonly Message[]) : []
+  question.value = typeof prompt === 'string' ? prompt : (said.at(-1)?.content ?? '')
+  system.value = said[0]?.role === 'system' ? said[0].content : ''
+  asked.value = Array.isArray(images) ? images.filter(isGiven) : []
+  askValues.value = rest
+  goesOn.value = false
 }
 
 export function send(): void {

@@ -6,6 +6,7 @@ import { wordsOf } from '../runs/words.js'
 import { drawsPictures, info, schemas, serverState } from '../server/connection.js'
 import { defaultsOf, isPicture, isRegion, kindOf, type Schema } from '../schema/schema.js'
 import { fields, optionFields, options, put, putOption, sizeNow, takesPrompt, task, text, turnSeed, values } from './draft.js'
+import { TASKS } from '../schema/tasks.js'
 import { PictureField } from '../pictures/picture-field.js'
 import { isGiven } from '../pictures/picture.js'
 import { showMask } from '../stage/look.js'
@@ -15,18 +16,6 @@ import { SchemaField } from './schema-field.js'
 import { SeedField } from './seed-field.js'
 import { SizeField } from './size-field.js'
 
-const TASKS: readonly { readonly task: TaskName; readonly words: string }[] = [
-  { task: 'generate', words: 'From a text' },
-  { task: 'edit', words: 'Edit' },
-  { task: 'inpaint', words: 'Inpaint' },
-  { task: 'outpaint', words: 'Outpaint' },
-  { task: 'retouch', words: 'Retouch' },
-  { task: 'control', words: 'From a map' },
-  { task: 'predict', words: 'Read a map' },
-  { task: 'subject', words: 'Subject' },
-  { task: 'style', words: 'Style' },
-  { task: 'view', words: 'Another view' },
-]
 /** Shown at once where a task has them. */
 const BASIC: readonly string[] = ['steps', 'guidance', 'temperature', 'n', 'bestOf', 'cache']
 /** With widgets of their own. */
@@ -55,7 +44,7 @@ export function CreateForm() {
       chosen.value = run.id
       showMask.value = false
       complain('')
-      void run.ended.then(() => turnSeed(run.pictures.value[0]?.image.seed))
+      turnSeed(request['seed'])
     } catch (error) {
       complain(wordsOf(error))
     } finally {
@@ -68,6 +57,7 @@ export function CreateForm() {
         <label for="prompt">{task.value === 'edit' ? 'Instruction' : 'Prompt'}</label>
         <textarea
           id="prompt"
+          dir="auto"
           rows={3}
           value={text('prompt')}
           placeholder={task.value === 'edit' ? 'What is to change' : 'What the picture is to show'}
@@ -156,7 +146,15 @@ export function CreateForm() {
           This model answers in text only: it draws no pictures. Load one with an image codebook, or use Ask and chat.
         </p>
       )}
-      <button type="submit" data-submit class="main-action" disabled={serverState.value !== 'ready' || !drawsPictures.value}>
+      <button
+        type="submit"
+        data-submit
+        class="main-action"
+        onClick={(event) => {
+          if (event.detail > 1) event.preventDefault() // of a double click: one run is meant
+        }}
+        disabled={serverState.value !== 'ready' || !drawsPictures.value}
+      >
         Generate
       </button>
     </form>

@@ -4,12 +4,17 @@ import { computed, effect, signal } from '@preact/signals'
 import type { TaskName } from 'lumina-dimoo/client'
 import { recall, remember } from '../kept/settings.js'
 import { info, schemas } from '../server/connection.js'
-import { fieldsOf, isPicture, isRegion } from '../schema/schema.js'
+import { fieldsOf, isPicture, isRegion, shown } from '../schema/schema.js'
+import { isGiven } from '../pictures/picture.js'
+import { TASKS } from '../schema/tasks.js'
+import { takeUp } from '../mask/mask.js'
 
 export type Values = Readonly<Record<string, unknown>>
 export type SeedWay = 'random' | 'locked' | 'next'
 
-export const task = signal<TaskName>((recall('task') as TaskName | undefined) ?? 'generate')
+// Another version of the page, or a person, may have left anything there.
+const found = recall('task')
+export const task = signal<TaskName>(TASKS.find((one) => one.task === found)?.task ?? 'generate')
 export const values = signal<Values>(restored())
 /** Options of the run: priority, deadline. */
 export const options = signal<Values>({})
@@ -56,18 +61,32 @@ export const sizeNow = computed(() => {
   }
 })
 
-/** For the run after this one. */
-export function turnSeed(used: string | undefined): void {
+/** For the run after the one that began with this seed. */
+export function turnSeed(used: unknown): void {
   if (seedWay.value === 'random') put('seed', undefined)
-  else if (seedWay.value === 'next' && used !== undefined) put('seed', String(BigInt.asUintN(64, BigInt(used) + 1n)))
+  else if (seedWay.value === 'next' && /^\d{1,20}$/.test(shown(used))) put('seed', String(BigInt.asUintN(64, BigInt(shown(used)) + 1n)))
 }
 
-const light = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
+/** The form as it was for a run: nothing that was set for another one stays. */
+export function fillIn(name: TaskName, request: Values): void {
+  const { start: _, mask, region, from, ...rest } = request
+  const image = rest['image'] ?? from
+  task.value = name
+  values.value = { ...rest, ...(isGiven(image) && { image }) }
+  seedWay.value = rest['seed'] === undefined ? 'random' : 'locked'
+  const cells = mask ?? region
+  if (cells instanceof Uint32Array) takeUp(cells, image)
+}
+
+function light(value: unknown): boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value)
+}
 
 function restored(): Values {
   try {
     const found = JSON.parse(recall('draft') ?? '{}') as unknown
-    return typeof found === 'object' && found !== null && !Array.isArray(found) ? (found as Values) : {}
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) return {}
+    return Object.fromEntries(Object.entries(found).filter(([, value]) => light(value)))
   } catch {
     return {}
   }

@@ -31,7 +31,7 @@ effect(() => {
       if (mainPicture.peek() !== picture) return
       mainSize.value = size
       // As the server takes a picture by its own size: each side down to the grid.
-      fitTo({ width: Math.max(1, Math.floor(size.width / scale)), height: Math.max(1, Math.floor(size.height / scale)) })
+      fitTo({ width: Math.max(1, Math.floor(size.width / scale)), height: Math.max(1, Math.floor(size.height / scale)) }, picture)
     },
     () => (mainSize.value = undefined),
   )

@@ -16,13 +16,28 @@ const future = signal<readonly Cells[]>([])
 export const canUndo = computed(() => past.value.length > 0)
 export const canRedo = computed(() => future.value.length > 0)
 
+// Of a run that is repeated: it comes in once the grid of its picture is known.
+let awaited: { readonly picture: unknown; readonly cells: Cells } | undefined
+/** Whose grid it is. */
+let fitted: unknown
+
+/** The mask of a run that is repeated, for its picture, which may still be on its way. */
+export function takeUp(next: Iterable<number>, picture: unknown): void {
+  awaited = { picture, cells: new Set(next) }
+  if (picture === fitted) fitTo(grid.value, picture)
+}
+
 /** A mask of another grid means nothing any more. */
-export function fitTo(next: Grid): void {
-  if (next.width === grid.value.width && next.height === grid.value.height) return
-  grid.value = next
-  cells.value = NONE
-  past.value = []
-  future.value = []
+export function fitTo(next: Grid, picture: unknown): void {
+  fitted = picture
+  if (next.width !== grid.value.width || next.height !== grid.value.height) {
+    grid.value = next
+    cells.value = NONE
+    past.value = []
+    future.value = []
+  }
+  if (awaited?.picture === picture) change(new Set([...awaited!.cells].filter((cell) => cell < next.width * next.height)))
+  awaited = undefined
 }
 
 /** A whole stroke is one change. */

@@ -46,8 +46,10 @@ export function inRectangle(one: Point, other: Point, { width, height }: Grid): 
 export function inLasso(points: readonly Point[], grid: Grid): number[] {
   const found = new Set<number>()
   for (let row = 0; row < grid.height; row++) {
-    for (let column = 0; column < grid.width; column++) {
-      if (isInside({ x: column + 0.5, y: row + 0.5 }, points)) found.add(row * grid.width + column)
+    const edges = crossings(row + 0.5, points)
+    for (let i = 0; i + 1 < edges.length; i += 2) {
+      const last = Math.min(grid.width - 1, Math.ceil(edges[i + 1]! - 0.5) - 1)
+      for (let column = Math.max(0, Math.ceil(edges[i]! - 0.5)); column <= last; column++) found.add(row * grid.width + column)
     }
   }
   points.forEach((point, i) => {
@@ -56,12 +58,12 @@ export function inLasso(points: readonly Point[], grid: Grid): number[] {
   return [...found]
 }
 
-// A ray to the right crosses the line an odd number of times.
-function isInside({ x, y }: Point, points: readonly Point[]): boolean {
-  let inside = false
-  for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
-    const [a, b] = [points[i]!, points[j]!]
-    if (a.y > y !== b.y > y && x < ((b.x - a.x) * (y - a.y)) / (b.y - a.y) + a.x) inside = !inside
-  }
-  return inside
+// Where the line crosses a height, from left to right: in it and out of it in turns.
+function crossings(y: number, points: readonly Point[]): number[] {
+  const found: number[] = []
+  points.forEach((b, i) => {
+    const a = points.at(i - 1)!
+    if (a.y > y !== b.y > y) found.push(((b.x - a.x) * (y - a.y)) / (b.y - a.y) + a.x)
+  })
+  return found.sort((one, other) => one - other)
 }

@@ -7,7 +7,12 @@ export function KeyDialog() {
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => dialog.current?.showModal(), [])
   return (
-    <dialog ref={dialog} aria-labelledby="key-title" onCancel={(event) => event.preventDefault()}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="key-title"
+      onCancel={(event) => event.preventDefault()}
+      onClose={() => dialog.current?.showModal()} // a second Escape closes it all the same, and nothing works without a key
+    >
       <form
         method="dialog"
         onSubmit={(event) => {

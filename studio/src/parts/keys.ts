@@ -22,8 +22,13 @@ const view = (key: string, where: Place): Key => ({
 export const KEYS: readonly Key[] = [
   {
     keys: 'Control+Enter',
-    does: 'Generate, also while typing',
-    act: () => document.querySelector<HTMLButtonElement>('[data-submit]')?.click(),
+    does: 'Generate, also while typing; start the fork that is written',
+    // Of the form that is typed in: a fork has its own.
+    act: () => {
+      const own = document.activeElement?.closest('form')
+      if (own) own.requestSubmit()
+      else document.querySelector<HTMLButtonElement>('[data-submit]')?.click()
+    },
   },
   { keys: '/', does: 'Write the prompt', act: () => document.querySelector<HTMLTextAreaElement>('textarea')?.focus() },
   {

@@ -20,7 +20,6 @@ function placeNow(): Place {
 }
 
 addEventListener('hashchange', () => {
-  if (location.hash === '#main') return // the skip link
   place.value = placeNow()
   document.getElementById('main')?.scrollTo(0, 0)
 })

@@ -17,17 +17,23 @@ export function PictureField({ label, hint, pictures, most, required, onChange }
   const [problem, complain] = useState('')
   const [over, hover] = useState(false)
   const take = async (files: readonly File[]): Promise<void> => {
+    if (files.length === 0) return
     const sound: File[] = []
+    const bad: string[] = []
     for (const file of files) {
       try {
         await sizeOf(file)
         sound.push(file)
       } catch {
-        complain(`${shown(file.name)} is no picture that this browser reads. Take a PNG, JPEG, WebP, GIF or AVIF file.`)
+        bad.push(shown(file.name))
       }
     }
+    complain(
+      bad.length === 0
+        ? ''
+        : `${bad.join(', ')} ${bad.length === 1 ? 'is no picture' : 'are no pictures'} that this browser reads. Take a PNG, JPEG, WebP, GIF or AVIF file.`,
+    )
     if (sound.length === 0) return
-    complain('')
     onChange(most === 1 ? sound.slice(-1) : [...pictures, ...sound].slice(-most))
   }
   return (
@@ -41,8 +47,9 @@ export function PictureField({ label, hint, pictures, most, required, onChange }
       onDragLeave={() => hover(false)}
       onDrop={(event) => {
         event.preventDefault()
+        event.stopPropagation()
         hover(false)
-        void take(picturesIn(event.dataTransfer))
+        void take([...(event.dataTransfer?.files ?? [])])
       }}
       onPaste={(event) => void take(picturesIn(event.clipboardData))}
     >
@@ -90,14 +97,32 @@ export function PictureField({ label, hint, pictures, most, required, onChange }
   )
 }
 
-/** Pictures that are pasted anywhere go to the first field that takes some. */
-export function listenToPaste(): () => void {
-  const hear = (event: ClipboardEvent): void => {
-    const field = document.querySelector('[data-takes-pictures]')
+/**
+ * Pictures that are pasted or dropped anywhere go to the first field that takes some. A file that nothing takes is let fall: a browser
+ * would leave the page for it.
+ */
+export function listenToPictures(): () => void {
+  const first = (): Element | null => document.querySelector('[data-takes-pictures]')
+  const paste = (event: ClipboardEvent): void => {
+    const field = first()
     if (!field || picturesIn(event.clipboardData).length === 0 || field.contains(event.target as Node)) return
     event.preventDefault()
     field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: event.clipboardData, bubbles: false }))
   }
-  addEventListener('paste', hear)
-  return () => removeEventListener('paste', hear)
+  const over = (event: DragEvent): void => {
+    if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
+  }
+  const drop = (event: DragEvent): void => {
+    if (event.defaultPrevented || (event.dataTransfer?.files.length ?? 0) === 0) return
+    event.preventDefault()
+    first()?.dispatchEvent(new DragEvent('drop', { dataTransfer: event.dataTransfer, bubbles: false, cancelable: true }))
+  }
+  addEventListener('paste', paste)
+  addEventListener('dragover', over)
+  addEventListener('drop', drop)
+  return () => {
+    removeEventListener('paste', paste)
+    removeEventListener('dragover', over)
+    removeEventListener('drop', drop)
+  }
 }

@@ -21,7 +21,9 @@ export function wordsOf(error: unknown): string {
     const when = Number.isFinite(retryAfterMs) ? `in about ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s` : 'in a while'
     return `The queue of the server is full. Try again ${when}.`
   }
-  return `${sentence(error.message)} ${ADVICE[error.code] ?? ''}`.trim()
+  // A file has no fields: what it was made with is what it needs.
+  const advice = error.message.startsWith('resume:') ? 'Open it where that model is served.' : (ADVICE[error.code] ?? '')
+  return `${sentence(error.message)} ${advice}`.trim()
 }
 
 /** Where a run takes more steps than it was asked for: how many, and why. */

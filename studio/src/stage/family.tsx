@@ -1,5 +1,6 @@
 // A run beside its forks, and what it was forked from: one look at all the ways it could go.
 import type { LiveRun } from '../runs/live-run.js'
+import { nameOf } from '../schema/tasks.js'
 import { chosen, runs } from '../runs/runs.js'
 import { LiveCanvas } from './live-canvas.js'
 
@@ -24,9 +25,9 @@ export function Family({ run }: { readonly run: LiveRun }) {
       {familyOf(run, runs.value).map((one) => (
         <li key={one.id} class={one === run ? 'shown' : ''}>
           <LiveCanvas run={one} />
-          <button type="button" aria-pressed={one === run} onClick={() => (chosen.value = one.id)}>
+          <button type="button" class="few-lines" aria-pressed={one === run} onClick={() => (chosen.value = one.id)}>
             {one.asked.parent ? `From step ${one.asked.parent.step + 1}: ` : ''}
-            {one.prompt === '' ? one.asked.task : one.prompt}
+            {nameOf(one.asked.task, one.prompt)}
           </button>
         </li>
       ))}

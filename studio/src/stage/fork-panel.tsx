@@ -33,7 +33,7 @@ export function ForkPanel({ run, onDone }: { readonly run: LiveRun; readonly onD
       {hasPrompt && (
         <label class="field">
           <span>Prompt of the fork</span>
-          <textarea rows={2} value={prompt} onInput={(event) => setPrompt(event.currentTarget.value)} />
+          <textarea rows={2} dir="auto" value={prompt} onInput={(event) => setPrompt(event.currentTarget.value)} />
         </label>
       )}
       <label class="field">

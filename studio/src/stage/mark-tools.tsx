@@ -16,6 +16,8 @@ interface Props {
 
 export function MarkTools({ run, attempt }: Props) {
   const [marked, pinned] = [run.marked.value.size, run.pinned.value.size]
+  // Pinned cells stay whatever is marked.
+  const free = [...run.marked.value].filter((cell) => !run.pinned.value.has(cell)).length
   const { grid } = run.frame.value!
   return (
     <div class="toolbar" role="group" aria-label="Cells">
@@ -37,14 +39,14 @@ export function MarkTools({ run, attempt }: Props) {
           />
         </label>
       )}
-      {marked > 0 && !run.over.value && (
+      {free > 0 && !run.over.value && (
         <button type="button" class="main-action" onClick={attempt(() => run.remask())}>
-          {`Send ${marked} ${marked === 1 ? 'cell' : 'cells'} back`}
+          {`Send ${free} ${free === 1 ? 'cell' : 'cells'} back`}
         </button>
       )}
-      {marked > 0 && run.picture.value && (
+      {free > 0 && run.picture.value && (
         <button type="button" class="main-action" onClick={attempt(async () => retouchMarked(run))}>
-          {`Draw ${marked} ${marked === 1 ? 'cell' : 'cells'} again`}
+          {`Draw ${free} ${free === 1 ? 'cell' : 'cells'} again`}
         </button>
       )}
       {marked > 0 && (

@@ -1,5 +1,5 @@
 // What can be done with a finished picture.
-import { put, seedWay, task, values } from '../form/draft.js'
+import { fillIn, put, seedWay, task } from '../form/draft.js'
 import { isGiven, withFile, type Given } from '../pictures/picture.js'
 import { compare, showMask } from './look.js'
 import { download, fileName } from '../parts/download.js'
@@ -22,7 +22,7 @@ export function ResultBar({ run }: { readonly run: LiveRun }) {
       >
         Use its seed
       </button>
-      <button type="button" onClick={() => repeat(run)}>
+      <button type="button" onClick={() => fillIn(run.asked.task, run.asked.request)}>
         Use its settings
       </button>
       <button
@@ -68,10 +68,4 @@ export function ResultBar({ run }: { readonly run: LiveRun }) {
 export function originalOf({ asked }: LiveRun): Given | undefined {
   const { image, from } = asked.request
   return isGiven(image) ? image : isGiven(from) ? from : undefined
-}
-
-function repeat({ asked }: LiveRun): void {
-  task.value = asked.task
-  const { start: _, ...request } = asked.request
-  values.value = { ...values.value, ...request }
 }

@@ -1,5 +1,6 @@
 // The runs of this page as a tree: forks stand below what they came from.
 import type { LiveRun } from '../runs/live-run.js'
+import { nameOf } from '../schema/tasks.js'
 import { chosen, runs } from '../runs/runs.js'
 import { OpenRun } from './open-run.js'
 import { Thumbnail } from './thumbnail.js'
@@ -38,7 +39,9 @@ function RunCard({ run }: { readonly run: LiveRun }) {
   return (
     <button type="button" class="run-card" aria-pressed={chosen.value === run.id} onClick={() => (chosen.value = run.id)}>
       <Thumbnail run={run} />
-      <span class="words">{run.prompt === '' ? run.asked.task : run.prompt}</span>
+      <span class="words" dir="auto">
+        {nameOf(run.asked.task, run.prompt)}
+      </span>
       <span class="hint">{stateWords(run)}</span>
     </button>
   )

@@ -40,6 +40,7 @@ export function AskView() {
           <label for="question">Question</label>
           <textarea
             id="question"
+            dir="auto"
             rows={2}
             value={question.value}
             placeholder="What color is the star?"
@@ -107,7 +108,7 @@ function TurnItem({ turn: { question: words, pictures, run } }: { readonly turn:
   return (
     <li class="turn">
       <div class="question">
-        <p>{words}</p>
+        <p dir="auto">{words}</p>
         {pictures.length > 0 && (
           <div class="row">
             {pictures.map((picture, i) => (
@@ -128,12 +129,12 @@ function Answer({ run }: { readonly run: LiveRun }) {
   return (
     <div class="answer">
       {answer ? (
-        <p>
+        <p dir="auto">
           {answer.text === '' ? <span class="hint">(no words)</span> : answer.text}
           {answer.finishReason === 'length' && <span class="hint"> (cut: every reserved token is used)</span>}
         </p>
       ) : (
-        <p aria-hidden="true">
+        <p dir="auto" aria-hidden="true">
           {settled}
           <span class="unsettled">{text.slice(settled.length)}</span>
         </p>

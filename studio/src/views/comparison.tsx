@@ -2,12 +2,16 @@
 import { useState } from 'preact/hooks'
 import type { Kept } from '../kept/history.js'
 import { urlOf } from '../pictures/picture.js'
+import { nameOf } from '../schema/tasks.js'
 import { promptOf } from '../runs/live-run.js'
 
 export function Comparison({ pair, onClose }: { readonly pair: readonly [Kept, Kept]; readonly onClose: () => void }) {
   const [over, lay] = useState(false)
   const [share, setShare] = useState(50)
-  const [left, right] = pair.map((kept) => ({ url: urlOf(kept.files![0]!), words: promptOf(kept.request) || kept.task })) as [Side, Side]
+  const [left, right] = pair.map((kept) => ({ url: urlOf(kept.files![0]!), words: nameOf(kept.task, promptOf(kept.request)) })) as [
+    Side,
+    Side,
+  ]
   return (
     <section class="panel" aria-label="Comparison">
       <div class="toolbar">
@@ -55,7 +59,9 @@ function Figure({ url, words }: Side) {
   return (
     <figure>
       <img src={url} alt={words} />
-      <figcaption class="hint">{words}</figcaption>
+      <figcaption class="hint few-lines" dir="auto">
+        {words}
+      </figcaption>
     </figure>
   )
 }

@@ -1,12 +1,15 @@
 // What was done in this browser: searched, compared, repeated, downloaded, deleted.
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { seedWay, task, values } from '../form/draft.js'
-import { allKept, deleteAll, deleteKept, historyChanged, type Kept } from '../kept/history.js'
+import { fillInQuestion } from '../form/ask-draft.js'
+import { fillIn } from '../form/draft.js'
+import { allKept, deleteAll, deleteKept, historyChanged, historyTrouble, type Kept } from '../kept/history.js'
 import { download, fileName } from '../parts/download.js'
 import { go } from '../parts/place.js'
 import { promptOf } from '../runs/live-run.js'
+import { nameOf } from '../schema/tasks.js'
 import { isText } from '../runs/runs.js'
 import { urlOf } from '../pictures/picture.js'
+import { showMask } from '../stage/look.js'
 import { Comparison } from './comparison.js'
 
 /** Shown at once; more on demand. */
@@ -41,6 +44,11 @@ export function HistoryView() {
         </p>
         <DeleteAll disabled={all.length === 0} />
       </div>
+      {historyTrouble.value !== '' && (
+        <p class="problem" role="alert">
+          {historyTrouble.value}
+        </p>
+      )}
       {pair.length === 2 && <Comparison pair={pair as [Kept, Kept]} onClose={() => choose([])} />}
       <ul class="history">
         {found.slice(0, count).map((kept) => (
@@ -78,7 +86,7 @@ interface ItemProps {
 function HistoryItem({ kept, chosen, onChoose }: ItemProps) {
   const { files = [], seeds = [], text, problem, created } = kept
   const prompt = promptOf(kept.request)
-  const name = prompt === '' ? kept.task : prompt
+  const name = nameOf(kept.task, prompt)
   return (
     <li class="history-item">
       {files[0] ? (
@@ -86,7 +94,9 @@ function HistoryItem({ kept, chosen, onChoose }: ItemProps) {
       ) : (
         <div class="no-picture">{(text === '' ? '(no words)' : text) ?? problem ?? kept.state ?? 'not finished'}</div>
       )}
-      <p>{name}</p>
+      <p dir="auto" class="few-lines" title={name}>
+        {name}
+      </p>
       <p class="hint">
         {kept.task}, {new Date(created).toLocaleString()}
         {seeds[0] !== undefined && `, seed ${seeds[0]}`}
@@ -125,14 +135,12 @@ function HistoryItem({ kept, chosen, onChoose }: ItemProps) {
 
 function repeat({ task: name, request, seeds = [] }: Kept): void {
   if (isText(name)) {
+    fillInQuestion(request)
     go('ask')
     return
   }
-  const { start: _, from, mask: __, region: ___, ...rest } = request
-  const made = from ?? rest['image']
-  task.value = name
-  values.value = { ...values.value, ...rest, ...(made !== undefined && { image: made }), ...(seeds[0] !== undefined && { seed: seeds[0] }) }
-  seedWay.value = 'locked'
+  fillIn(name, { ...request, ...(seeds[0] !== undefined && { seed: seeds[0] }) })
+  showMask.value = true
   go('create')
 }
 

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { go } from '../parts/place.js'
 import type { LiveRun } from '../runs/live-run.js'
 import { chosen, findAgain, forget, isText, runs } from '../runs/runs.js'
+import { nameOf } from '../schema/tasks.js'
 import { wordsOf } from '../runs/words.js'
 import { OpenRun } from '../stage/open-run.js'
 import { Thumbnail } from '../stage/thumbnail.js'
@@ -54,13 +55,15 @@ function RunItem({ run, place }: { readonly run: LiveRun; readonly place: number
     work().catch((error: unknown) => complain(wordsOf(error)))
   }
   const { step = -1, steps = 1 } = run.progress.value ?? {}
-  const name = run.prompt === '' ? run.asked.task : run.prompt
+  const name = nameOf(run.asked.task, run.prompt)
   const over = run.over.value
   return (
     <li class="queue-item">
       <Thumbnail run={run} />
       <div class="queue-words">
-        <p>{name}</p>
+        <p dir="auto" class="few-lines" title={name}>
+          {name}
+        </p>
         <p class="hint">
           {run.asked.task}
           {run.asked.parent && ', a fork'}, {place > 0 ? `waits at place ${place}` : run.state.value}

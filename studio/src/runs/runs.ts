@@ -35,10 +35,16 @@ export function start({ task, request, options = {}, parent, steps }: Wanted, ce
   return follow(asked, run)
 }
 
-/** Goes on from a file. */
-export function goOn(bytes: Uint8Array): LiveRun {
+/** Goes on from a file; of a text there are no drafts. */
+export function goOn(bytes: Uint8Array, draws: boolean): LiveRun {
   const id = newId()
-  const run = client().resume(bytes, { id, exact: false, previews: { format: 'png' }, delivery: 'all', buffer: 4096 }) as RemoteRun
+  const run = client().resume(bytes, {
+    id,
+    exact: false,
+    ...(draws && { previews: { format: 'png' } }),
+    delivery: 'all',
+    buffer: 4096,
+  }) as RemoteRun
   const asked: Asked = { id, task: run.task, request: { prompt: '' }, created: Date.now() }
   void keepStart(asked)
   return follow(asked, run)

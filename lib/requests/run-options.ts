@@ -19,8 +19,8 @@ export const RUN_FIELDS: Fields = {
   signal: local('signal', "Aborting it frees the run's slot within one unit of work; the run then rejects with `signal.reason`."),
   id: text({
     summary: "The run's name in events and logs; letters, digits and - _ . : only, at most 128.",
-    pattern: '[A-Za-z0-9_.:-]{1,128}',
-    rule: "1 to 128 letters, digits, '-', '_', '.' and ':'",
+    pattern: '(?!\\.{1,2}$)[A-Za-z0-9_.:-]{1,128}', // paths lose '.' and '..': nobody could ask for a run of that name over HTTP
+    rule: "1 to 128 letters, digits, '-', '_', '.' and ':', not '.' or '..' alone",
     default: { words: 'one that is unique across processes and threads' },
   }),
   deadlineMs: number(0, LONGEST_TIMER_MS, {

@@ -3,6 +3,7 @@
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { invalid } from '../base/errors.js'
+import { show } from '../base/show.js'
 import { decodeCbor } from '../wire/cbor.js'
 import { parseJson } from '../wire/messages.js'
 import { Problem } from './problem.js'
@@ -12,6 +13,7 @@ const MAX_DEPTH = 16
 const MAX_ITEMS = 65_536
 const MAX_FIELDS = 256
 const MAX_FIELD_BYTES = 2 ** 20
+const UTF_8 = new TextDecoder('utf-8', { fatal: true })
 
 /** A form as it came: texts and files by name, several of one name in order. */
 export interface Form {
@@ -22,10 +24,15 @@ export interface Form {
 export async function readBodies(app: FastifyInstance, { maxBodyBytes, maxFileBytes, maxImages }: Settings): Promise<void> {
   const limits = { maxBytes: maxBodyBytes, maxDepth: MAX_DEPTH, maxItems: MAX_ITEMS }
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(/^application\/(?:[\w.-]+\+)?json$/i, { parseAs: 'string' }, async (_: unknown, text: unknown) => {
-    const plain = (text as string).replace(/^\ufeff/, '') // a byte order mark
-    return plain === '' ? undefined : parseJson(plain, limits, 'body')
-  })
+  // Parameters are what most clients outside of browsers send beside it: `; charset=utf-8`.
+  app.addContentTypeParser(
+    /^application\/(?:[\w.-]+\+)?json *(?:;|$)/i,
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: unknown) => {
+      const text = utf8(bytes as Uint8Array, request.headers['content-type'])
+      return text === '' ? undefined : parseJson(text, limits, 'body')
+    },
+  )
   app.addContentTypeParser('application/cbor', { parseAs: 'buffer' }, async (_: unknown, bytes: unknown) => {
     return decodeCbor(bytes as Uint8Array, limits)
   })
@@ -40,6 +47,19 @@ export async function readBodies(app: FastifyInstance, { maxBodyBytes, maxFileBy
       parts: MAX_FIELDS + maxImages,
     },
   })
+}
+
+// JSON is UTF-8 (RFC 8259), whatever else is said of it: letters of another charset would be read as none at all. A byte order mark is
+// read over.
+function utf8(bytes: Uint8Array, contentType = ''): string {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*["']?([^"';\s]*)/i.exec(contentType) ?? []
+  if (!/^(?:utf-?8|us-ascii)$/i.test(charset))
+    throw new Problem(415, 'request/invalid', `content-type: charset must be utf-8, got ${show(charset)}`)
+  try {
+    return UTF_8.decode(bytes)
+  } catch {
+    throw invalid('body: expected JSON in UTF-8, got bytes that are none')
+  }
 }
 
 /** Reads a form. Throws a problem for what is too large, `request/invalid` for what is none. */

@@ -168,6 +168,7 @@ const JSON_ROWS: readonly Row[] = [
   ['no request', RUNS, { task: 'generate' }, 422, /expected an object of options, got nothing/],
   ['a field', RUNS, run({ stepz: 1 }), 422, /unknown option 'stepz' \(did you mean 'steps'\?\)/],
   ['a field beside', RUNS, run({}, { model_path: '/etc/passwd' }), 422, /unknown option 'model_path'/],
+  ['an id that is no name in a path', RUNS, run({}, { options: { id: '..' } }), 422, /id must be .*, not '\.' or '\.\.' alone, got '\.\.'/],
   ['an id that steers', RUNS, run({}, { options: { id: 'a\r\nset-cookie: x' } }), 422, /id must be 1 to 128 letters/],
   ['a deadline of the past', RUNS, run({}, { options: { deadlineMs: -1 } }), 422, /deadlineMs must be/],
   ['a path as picture', RUNS, { task: 'edit', request: { prompt: 'x', image: '/etc/passwd' } }, 422, /image must/],

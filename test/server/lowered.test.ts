@@ -128,5 +128,6 @@ test('a film of fewer pictures than were asked for says so', async () => {
   expect(await film({ output_format: 'gif', frame_count: 8, steps: 2 })).toMatch(
     /frame_count: the film has 2 pictures, not 8: the decoding showed no more/,
   )
+  expect(await film({ output_format: 'webp', frame_count: 2, steps: 1 })).toMatch(/frame_count: the film has 1 picture, not 2/)
   expect(await film({ output_format: 'gif', steps: 2 })).toBeNull()
 }, 60_000)

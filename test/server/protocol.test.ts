@@ -41,6 +41,21 @@ test('a packed body is 415, a byte order mark is read over', async () => {
   expect((await send(`\ufeff${json}`)).status).toBe(202)
 })
 
+test('JSON is JSON with parameters too; letters of other charsets are refused, never guessed', async () => {
+  const { ask } = await serve(new ScriptedRunner())
+  const send = (type: string, body: string | Uint8Array<ArrayBuffer> = '{"task":"generate","request":{"prompt":"é"}}'): Promise<Response> =>
+    ask('/v1/runs', { method: 'POST', body, headers: { 'content-type': type } })
+  const taken = ['; charset=utf-8', ';charset=UTF-8', ' ; charset="utf-8"', ';', '; odata.metadata=minimal', '; charset=us-ascii']
+  for (const more of taken) expect([more, (await send(`application/json${more}`)).status]).toEqual([more, 202])
+  expect((await send('application/vnd.api+json; charset=utf-8')).status).toBe(202)
+  for (const type of ['application/jsonp', 'application/json-patch', 'text/json; charset=utf-8'])
+    expect((await send(type)).status).toBe(415)
+  const latin = await send('application/json; charset=iso-8859-1')
+  expect([latin.status, await told(latin)]).toEqual([415, "content-type: charset must be utf-8, got 'iso-8859-1'"])
+  const broken = await send('application/json', new Uint8Array(Buffer.from('{"task":"generate","request":{"prompt":"\xe9"}}', 'latin1')))
+  expect([broken.status, await told(broken)]).toEqual([422, 'body: expected JSON in UTF-8, got bytes that are none'])
+})
+
 test('pages of a named origin may read the headers that say what happened', async () => {
   const { ask } = await serve(new ScriptedRunner(), { corsOrigins: ['https://example.com'] })
   const response = await ask('/v1/info', { headers: { origin: 'https://example.com' } })

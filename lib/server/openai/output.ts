@@ -47,14 +47,14 @@ export async function encoded(
   const shown = format === 'gif' ? all.length : framesOf(file)
   if (film.asked && shown < film.frames)
     warnings.add(
-      `frame_count: the film has ${shown} pictures, not ${film.frames}: ${
+      `frame_count: the film has ${shown} picture${shown === 1 ? '' : 's'}, not ${film.frames}: ${
         all.length < film.frames ? 'the decoding showed no more' : 'those that are alike are one that is shown for longer'
       }`,
     )
   return base64(file)
 }
 
-/** Pictures of a WebP file: its chunks ANMF. */
+/** Pictures of a WebP file: its chunks ANMF, of which a file of one picture has none. */
 function framesOf(webp: Uint8Array): number {
   const view = new DataView(webp.buffer, webp.byteOffset, webp.byteLength)
   let count = 0
@@ -63,7 +63,7 @@ function framesOf(webp: Uint8Array): number {
     const size = view.getUint32(at + 4, true)
     at += 8 + size + (size % 2)
   }
-  return count
+  return Math.max(1, count)
 }
 
 /** A picture of the decoding. */

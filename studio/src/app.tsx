@@ -4,6 +4,7 @@ import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { KeyDialog } from './parts/key-dialog.js'
 import { Announcer } from './parts/announcer.js'
+import { listenToClicks } from './parts/clicks.js'
 import { Header } from './parts/header.js'
 import { listenToKeys } from './parts/keys.js'
 import { place, VIEWS, type Place } from './parts/place.js'
@@ -31,7 +32,7 @@ export function App() {
   useEffect(() => {
     applyTheme()
     void greet()
-    const ends = [listenToKeys(), listenToPictures(), watchServer()]
+    const ends = [listenToKeys(), listenToClicks(), listenToPictures(), watchServer()]
     return () => ends.forEach((end) => end())
   }, [])
   useSignalEffect(() => {

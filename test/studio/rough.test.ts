@@ -48,6 +48,34 @@ studio('a person who does not think', () => {
     expect(runner.runs.map(({ request }) => (request as { readonly seed: string }).seed)).toEqual(['41', '42', '43'])
   })
 
+  test('the second click of a double click hits nothing that moved up meanwhile', async () => {
+    const { url } = await listen(made.model)
+    const page = await open(made.browser, url)
+    for (const prompt of ['one', 'two', 'three', 'four']) {
+      await generate(page, prompt, { Steps: '2' })
+      await page.getByRole('img', { name: prompt, exact: true }).waitFor()
+    }
+    await page.getByRole('slider', { name: 'Step' }).fill('0')
+    await page.getByRole('button', { name: 'Fork…' }).click()
+    await page.getByRole('button', { name: 'Start the fork' }).dblclick({ delay: 100 })
+    await page.getByText('from step 1, done').waitFor()
+    expect((await connect(url).runs()).length).toBe(5)
+    await page.getByRole('link', { name: 'History' }).click()
+    await page.getByText('5 of 5 runs').waitFor()
+    const { x, y, width, height } = (await page.getByRole('button', { name: 'Delete two' }).boundingBox())!
+    const click = (clickCount: number): Promise<void> => page.mouse.down({ clickCount }).then(() => page.mouse.up({ clickCount }))
+    await page.mouse.move(x + width / 2, y + height / 2)
+    await click(1)
+    await page.getByText('4 of 4 runs').waitFor()
+    await click(2)
+    await page.waitForTimeout(300)
+    await page.getByText('4 of 4 runs').waitFor()
+    // An empty question is no silence.
+    await page.getByRole('link', { name: 'Ask and chat' }).click()
+    await page.getByRole('button', { name: 'Ask', exact: true }).click()
+    await page.getByText('Write a question first.').waitFor()
+  })
+
   test('very long prompts and those from right to left: shown in a few lines, in their direction, refused in a sentence', async () => {
     const { url } = await listen(made.model)
     const page = await open(made.browser, url, { viewport: { width: 390, height: 800 } }, NETWORK)

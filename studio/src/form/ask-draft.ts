@@ -45,7 +45,7 @@ export function fillInQuestion({ prompt, messages, images, ...rest }: Readonly<R
 
 export function send(): void {
   const words = question.value.trim()
-  if (words === '') return
+  if (words === '') throw new Error('Write a question first.')
   const pictures = asked.value
   const names = ['preset', ...askFields.value.map(({ name }) => name)]
   const values = Object.fromEntries(Object.entries(askValues.value).filter(([name]) => names.includes(name)))

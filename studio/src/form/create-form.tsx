@@ -146,15 +146,7 @@ export function CreateForm() {
           This model answers in text only: it draws no pictures. Load one with an image codebook, or use Ask and chat.
         </p>
       )}
-      <button
-        type="submit"
-        data-submit
-        class="main-action"
-        onClick={(event) => {
-          if (event.detail > 1) event.preventDefault() // of a double click: one run is meant
-        }}
-        disabled={serverState.value !== 'ready' || !drawsPictures.value}
-      >
+      <button type="submit" data-submit data-once class="main-action" disabled={serverState.value !== 'ready' || !drawsPictures.value}>
         Generate
       </button>
     </form>

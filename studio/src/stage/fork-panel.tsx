@@ -53,7 +53,7 @@ export function ForkPanel({ run, onDone }: { readonly run: LiveRun; readonly onD
         </p>
       )}
       <div class="toolbar">
-        <button type="submit" class="main-action" disabled={nothing}>
+        <button type="submit" data-once class="main-action" disabled={nothing}>
           Start the fork
         </button>
         <button type="button" onClick={onDone}>

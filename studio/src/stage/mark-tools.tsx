@@ -45,7 +45,7 @@ export function MarkTools({ run, attempt }: Props) {
         </button>
       )}
       {free > 0 && run.picture.value && (
-        <button type="button" class="main-action" onClick={attempt(async () => retouchMarked(run))}>
+        <button type="button" data-once class="main-action" onClick={attempt(async () => retouchMarked(run))}>
           {`Draw ${free} ${free === 1 ? 'cell' : 'cells'} again`}
         </button>
       )}

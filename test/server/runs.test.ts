@@ -179,6 +179,54 @@ test('another priority: what waits is begun anew, what runs goes on from where i
   expect((await change('other', 'high')).status).toBe(422)
 })
 
+test('what others ask while a run is begun again under another priority reaches the run that goes on', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } } })
+  const first = runner.last
+  first.step()
+  await eventually(async () => (await body(await ask('/v1/runs/r')))['state'] === 'running')
+  let open: () => void = () => undefined
+  const bytes = new Promise<Uint8Array>((resolve) => (open = () => resolve(new Uint8Array(1))))
+  first.snapshot = () => {
+    first.asked.push('snapshot')
+    return bytes
+  }
+  const change = (priority: number): Promise<Response> => ask('/v1/runs/r', { method: 'PATCH', json: { priority } })
+  const changed = change(5)
+  await eventually(() => first.asked.includes('snapshot'))
+  const others = [
+    change(7),
+    ask('/v1/runs/r/pause', { method: 'POST' }),
+    ask('/v1/runs/r/remask', { json: { region: { left: 0, top: 0, width: 8, height: 8 } } }),
+    ask('/v1/runs/r/snapshot', { method: 'POST' }),
+  ]
+  await sleep(50)
+  open()
+  for (const response of await Promise.all([changed, ...others])) expect(response.status).toBe(200)
+  expect(first.asked).toEqual(['snapshot', 'abort'])
+  expect(await body(await ask('/v1/runs/r'))).toMatchObject({ state: 'paused', priority: 7 })
+  expect(runner.last.asked).toEqual(expect.arrayContaining(['pause', expect.stringMatching(/^remask/), 'snapshot']))
+})
+
+test('a run that is ended while it changes its priority has ended', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } } })
+  const first = runner.last
+  first.step()
+  await eventually(async () => (await body(await ask('/v1/runs/r')))['state'] === 'running')
+  // As where the order to end comes between the snapshot and its use.
+  first.snapshot = async () => {
+    expect((await ask('/v1/runs/r', { method: 'DELETE' })).status).toBe(204)
+    return new Uint8Array(1)
+  }
+  first.abort = () => undefined
+  await ask('/v1/runs/r', { method: 'PATCH', json: { priority: 5 } })
+  expect(runner.runs).toHaveLength(1)
+  first.finish()
+})
+
 test('a snapshot goes on, from JSON, CBOR and a form', async () => {
   const runner = new ScriptedRunner()
   const { ask } = await serve(runner)

@@ -85,7 +85,7 @@ export function runRoutes(app: App, house: House): void {
     async (request) => {
       const run = going(heldRun(house, request), 'another priority')
       checkOptions('run', request.body, { fields: PRIORITY, required: ['priority'] })
-      await run.reprioritise(request.body['priority'] as number)
+      await unlessEnded(run, 'another priority', run.reprioritise(request.body['priority'] as number))
       return summaryOf(run)
     },
   )
@@ -127,17 +127,19 @@ export function runRoutes(app: App, house: House): void {
       if (typeof where === 'string' && !/^data:/i.test(where))
         throw invalid(`remask: region must be rectangles, cells, or the bytes of a mask, got ${show(where)}`)
       const order = idempotencyKey(request.headers['idempotency-key'])
-      const named: KeptRun = run.run
       // One that was followed is said again, also when the run has ended since.
       await run.orders.once(order, digestOf(request.body), async () => {
         // Another server of the queue may have given it before the end.
         const mayBeKnown = order !== undefined && run.isKept
         const hasEnded = run.outcome !== undefined
         if (!mayBeKnown) going(run, 'remask')
-        await named.remask(where, { image, ...(mayBeKnown && { order }) }).catch((error: unknown) => {
-          if (hasEnded) going(run, 'remask')
-          throw error
-        })
+        const give = (named: KeptRun): Promise<void> => named.remask(where, { image, ...(mayBeKnown && { order }) })
+        await run
+          .remask((one) => give(one as ImageRun))
+          .catch((error: unknown) => {
+            if (hasEnded) going(run, 'remask')
+            throw error
+          })
       })
       return summaryOf(run)
     },
@@ -148,7 +150,7 @@ export function runRoutes(app: App, house: House): void {
     { schema: { tags: ['runs'], summary: 'Bytes from which it goes on elsewhere', params: RUN_ID } },
     async (request, reply) => {
       const run = going(heldRun(house, request), 'snapshot')
-      const bytes = await run.run.snapshot()
+      const bytes = await unlessEnded(run, 'snapshot', run.snapshot())
       if (/\bapplication\/json\b/.test(request.headers.accept ?? '')) return toJson({ task: run.task, snapshot: bytes })
       return reply.type('application/octet-stream').send(Buffer.from(bytes))
     },
@@ -162,7 +164,20 @@ export const anything = (): ((value: unknown) => { value: unknown }) => (value) 
 export function going(run: HeldRun, what: string): HeldRun {
   run.touch()
   if (!run.outcome) return run
-  throw new Problem(409, 'request/invalid', `run ${run.id}: ${what} needs a run that goes on, got one that is ${run.state}`)
+  throw ended(run, what)
+}
+
+const ended = ({ id, state }: HeldRun, what: string): Problem =>
+  new Problem(409, 'request/invalid', `run ${id}: ${what} needs a run that goes on, got one that is ${state}`)
+
+// What ends while it is asked is told as what had ended before.
+async function unlessEnded<T>(run: HeldRun, what: string, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked
+  } catch (error) {
+    if (['done', 'failed', 'aborted'].includes(run.state)) throw ended(run, what)
+    throw error
+  }
 }
 
 // A client that gives up a run whose beginning it never heard of does not end the next one of that name.

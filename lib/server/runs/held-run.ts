@@ -5,50 +5,23 @@ import { toJson } from '../../base/json.js'
 import { onAbort } from '../../base/signals.js'
 import type { TaskName } from '../../requests/names.js'
 import type { RunOptions } from '../../requests/types/index.js'
-import type { ImageResult, TextResult } from '../../run/results.js'
 import { eventNumber } from '../../run/event-numbers.js'
-import type { ImageStep, TextStep } from '../../run/steps.js'
 import type { AnyRun, RunState } from '../../run/types.js'
 import type { Work } from '../../runner/work.js'
 import { isRunKeeper, type Runner } from '../../runner/runner.js'
 import { messageData } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
 import { EventLog, type Cursor, type RunEvent } from './event-log.js'
+import type { AnyStep, HeldParts, Outcome, Start } from './held-parts.js'
 import { Orders } from './orders.js'
 import { resultJson } from './result-json.js'
 import { sizeOf } from './step-size.js'
+import { Turns } from './turns.js'
 
-export type AnyStep = ImageStep | TextStep
-export type Outcome = { readonly result: ImageResult | TextResult } | { readonly error: unknown }
-
-/** What begins a run, or goes on with one, under options that may have changed. */
-export type Start = (options: RunOptions) => AnyRun
+export type { AnyStep, HeldParts, Outcome, Start } from './held-parts.js'
 
 /** Most bytes of one run's events. */
 export const MAX_EVENT_BYTES = 8 * 2 ** 20
-
-export interface HeldParts {
-  readonly id: string
-  readonly owner: Client
-  /** The name under which its runner is served. */
-  readonly model: string
-  readonly runner: Runner
-  readonly task: TaskName
-  /** How much it is, about. */
-  readonly work: Work
-  /** Pictures that are decoded together; an answer is one. */
-  readonly pictures: number
-  /** What was made of the request. */
-  readonly warnings: readonly string[]
-  readonly options: RunOptions
-  readonly detached: boolean
-  /** How long it goes on without a listener. */
-  readonly graceMs: number
-  /** Of its events. */
-  readonly maxEventBytes: number
-  readonly start: Start
-  readonly asked?: string
-}
 
 /** Who wants to know of all runs: metrics, and the registry itself. */
 export interface Watch {
@@ -69,6 +42,7 @@ export class HeldRun {
   readonly created = Date.now()
   readonly log: EventLog
   readonly orders = new Orders()
+  readonly #turns = new Turns(() => this.#run)
   readonly #parts: HeldParts
   readonly #watch: Watch
   readonly #cursors = new Set<Cursor>()
@@ -85,6 +59,8 @@ export class HeldRun {
   #progress: AnyStep | undefined
   #earlierMs = 0 // of the runs that it went on from
   #endedAt = 0
+  #stopped = false // it is to end
+  #remasked = false // what begins it anew does not know of it
   /** Somebody has heard how it ended. */
   told = false
   /** Of the request that it was begun with; undefined: another server has begun it. */
@@ -159,6 +135,7 @@ export class HeldRun {
   }
 
   abort(reason?: unknown): void {
+    this.#stopped = true
     this.#run.abort(reason)
     this.#held?.()
   }
@@ -174,32 +151,45 @@ export class HeldRun {
   }
 
   async pause(): Promise<void> {
-    await this.#run.pause()
+    await this.#turns.order((run) => run.pause())
     if (this.#outcome) return
     this.#tell('paused')
     this.#watch.paused?.(this)
   }
 
   async continue(): Promise<void> {
-    await this.#run.continue()
+    await this.#turns.order((run) => run.continue())
     if (!this.#outcome) this.#tell(this.#progress ? 'running' : 'queued')
+  }
+
+  /** Masks cells again, of whichever run goes on. */
+  async remask(give: (run: AnyRun) => Promise<void>): Promise<void> {
+    await this.#turns.order((run) => give(run).then(() => void (this.#remasked = true)))
+  }
+
+  /** Where it is, as bytes. */
+  async snapshot(): Promise<Uint8Array> {
+    return this.#turns.order((run) => run.snapshot(), { brief: false })
   }
 
   /** Goes on under another priority: from where it is, to the same bits. */
   async reprioritise(priority: number): Promise<void> {
+    if (this.isKept && priority !== this.priority) throw invalid('priority: a run in a queue keeps the one it came with')
+    await this.#turns.change(() => this.#goOn(priority))
+  }
+
+  async #goOn(priority: number): Promise<void> {
     if (priority === this.priority) return
-    if (this.isKept) throw invalid('priority: a run in a queue keeps the one it came with')
     const old = this.#run
     const options = { ...this.#options, priority }
-    const paused = old.state === 'paused'
-    const begun = this.#progress !== undefined
+    const begun = this.#progress !== undefined || this.#remasked
     const start: Start = begun ? await this.#resuming(old) : this.#parts.start
-    if (this.#outcome ?? this.#run !== old) return
+    if (this.#outcome ?? this.#stopped) return
     const run = start(options)
     this.#run = run
     this.#options = options
     this.#earlierMs = this.#progress?.elapsedMs ?? 0
-    if (paused) await run.pause()
+    if (old.state === 'paused') await run.pause()
     old.abort()
     void this.#pump(run)
   }

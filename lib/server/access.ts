@@ -24,6 +24,8 @@ declare module 'fastify' {
     public?: boolean
     /** Counts against a key's rate; refused while the server ends. */
     makesRuns?: boolean
+    /** Takes forms (multipart/form-data) beside JSON. */
+    forms?: boolean
     /** Bad requests are answered 400, as OpenAI's clients expect. */
     openai?: boolean
   }

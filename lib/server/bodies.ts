@@ -8,6 +8,7 @@ import { decodeCbor } from '../wire/cbor.js'
 import { parseJson } from '../wire/messages.js'
 import { Problem } from './problem.js'
 import type { Settings } from './options.js'
+import { isCbor } from './words.js'
 
 const MAX_DEPTH = 16
 const MAX_ITEMS = 65_536
@@ -47,6 +48,7 @@ export async function readBodies(app: FastifyInstance, { maxBodyBytes, maxFileBy
       parts: MAX_FIELDS + maxImages,
     },
   })
+  checkKinds(app)
 }
 
 // JSON is UTF-8 (RFC 8259), whatever else is said of it: letters of another charset would be read as none at all. A byte order mark is
@@ -60,6 +62,18 @@ function utf8(bytes: Uint8Array, contentType = ''): string {
   } catch {
     throw invalid('body: expected JSON in UTF-8, got bytes that are none')
   }
+}
+
+/** Of forms and of no bodies at all: what a route makes of them is not left to chance. */
+function checkKinds(app: FastifyInstance): void {
+  // No bytes are of no type: `curl -d ''` and forms without fields name one all the same.
+  app.addHook('onRequest', async (request) => {
+    if (request.headers['content-length'] === '0' && !isCbor(request)) delete request.headers['content-type']
+  })
+  app.addHook('preValidation', async (request) => {
+    if (request.isMultipart() && !request.is404 && request.routeOptions.config.forms !== true)
+      throw new Problem(415, 'request/invalid', 'content-type: expected application/json here, got a form')
+  })
 }
 
 /** Reads a form. Throws a problem for what is too large, `request/invalid` for what is none. */

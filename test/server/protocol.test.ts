@@ -56,6 +56,24 @@ test('JSON is JSON with parameters too; letters of other charsets are refused, n
   expect([broken.status, await told(broken)]).toEqual([422, 'body: expected JSON in UTF-8, got bytes that are none'])
 })
 
+test('no body is of no type; a form where none is read is 415', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner, { a1111: true })
+  await ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x' }, options: { id: 'r' } } })
+  const post = (path: string, body: string | FormData, type?: string): Promise<Response> =>
+    ask(path, { method: 'POST', body, ...(type !== undefined && { headers: { 'content-type': type } }) })
+  for (const type of ['application/x-www-form-urlencoded', 'text/plain;charset=UTF-8', 'multipart/form-data; boundary=x'])
+    expect([type, (await post('/v1/runs/r/pause', '', type)).status]).toEqual([type, 200])
+  expect((await post('/sdapi/v1/interrupt', '', 'application/x-www-form-urlencoded')).status).toBe(200)
+  expect((await post('/v1/runs/r/pause', 'a=b', 'application/x-www-form-urlencoded')).status).toBe(415)
+  const form = new FormData()
+  form.set('priority', '5')
+  for (const path of ['/v1/runs/r/remask', '/v1/runs/r/decode', '/v1/responses', '/v1/chat/completions', '/sdapi/v1/txt2img']) {
+    const refused = await post(path, form)
+    expect([path, refused.status, await told(refused)]).toEqual([path, 415, 'content-type: expected application/json here, got a form'])
+  }
+})
+
 test('pages of a named origin may read the headers that say what happened', async () => {
   const { ask } = await serve(new ScriptedRunner(), { corsOrigins: ['https://example.com'] })
   const response = await ask('/v1/info', { headers: { origin: 'https://example.com' } })

@@ -38,7 +38,11 @@ export const heldRun = (house: House, request: FastifyRequest): HeldRun =>
 export function runRoutes(app: App, house: House): void {
   app.post(
     '/v1/runs',
-    { config: { makesRuns: true }, schema: { tags: ['runs'], summary: 'Begins a run', body: RUN_BODY }, validatorCompiler: anything },
+    {
+      config: { makesRuns: true, forms: true },
+      schema: { tags: ['runs'], summary: 'Begins a run', body: RUN_BODY },
+      validatorCompiler: anything,
+    },
     async (request, reply) => {
       const { client } = request
       const body = await readRunBody(request, house.settings)

@@ -14,7 +14,7 @@ import { warn, warned } from '../warnings.js'
 import { ask, ASKED, resultOf, seconds, type Asked } from './asked.js'
 import { turnsOf } from './content.js'
 import { cut, sendSettled, Settled } from './settled.js'
-import { checkNames, checkNoForm, textRequest, type TextRequest, type TextRoute } from './text-request.js'
+import { checkNames, textRequest, type TextRequest, type TextRoute } from './text-request.js'
 import { textUsage } from './usage.js'
 
 const ROUTE: TextRoute = {
@@ -45,7 +45,6 @@ export function chatRoutes(app: App, house: House): void {
       validatorCompiler: anything,
     },
     async (request, reply) => {
-      checkNoForm(request)
       const body: unknown = request.body
       if (!isObject(body)) throw badRequest(`body: expected an object of fields, got ${show(body)}`)
       const warnings: string[] = []

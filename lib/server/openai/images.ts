@@ -26,7 +26,11 @@ export function imageRoutes(app: App, house: House): void {
   for (const route of ['generations', 'edits'] as const) {
     app.post(
       `/v1/images/${route}`,
-      { config: ASKED, schema: { tags: ['openai'], summary: SUMMARY[route], body: bodySchema(route) }, validatorCompiler: anything },
+      {
+        config: { ...ASKED, forms: true },
+        schema: { tags: ['openai'], summary: SUMMARY[route], body: bodySchema(route) },
+        validatorCompiler: anything,
+      },
       async (request, reply) => {
         const body = await readImagesBody(request, house.settings, route)
         const served = house.models.get(body.fields.get('model') as string | undefined)

@@ -13,7 +13,7 @@ import { warn } from '../warnings.js'
 import { imageTool, inputTurns, PICTURE_NAMES, toolRequest } from './response-input.js'
 import { ResponseWriter, type Emit, type Made } from './response-writer.js'
 import { writePicture, writeText } from './response-output.js'
-import { checkNames, checkNoForm, textRequest, type TextRoute } from './text-request.js'
+import { checkNames, textRequest, type TextRoute } from './text-request.js'
 
 const ROUTE: TextRoute = {
   where: 'responses',
@@ -58,7 +58,6 @@ export function responseRoutes(app: App, house: House): void {
       validatorCompiler: anything,
     },
     async (request, reply) => {
-      checkNoForm(request)
       const body: unknown = request.body
       if (!isObject(body)) throw badRequest(`body: expected an object of fields, got ${show(body)}`)
       const warnings: string[] = []

@@ -1,6 +1,5 @@
 // From a conversation to a request: one turn about pictures is `ask`, everything else `chat`. What OpenAI's API knows and we cannot do is
 // ignored with a warning, unless the answer would not be what its asker can use.
-import type { FastifyRequest } from 'fastify'
 import { nearest } from '../../base/nearest.js'
 import { quote, show } from '../../base/show.js'
 import { isLocal, type Fields } from '../../fields/field.js'
@@ -10,7 +9,7 @@ import { checkRequest, DESCRIPTORS } from '../../requests/index.js'
 import type { RunOptions, TaskRequests } from '../../requests/types/index.js'
 import { checkAsked } from '../limits.js'
 import type { Limits } from '../options.js'
-import { badRequest, Problem } from '../problem.js'
+import { badRequest } from '../problem.js'
 import { fromJson } from '../../wire/from-json.js'
 import { inTurns, type Turn } from './content.js'
 import { BESIDE, snake } from './fields.js'
@@ -61,11 +60,6 @@ const HARMLESS: Readonly<Record<string, (value: unknown) => boolean>> = {
   modalities: (value) => Array.isArray(value) && value.every((one) => one === 'text'),
   truncation: (value) => value === 'disabled',
   include: (value) => Array.isArray(value) && value.length === 0,
-}
-
-/** Throws 415: a conversation has no form. */
-export function checkNoForm(request: FastifyRequest): void {
-  if (request.isMultipart()) throw new Problem(415, 'request/invalid', 'content-type: expected application/json here, got a form')
 }
 
 /** Throws 400 for what nobody knows; what is ignored goes into `warnings`. Null counts as not given. */

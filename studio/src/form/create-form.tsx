@@ -12,6 +12,7 @@ import { isGiven } from '../pictures/picture.js'
 import { showMask } from '../stage/look.js'
 import { cellsOf, pictureFields, slotOf, wholeRequest } from './given.js'
 import { PresetField } from './preset-field.js'
+import { showRefused } from './refused.js'
 import { SchemaField } from './schema-field.js'
 import { SeedField } from './seed-field.js'
 import { SizeField } from './size-field.js'
@@ -52,7 +53,7 @@ export function CreateForm() {
     }
   }
   return (
-    <form class="form" aria-label="What is drawn" onSubmit={(event) => void submit(event)}>
+    <form class="form" aria-label="What is drawn" onInvalidCapture={showRefused} onSubmit={(event) => void submit(event)}>
       <div class="field">
         <label for="prompt">{task.value === 'edit' ? 'Instruction' : 'Prompt'}</label>
         <textarea

@@ -1,8 +1,9 @@
 // Tools of the mask.
 import type { Signal } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { download } from '../parts/download.js'
 import type { Size } from '../pictures/picture.js'
+import { shown } from '../schema/schema.js'
 import { canRedo, canUndo, cells, change, clear, grid, invert, redo, undo } from './mask.js'
 import { cellsOfMask, maskFile } from './mask-files.js'
 
@@ -25,6 +26,15 @@ interface Props {
 
 export function MaskTools({ tool, brush, zoom, size }: Props) {
   const file = useRef<HTMLInputElement>(null)
+  const [problem, complain] = useState('')
+  const load = async (chosen: File): Promise<void> => {
+    try {
+      change(await cellsOfMask(chosen, grid.value))
+      complain('')
+    } catch {
+      complain(`${shown(chosen.name)} is no picture that this browser reads. A mask is a picture whose white parts are drawn anew.`)
+    }
+  }
   return (
     <>
       <div class="toolbar" role="group" aria-label="Mask tool">
@@ -90,10 +100,15 @@ export function MaskTools({ tool, brush, zoom, size }: Props) {
           onChange={(event) => {
             const [chosen] = event.currentTarget.files ?? []
             event.currentTarget.value = ''
-            if (chosen) void cellsOfMask(chosen, grid.value).then(change)
+            if (chosen) void load(chosen)
           }}
         />
       </div>
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
     </>
   )
 }

@@ -34,6 +34,8 @@ export function PictureField({ label, hint, pictures, most, required, onChange }
         : `${bad.join(', ')} ${bad.length === 1 ? 'is no picture' : 'are no pictures'} that this browser reads. Take a PNG, JPEG, WebP, GIF or AVIF file.`,
     )
     if (sound.length === 0) return
+    if (bad.length === 0 && (most === 1 ? 0 : pictures.length) + sound.length > most)
+      complain(most === 1 ? 'One picture is taken here: the last one.' : `At most ${most} pictures are taken here: the last ones.`)
     onChange(most === 1 ? sound.slice(-1) : [...pictures, ...sound].slice(-most))
   }
   return (

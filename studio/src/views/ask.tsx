@@ -2,6 +2,7 @@
 import { useRef, useState } from 'preact/hooks'
 import { askFields, asked, askTask, askValues, goesOn, putAsk, question, send, system, turns, type Turn } from '../form/ask-draft.js'
 import { PresetField } from '../form/preset-field.js'
+import { showRefused } from '../form/refused.js'
 import { SchemaField } from '../form/schema-field.js'
 import { PictureField } from '../pictures/picture-field.js'
 import { urlOf } from '../pictures/picture.js'
@@ -35,7 +36,7 @@ export function AskView() {
           Ask about pictures, or just talk. The conversation goes on, and the model sees the pictures that stand in the form.
         </p>
       )}
-      <form ref={form} class="form" aria-label="What is asked" onSubmit={submit}>
+      <form ref={form} class="form" aria-label="What is asked" onInvalidCapture={showRefused} onSubmit={submit}>
         <div class="field">
           <label for="question">Question</label>
           <textarea

@@ -253,6 +253,7 @@ test('a snapshot goes on, from JSON, CBOR and a form', async () => {
   form.set('cache', 'true')
   form.set('priority', '3')
   form.set('detach', 'true')
+  form.set('version', '1')
   form.set('image', new Blob([await tinyPng()]), 'a.png')
   const formed = await ask('/v1/runs', { method: 'POST', body: form })
   expect([formed.status, await formed.json()]).toEqual([202, expect.objectContaining({ task: 'edit', priority: 3, detached: true })])

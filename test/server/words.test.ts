@@ -152,6 +152,28 @@ test.each([
     "edit: unknown option 'stepz' (did you mean 'steps'?)",
     'stepz',
   ],
+  [
+    RUNS,
+    [
+      ['task', 'generate'],
+      ['prompt', 'x'],
+      ['options', '{"priority":5}'],
+    ],
+    422,
+    'run: options must come field by field in a form, such as -F steps=8 -F priority=5',
+    'options',
+  ],
+  [
+    RUNS,
+    [
+      ['task', 'generate'],
+      ['prompt', 'x'],
+      ['version', '2'],
+    ],
+    422,
+    'wire: expected version 1, got 2',
+    null,
+  ],
   [RUNS, [['snapshot', 'x']], 422, 'run: snapshot must be a file of the form, got text', 'snapshot'],
   [CHAT, [['messages', 'x']], 415, 'content-type: expected application/json here, got a form', null],
 ] as const)('a form to %s', async (path, parts, status, message, param) => {

@@ -7,7 +7,7 @@ import { nearest } from '../../base/nearest.js'
 import { isObject } from '../../base/realm.js'
 import { quote, show } from '../../base/show.js'
 import { checkField, checkOptions } from '../../fields/check.js'
-import { boolean, isLocal, text, type Field, type Fields } from '../../fields/field.js'
+import { boolean, integer, isLocal, text, type Field, type Fields } from '../../fields/field.js'
 import { checkTask, DESCRIPTORS } from '../../requests/index.js'
 import { TASKS, type TaskName } from '../../requests/names.js'
 import { RESUME_FIELDS, RUN_FIELDS } from '../../requests/run-options.js'
@@ -24,6 +24,8 @@ import { zodObject } from '../zod.js'
 const MODEL = text({ summary: 'The model, by name.', maxBytes: 256, default: { words: 'the first one' } })
 const DETACH = boolean({ summary: 'Goes on without a listener, and is found again by its id.', default: { value: false } })
 const BESIDE: Fields = { model: MODEL, detach: DETACH }
+/** What stands beside the request of a form, each read by its type. */
+const BESIDE_FORM: Fields = { ...BESIDE, version: integer(WIRE_VERSION, WIRE_VERSION, { summary: 'Of the message.' }) }
 const NAMES = ['version', 'kind', 'task', 'request', 'options', 'snapshot', ...Object.keys(BESIDE)]
 
 interface Beside {
@@ -107,6 +109,9 @@ const countOf = (task: TaskName, name: string): Field | undefined => {
 // `-F task=edit -F prompt=... -F image=@in.png -F priority=1`: what the task knows goes into the request, the rest to the run.
 function fromForm({ texts, files }: Form): unknown {
   const task = texts.get('task')?.[0]
+  for (const name of ['request', 'options'])
+    if (texts.has(name) || files.has(name))
+      throw invalid(`run: ${name} must come field by field in a form, such as -F steps=8 -F priority=5`)
   if (files.has('snapshot'))
     return { snapshot: files.get('snapshot')![0], ...(task !== undefined && { task }), ...ofTexts(texts, RESUME_FIELDS, ['task']) }
   if (texts.has('snapshot')) throw invalid('run: snapshot must be a file of the form, got text')
@@ -136,7 +141,7 @@ function ofTexts(texts: ReadonlyMap<string, readonly string[]>, fields: Fields, 
   for (const [name, found] of texts) {
     if (done.includes(name)) continue
     const place = name in fields ? options : beside
-    const field = fields[name] ?? BESIDE[name]
+    const field = fields[name] ?? BESIDE_FORM[name]
     place[name] = field ? valuesOf(found, field) : found[0]
   }
   return { ...beside, options }

@@ -47,7 +47,10 @@ test('every route is described in OpenAPI 3.1 by its own schema, and on a page w
   expect((await ask('/')).status).toBe(404)
   const found = (await (await ask('/openapi.json')).json()) as {
     openapi: string
-    paths: Record<string, Record<string, { requestBody?: unknown; parameters?: { name: string }[]; security?: unknown[] }>>
+    paths: Record<
+      string,
+      Record<string, { requestBody?: { content: object }; parameters?: { name: string; in: string }[]; security?: unknown[] }>
+    >
   }
   expect(found.openapi).toBe('3.1.0')
   const paths = Object.entries(found.paths).flatMap(([place, methods]) => Object.keys(methods).map((method) => `${method} ${place}`))
@@ -55,6 +58,16 @@ test('every route is described in OpenAPI 3.1 by its own schema, and on a page w
     expect(paths).toContain(one)
   expect(found.paths['/v1/runs/{id}/events']!['get']!.parameters!.map(({ name }) => name)).toEqual(['id', 'after', 'steps'])
   expect(JSON.stringify(found.paths['/v1/runs']!['post'])).toMatch(/Draws pictures from a text/)
+  // A template has a parameter for each of its names, and bodies are what the routes read.
+  for (const [place, methods] of Object.entries(found.paths))
+    for (const [method, { parameters = [] }] of Object.entries(methods)) {
+      const inPath = parameters.filter((one) => one.in === 'path').map(({ name }) => `{${name}}`)
+      expect([method, place, inPath]).toEqual([method, place, place.match(/\{\w+\}|\*/g) ?? []])
+    }
+  const taken = (place: string, method: string): string[] => Object.keys(found.paths[place]![method]!.requestBody!.content)
+  for (const place of ['/v1/runs', '/v1/images/edits']) expect(taken(place, 'post')).toEqual(['application/json', 'multipart/form-data'])
+  expect(taken('/v1/chat/completions', 'post')).toEqual(['application/json'])
+  expect(taken('/v1/runs/{id}', 'patch')).toEqual(['application/json'])
   expect(found.paths['/healthz']!['get']!.security).toEqual([])
   const page = await ask('/docs')
   const html = await page.text()

@@ -64,6 +64,16 @@ export const RUN_BODY = z.union([
     .describe('Goes on from a snapshot.'),
 ])
 
+/** For OpenAPI: the same as a form. */
+export const RUN_FORM = z
+  .looseObject({
+    task: z.enum(TASKS).optional(),
+    snapshot: z.file().optional().describe('Goes on from it; no task is needed then.'),
+    model: head.model,
+    detach: head.detach,
+  })
+  .describe("The task's fields and the run's options each under its own name, pictures as files.")
+
 /** Throws `request/invalid` for anything else. */
 export async function readRunBody(request: FastifyRequest, settings: Settings): Promise<RunBody> {
   if (!request.isMultipart()) return runBody(request.body, settings, isCbor(request))

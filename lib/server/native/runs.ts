@@ -21,7 +21,7 @@ import { reportOf, summaryOf } from '../runs/summary.js'
 import { errorToData } from '../../base/errors.js'
 import { zodObject } from '../zod.js'
 import { warn } from '../warnings.js'
-import { readRunBody, RUN_BODY } from './body.js'
+import { readRunBody, RUN_BODY, RUN_FORM } from './body.js'
 
 export const RUN_ID = z.object({ id: z.string().min(1).max(128) })
 const REMASK = {
@@ -40,7 +40,7 @@ export function runRoutes(app: App, house: House): void {
     '/v1/runs',
     {
       config: { makesRuns: true, forms: true },
-      schema: { tags: ['runs'], summary: 'Begins a run', body: RUN_BODY },
+      schema: { tags: ['runs'], summary: 'Begins a run', body: RUN_BODY, form: RUN_FORM },
       validatorCompiler: anything,
     },
     async (request, reply) => {

@@ -32,7 +32,12 @@ interface Said {
   readonly params?: z.ZodType
   readonly querystring?: z.ZodType
   readonly body?: z.ZodType
+  /** Of a form, where it is not as the JSON is. */
+  readonly form?: z.ZodType
 }
+
+/** The rest of a path, which OpenAPI knows no sign for: only models have names with slashes. */
+const REST = 'model'
 
 /** Call it before any route is added; what it returns describes those that were. */
 export function describe(app: App): () => OpenApi {
@@ -40,10 +45,13 @@ export function describe(app: App): () => OpenApi {
   app.addHook('onRoute', (route: RouteOptions) => {
     const said = (route.schema ?? {}) as Said
     if (said.hide === true || said.summary === undefined) return
-    const path = route.url.replace(/:(\w+)/g, '{$1}')
+    const path = route.url.replace(/:(\w+)/g, '{$1}').replace('*', `{${REST}}`)
     for (const method of [route.method].flat()) {
       if (['HEAD', 'OPTIONS'].includes(method)) continue
-      ;(paths[path] ??= {})[method.toLowerCase()] = operationOf(said, route.config?.public === true)
+      ;(paths[path] ??= {})[method.toLowerCase()] = operationOf(said, {
+        open: route.config?.public === true,
+        forms: route.config?.forms === true,
+      })
     }
   })
   let made: OpenApi | undefined
@@ -57,10 +65,19 @@ export function describe(app: App): () => OpenApi {
     })
 }
 
-function operationOf({ tags, summary, description, params, querystring, body }: Said, open: boolean): Operation {
+interface Kind {
+  /** Needs no key. */
+  readonly open: boolean
+  readonly forms: boolean
+}
+
+function operationOf({ tags, summary, description, params, querystring, body, form }: Said, { open, forms }: Kind): Operation {
   const parameters = [...parametersOf('path', params), ...parametersOf('query', querystring)]
   const schema = body && schemaOf(body)
-  const content = { 'application/json': { schema }, 'multipart/form-data': { schema } }
+  const content = {
+    'application/json': { schema },
+    ...(forms && { 'multipart/form-data': { schema: form ? schemaOf(form) : schema } }),
+  }
   return {
     ...(tags && { tags }),
     ...(summary !== undefined && { summary }),
@@ -85,7 +102,7 @@ function parametersOf(
     required?: string[]
   }
   return Object.entries(properties).map(([name, { description, ...one }]) => ({
-    name,
+    name: name === '*' ? REST : name,
     in: place,
     required: place === 'path' || required.includes(name),
     ...(description !== undefined && { description }),

@@ -52,10 +52,11 @@ export function keyOf(authorization: string | undefined): string | undefined {
 
 /**
  * A file of keys: one a line, `name key [rate=60] [concurrency=4]`; empty lines and what follows `#` do not count.
- * Throws `request/invalid` with the number of the line, never with what stands in it.
+ * Throws `request/invalid` with the number of the line, never with what stands in it; and where there is none: without keys everybody would
+ * come in.
  */
 export function parseKeys(text: string): ApiKey[] {
-  return text.split(/\r?\n/).flatMap((line, i) => {
+  const keys = text.split(/\r?\n/).flatMap((line, i) => {
     const [name, key, ...rest] = line
       .replace(/(^|\s)#.*$/, '')
       .trim()
@@ -67,4 +68,6 @@ export function parseKeys(text: string): ApiKey[] {
     }
     return [{ name, key, ...Object.fromEntries(limits.map((found) => [found![1]!, Number(found![2])])) }]
   })
+  if (keys.length === 0) throw invalid('api keys: expected at least one line "name key", got none')
+  return keys
 }

@@ -75,11 +75,14 @@ test('flags are variables too; keys let in; what is wrong is said before the mod
   expect(await refused.json()).toMatchObject({ error: { message: 'generate: steps must be at most 8 here, got 9', param: 'steps' } })
 
   writeFileSync(keys, 'me short\n')
+  const none = path.join(folder, 'none.txt')
+  writeFileSync(none, '# nobody yet\n')
   for (const [args, env, message] of [
     [['--host', '0.0.0.0'], {}, /host must be loopback .* got '0\.0\.0\.0'.*--insecure/],
     [[], { DIMOO_PORT: 'http' }, /port must be an integer from 0 to 65535, got 'http'/],
     [[], { DIMOO_INSECURE: 'maybe' }, /DIMOO_INSECURE: expected true or false, got 'maybe'/],
     [['--api-key-file', '/nowhere/keys'], {}, /--api-key-file: '\/nowhere\/keys' cannot be read \(ENOENT\)/],
+    [['--api-key-file', none], {}, /api keys: expected at least one line "name key", got none/],
     [['--api-key-file', keys], {}, /apiKeys\[0\]\.key must be 16 to 512 printable characters/],
     [['--max-queue', '0'], {}, /maxQueue must be .*, got 0/],
   ] as const) {

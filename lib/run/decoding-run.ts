@@ -8,6 +8,7 @@ import { iterate, toStream } from '../base/iterate.js'
 import { onAbort } from '../base/signals.js'
 import type { NativeError, NativeOutcome, NativeStep } from '../native/binding.js'
 import type { TaskName } from '../requests/names.js'
+import type { RunOptions } from '../requests/types/index.js'
 import { RunClock } from './clock.js'
 import { emit } from './diagnostics.js'
 import { endedEarly, type Decoder, type Prepared, type Remask, type RunParts } from './parts.js'
@@ -27,7 +28,7 @@ const collected = new FinalizationRegistry<() => void>((leave) => leave())
 export class DecodingRun<Step, Result> implements Run<Step, Result> {
   readonly id: string
   readonly task: TaskName
-  readonly #parts: RunParts<Step, Result>
+  readonly #delivery: RunOptions['delivery']
   readonly #created = performance.now()
   readonly #work = new AbortController() // of preparing and finishing
   readonly #clock: RunClock
@@ -42,21 +43,22 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
   #iterated = false
   #reading = false // an iterator takes the steps
   #resultWanted = false
+  #drained = false // no step is left
   #started = false // the event was sent
   #paused = false
   #unlisten: () => void = () => undefined
   #leave: () => void = () => undefined
 
   constructor(parts: RunParts<Step, Result>) {
-    this.#parts = parts
-    const { id = `run-${randomUUID()}`, deadlineMs, signal, tag } = parts.options
+    const { id = `run-${randomUUID()}`, deadlineMs, signal, tag, delivery } = parts.options
+    this.#delivery = delivery
     this.id = id
     this.task = parts.task
     emit('dimoo:run:queued', { id, task: parts.task, ...(tag !== undefined && { tag }) })
     this.#clock = new RunClock(this, { deadlineMs, maxQueueMs: parts.maxQueueMs })
     // A long-lived signal must not hold its runs either.
     if (signal) this.#unlisten = onAbort(signal, DecodingRun.#aborter(new WeakRef(this), signal))
-    if (!this.#final) this.#prepare()
+    if (!this.#final) this.#prepare(parts)
   }
 
   get state(): RunState {
@@ -89,6 +91,8 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     this.#iterated = this.#reading = true
     const left = (early: boolean): void => {
       this.#reading = false
+      this.#drained = true
+      this.#release()
       if (!early) return
       if (this.#resultWanted)
         this.#wake() // result() takes over, so that steps nobody reads do not pause the run
@@ -166,7 +170,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     return (image, cells) => {
       const run = target.deref()
       const native = run && run.#native
-      if (!native) throw invalid('remask: expected a run that goes on, got one that nobody holds any more')
+      if (!native) throw invalid(`remask: expected a run that goes on, got one that ${run ? `is ${run.state}` : 'nobody holds any more'}`)
       try {
         native.remask(image, cells)
       } catch (error) {
@@ -175,14 +179,14 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
     }
   }
 
-  #prepare(): void {
+  #prepare({ admit, prepare }: RunParts<Step, Result>): void {
     try {
-      const leave = this.#parts.admit?.()
+      const leave = admit?.()
       if (leave) {
         this.#leave = leave
         collected.register(this, leave)
       }
-      const found = this.#parts.prepare(this.#work.signal)
+      const found = prepare(this.#work.signal)
       if (!(found instanceof Promise)) this.#start(found)
       else
         found.then(
@@ -230,13 +234,17 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
         await breathe()
         const native = this.#native?.next()
         if (native) return this.#deliver(native)
-        if (native === null || this.#outcome) break
+        if (native === null || this.#outcome) {
+          this.#drained = true
+          break
+        }
       } else if (this.#ended()) {
         break
       }
       await this.#changed()
     }
     await this.ended()
+    this.#release()
     if (this.#final === 'done') return undefined
     throw this.#failure()
   }
@@ -254,7 +262,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       this.#ended()
       if (this.#final) return
       // Under delivery 'all' steps that nobody reads would pause the run.
-      const pausing = this.#parts.options.delivery === 'all' && this.#resultWanted && !this.#reading
+      const pausing = this.#delivery === 'all' && this.#resultWanted && !this.#reading
       if (pausing && this.#native?.next()) continue
       await this.#changed()
     }
@@ -310,7 +318,15 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       ms: performance.now() - this.#created,
       ...(DimooError.is(error) && { code: error.code }),
     })
+    this.#release()
     this.#wake()
+  }
+
+  // Whoever keeps an ended run keeps its result, not its request: that may hold pictures. Steps that are left need both, to be read.
+  #release(): void {
+    if (!this.#final || !(this.#drained || this.#cause || this.#delivery === 'none')) return
+    this.#prepared = this.#native = undefined
+    this.#outcome = { ...this.#outcome!, images: [] }
   }
 
   #sendStart(queuedMs: number): void {

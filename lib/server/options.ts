@@ -56,7 +56,10 @@ export const SERVER_FIELDS: Fields = {
     'most bytes of all waiting requests, e.g. 1GiB',
   ),
   maxResultBytes: bytes('Most bytes of results and events that are kept for their clients.', 256 * MIB, 'most bytes of kept results'),
-  resultTtlMs: milliseconds('How long results are kept; then 410 says that they are gone.', 600_000),
+  resultTtlMs: milliseconds(
+    'How long results are kept, a fifth of it where a client that did not detach its run has heard the end; then 410 says that they are gone.',
+    600_000,
+  ),
   graceMs: milliseconds('How long a run goes on after its last listener has left, so that it can come back.', 15_000),
   heartbeatMs: number(100, LONGEST_TIMER_MS, {
     summary: 'Between signs of life on an idle stream.',

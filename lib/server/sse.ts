@@ -3,7 +3,7 @@
 // sequence of CBOR for programs (docs/wire.md).
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
-import { ALIVE, SEQUENCE, sequenceItem } from '../wire/sequence.js'
+import { ALIVE, SEQUENCE } from '../wire/sequence.js'
 
 export interface StreamLimits {
   readonly heartbeatMs: number
@@ -97,9 +97,9 @@ export class EventStream {
     await this.#write(`${head}data: ${data}\n\n`)
   }
 
-  /** An event of a stream of CBOR. */
-  async sendItem(event: object): Promise<void> {
-    await this.#write(sequenceItem(event))
+  /** An item of a sequence of CBOR. */
+  async sendItem(item: Uint8Array): Promise<void> {
+    await this.#write(item)
   }
 
   async #write(bytes: string | Uint8Array): Promise<void> {

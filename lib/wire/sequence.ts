@@ -2,6 +2,7 @@
 // where it ends before it looks inside; null is a sign of life. Nothing in it becomes text.
 import { joined } from '../base/bytes.js'
 import { invalid } from '../base/errors.js'
+import { isObject } from '../base/realm.js'
 import { decodeCbor, encodeCbor, LIMITS } from './cbor.js'
 
 /** Its media type. */
@@ -12,12 +13,26 @@ export const ALIVE = Uint8Array.of(0xf6)
 const [TAG, EMBEDDED] = [0xd8, 24]
 
 /** An event as an item. */
-export function sequenceItem(event: object): Uint8Array {
+export function sequenceItem(event: WireEvent): Uint8Array {
   const bytes = encodeCbor(encodeCbor(event))
   const item = new Uint8Array(2 + bytes.length)
   item.set([TAG, EMBEDDED])
   item.set(bytes, 2)
   return item
+}
+
+/** An event as it comes; `undefined`: it has no number of its own. */
+export interface WireEvent {
+  readonly id: number | undefined
+  readonly event: string
+  readonly data: object
+}
+
+/** The event of an item. Throws `request/invalid`. */
+export function eventOf(item: Uint8Array): WireEvent {
+  const [found] = new SequenceReader().take(item)
+  if (!found) throw invalid('events: expected an event, got none')
+  return found
 }
 
 /** What is not whole yet of a sequence that comes in pieces. */
@@ -27,12 +42,12 @@ export class SequenceReader {
   #needed = 1 // bytes from which on it is worth to look again
 
   /** Events that end in this piece. Throws `request/invalid` for what is no such sequence. */
-  take(piece: Uint8Array): unknown[] {
+  take(piece: Uint8Array): WireEvent[] {
     this.#pieces.push(piece)
     this.#length += piece.length
     if (this.#length < this.#needed) return []
     const bytes = joined(this.#pieces)
-    const events: unknown[] = []
+    const events: WireEvent[] = []
     let at = 0
     for (this.#needed = 1; at < bytes.length;) {
       if (bytes[at] === ALIVE[0]) {
@@ -44,7 +59,7 @@ export class SequenceReader {
         this.#needed = end - at
         break
       }
-      events.push(decodeCbor(bytes.subarray(begin, end)))
+      events.push(checked(decodeCbor(bytes.subarray(begin, end))))
       at = end
     }
     this.#pieces = at < bytes.length ? [bytes.subarray(at)] : []
@@ -68,4 +83,11 @@ function boundsOf(bytes: Uint8Array, at: number): [begin: number, end: number] {
   if (size > 0) length = bytes.subarray(begin - size, begin).reduce((sum, byte) => sum * 256 + byte, 0)
   if (length > LIMITS.maxBytes) throw invalid(`events: expected at most ${LIMITS.maxBytes} bytes, got ${length}`)
   return [begin, begin + length]
+}
+
+function checked(found: unknown): WireEvent {
+  const { id, event, data } = isObject(found) ? found : {}
+  if (typeof event !== 'string' || !isObject(data) || (id !== undefined && typeof id !== 'number'))
+    throw invalid('events: expected { id, event, data }, got something else')
+  return { id, event, data }
 }

@@ -280,6 +280,26 @@ test('memory stays flat over many runs, aborted and finished', async () => {
   expect((await settle()) - before).toBeLessThan(24 * 2 ** 20)
 }, 120_000)
 
+test('who keeps an ended run does not keep what it was asked with', async () => {
+  const collect = globalThis.gc!
+  const side = 400
+  const image = { data: new Uint8Array(side * side * 3), width: side, height: side, channels: 3 as const }
+  const kept: unknown[] = []
+  const ended = async (): Promise<number> => {
+    const run = model.edit({ prompt: 'a red circle', image, steps: 2 })
+    for await (const step of run) void step
+    kept.push(run, await run.result())
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    collect()
+    return process.memoryUsage().arrayBuffers
+  }
+  const before = await ended()
+  for (let i = 0; i < 7; i++) await ended()
+  expect((await ended()) - before).toBeLessThan(4 * image.data.length)
+  expect(kept).toHaveLength(18)
+})
+
 test('misuse without types is named, with a code', async () => {
   const untyped = model as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>
   const { convert, planMemory, synth, encodeImage } = (await import('../../lib/index.js')) as unknown as typeof untyped

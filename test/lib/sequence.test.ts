@@ -1,10 +1,10 @@
 // Events as a sequence of CBOR: whole however the bytes are cut, and refused where they are no such sequence.
 import { expect, test } from 'vitest'
 import { encodeCbor } from '../../lib/wire/cbor.js'
-import { ALIVE, SequenceReader, sequenceItem } from '../../lib/wire/sequence.js'
+import { ALIVE, SequenceReader, sequenceItem, type WireEvent } from '../../lib/wire/sequence.js'
 
-const EVENTS = [
-  { event: 'state', data: { state: 'queued' } },
+const EVENTS: readonly WireEvent[] = [
+  { id: undefined, event: 'state', data: { state: 'queued' } },
   { id: 1, event: 'step', data: { tokens: Int32Array.from([-1, 5, 1791]), preview: Uint8Array.of(1, 2, 3) } },
   { id: 2, event: 'step', data: { text: 'größer 🦊'.repeat(2) } },
   { id: 3, event: 'step', data: { preview: new Uint8Array(300).fill(7) } },
@@ -22,8 +22,8 @@ test.each([1, 2, 3, 5, 100, 65_536, 1_000_000])('pieces of %d bytes', (length) =
 })
 
 test('an item is a byte string with tag 24, as RFC 8949 has it', () => {
-  const inner = encodeCbor({ event: 'x' })
-  expect([...sequenceItem({ event: 'x' })]).toEqual([0xd8, 24, 0x40 | inner.length, ...inner])
+  const inner = encodeCbor({ event: 'x', data: {} })
+  expect([...sequenceItem({ id: undefined, event: 'x', data: {} })]).toEqual([0xd8, 24, 0x40 | inner.length, ...inner])
 })
 
 test.each([
@@ -33,6 +33,7 @@ test.each([
   ['an endless string', [0xd8, 24, 0x5f], /expected a definite length, got none/],
   ['more than a message may be', [0xd8, 24, 0x5b, 0, 0, 0, 1, 0, 0, 0, 0], /expected at most 268435456 bytes, got 4294967296/],
   ['bytes that are no CBOR', [0xd8, 24, 0x41, 0xff], /the bytes are damaged/],
+  ['what is no event', [0xd8, 24, 0x41, 0xa0], /expected \{ id, event, data \}/],
 ] as const)('%s is refused', (_, bytes, message) => {
   for (const length of [1, 100]) {
     const reader = new SequenceReader()

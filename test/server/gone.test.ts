@@ -77,6 +77,30 @@ test.each(['/v1/images/generations', '/v1/chat/completions', '/v1/responses'])('
   expect((await first).status).toBe(500)
 })
 
+test('a result that its client has heard is kept a fifth of the time from when it was here last; that of a detached run all of it', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner, { resultTtlMs: 5000 })
+  for (const detach of [false, true]) {
+    const id = detach ? 'detached' : 'heard'
+    await ask('/v1/runs', { json: { ...BEGIN, detach, options: { id } } })
+    const following = ask(`/v1/runs/${id}/events`)
+    runner.last.finish()
+    await eventsOf(await following)
+  }
+  const answer = async (id: string): Promise<unknown> => {
+    const response = await ask(`/v1/runs/${id}/images/0`)
+    return response.ok ? response.status : ((await response.json()) as { error: { message: string } }).error.message
+  }
+  // Whoever asks stays.
+  for (let i = 0; i < 10; i++) {
+    expect(await answer('heard')).toBe(200)
+    await sleep(200)
+  }
+  await sleep(2200)
+  expect(await answer('heard')).toBe('run heard: its client had its result, which was kept for 1 s more')
+  expect(await answer('detached')).toBe(200)
+})
+
 test('an event that is none of the run: a gap says so, then the run from its beginning', async () => {
   const runner = new ScriptedRunner()
   const { ask } = await serve(runner)

@@ -300,7 +300,7 @@ test('the queue is bounded, and its estimated wait is told', async () => {
 
 test('results stay within time and bytes, the oldest go first', async () => {
   const runner = new ScriptedRunner()
-  const { ask } = await serve(runner, { maxResultBytes: 20_000, resultTtlMs: 1200 })
+  const { ask } = await serve(runner, { maxResultBytes: 15_000, resultTtlMs: 1200 })
   const made: string[] = []
   for (let i = 0; i < 6; i++) {
     await ask('/v1/runs', { json: { ...BEGIN, detach: true, options: { id: `r${i}` } } })

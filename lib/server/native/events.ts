@@ -6,6 +6,7 @@ import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { badRequest } from '../problem.js'
 import type { RunEvent } from '../runs/event-log.js'
+import { sequenceItem } from '../../wire/sequence.js'
 import { CBOR, SSE } from '../sse.js'
 import { heldRun, RUN_ID } from './runs.js'
 
@@ -25,9 +26,12 @@ export function eventRoutes(app: App, house: House): void {
       const form = (request.headers.accept ?? '').includes(CBOR.type) ? CBOR : SSE
       const stream = house.streams.start(reply, form)
       const { signal } = stream
-      const send = ({ id, name: event, data, text }: Pick<RunEvent, 'id' | 'data' | 'text'> & { readonly name: string }): Promise<void> =>
-        form === CBOR ? stream.sendItem({ id, event, data }) : stream.send({ id, event, data: text() })
-      const gap = (data: object): Promise<void> => send({ id: undefined, name: 'gap', data, text: () => JSON.stringify(data) })
+      const send = ({ id, name, item, text }: RunEvent): Promise<void> =>
+        form === CBOR ? stream.sendItem(item) : stream.send({ id, event: name, data: text() })
+      const gap = (data: object): Promise<void> =>
+        form === CBOR
+          ? stream.sendItem(sequenceItem({ id: undefined, event: 'gap', data }))
+          : stream.send({ event: 'gap', data: JSON.stringify(data) })
       if (steps === 'false') await run.ended(signal)
       const isBeyond = run.isBeyond(last)
       if (isBeyond) await gap({ missed: 0, unknown: last })

@@ -1,7 +1,10 @@
 // The events of one run: numbered, kept for whoever comes late or comes back, within a budget of bytes; the oldest are forgotten first, and a
 // reader is told how many it missed. Numbers count from 1, or are those of whoever keeps the run, the same on every server; what only this
-// server says has none of its own then.
+// server says has none of its own then. What is kept is bytes (docs/wire.md), those of a run that has ended in one piece: a step as objects
+// would be several times as large, and nobody could say how large.
+import { joined } from '../../base/bytes.js'
 import { toJson } from '../../base/json.js'
+import { eventOf, sequenceItem } from '../../wire/sequence.js'
 import type { EventNumber } from '../../run/event-numbers.js'
 
 export type EventName = 'state' | 'step' | 'done' | 'error'
@@ -10,10 +13,10 @@ export interface RunEvent {
   /** undefined: none of its own. */
   readonly id: number | undefined
   readonly name: EventName
-  /** Plain data. */
-  readonly data: object
-  /** The same as JSON. */
-  text(): string
+  /** As an item of a sequence of CBOR, number and name included. */
+  readonly item: Uint8Array
+  /** Its data as JSON. */
+  readonly text: () => string
 }
 
 /** Where a reader is. */
@@ -27,9 +30,11 @@ interface Entry {
   readonly id: number | undefined
   /** Events before it that were never here. */
   readonly forgotten: number
-  readonly bytes: number
-  readonly data: object
+  item: Uint8Array
 }
+
+/** What an event takes beside its bytes, about. */
+const ENTRY_BYTES = 256
 
 export class EventLog {
   readonly #maxBytes: number
@@ -65,14 +70,15 @@ export class EventLog {
     return this.#ends.at(-1) ?? 0
   }
 
-  /** `bytes`: about what the event holds until it is forgotten. `kept`: its number, if not the next one; 'none': it has none of its own. */
-  append(name: EventName, bytes: number, data: object, kept?: EventNumber | 'none'): void {
+  /** `data`: plain. `kept`: its number, if not the next one; 'none': it has none of its own. */
+  append(name: EventName, data: object, kept?: EventNumber | 'none'): void {
     const before = this.last
     const { number = 0, forgotten = 0 } = kept === 'none' ? {} : (kept ?? {})
     const id = kept === 'none' ? undefined : Math.max(before + 1, number)
-    this.#entries.push({ name, id, forgotten, bytes, data })
+    const entry = { name, id, forgotten, item: sequenceItem({ id, event: name, data }) }
+    this.#entries.push(entry)
     this.#ends.push(id ?? before)
-    this.#bytes += bytes
+    this.#bytes += sizeOf(entry)
     while (this.#bytes > this.#maxBytes && this.#first < this.#entries.length - 1) this.#forget()
     this.#wake()
   }
@@ -91,6 +97,7 @@ export class EventLog {
 
   close(): void {
     this.#closed = true
+    this.#pack()
     this.#wake()
   }
 
@@ -99,13 +106,21 @@ export class EventLog {
     const next = Math.max(at, this.#first)
     const entry = this.#entries[next]
     if (!entry) return undefined
-    const { id, name, data, forgotten } = entry
-    return { event: { id, name, data, text: () => this.#textOf(next, data) }, missed: next - at, forgotten }
+    const { id, name, item, forgotten } = entry
+    return { event: { id, name, item, text: () => this.#textOf(next, item) }, missed: next - at, forgotten }
   }
 
-  #textOf(at: number, data: object): string {
-    if (this.#newest?.at !== at) this.#newest = { at, text: JSON.stringify(toJson(data)) }
+  #textOf(at: number, item: Uint8Array): string {
+    if (this.#newest?.at !== at) this.#newest = { at, text: JSON.stringify(toJson(eventOf(item).data)) }
     return this.#newest.text
+  }
+
+  #pack(): void {
+    this.#newest = undefined
+    const left = this.#entries.slice(this.#first) as Entry[]
+    const all = joined(left.map(({ item }) => item))
+    let at = 0
+    for (const entry of left) entry.item = all.subarray(at, (at += entry.item.length))
   }
 
   /** Calls back with the next event or the end. Returns what takes that back. */
@@ -115,7 +130,7 @@ export class EventLog {
   }
 
   #forget(): void {
-    this.#bytes -= this.#entries[this.#first]!.bytes
+    this.#bytes -= sizeOf(this.#entries[this.#first]!)
     this.#entries[this.#first] = undefined
     this.#first++
   }
@@ -126,3 +141,5 @@ export class EventLog {
     for (const callback of waiting) callback()
   }
 }
+
+const sizeOf = ({ item }: Entry): number => ENTRY_BYTES + item.length

@@ -36,3 +36,10 @@ export interface HeldParts {
   readonly start: Start
   readonly asked?: string
 }
+
+/** The preview may be raw pixels: nobody keeps those to say how far a run came. */
+export function withoutPreview(step: AnyStep): AnyStep {
+  if (step.kind === 'text') return step
+  const { preview: _, ...rest } = step
+  return rest
+}

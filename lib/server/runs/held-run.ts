@@ -12,10 +12,9 @@ import { isRunKeeper, type Runner } from '../../runner/runner.js'
 import { messageData } from '../../wire/messages.js'
 import type { Client } from '../keys.js'
 import { EventLog, type Cursor, type RunEvent } from './event-log.js'
-import type { AnyStep, HeldParts, Outcome, Start } from './held-parts.js'
+import { withoutPreview, type AnyStep, type HeldParts, type Outcome, type Start } from './held-parts.js'
 import { Orders } from './orders.js'
 import { resultJson } from './result-json.js'
-import { sizeOf } from './step-size.js'
 import { Turns } from './turns.js'
 
 export type { AnyStep, HeldParts, Outcome, Start } from './held-parts.js'
@@ -43,7 +42,9 @@ export class HeldRun {
   readonly log: EventLog
   readonly orders = new Orders()
   readonly #turns = new Turns(() => this.#run)
-  readonly #parts: HeldParts
+  readonly detached: boolean
+  readonly #graceMs: number
+  #start: Start | undefined // it holds the request: not beyond the end
   readonly #watch: Watch
   readonly #cursors = new Set<Cursor>()
   readonly #onStep = new Set<(step: AnyStep) => void>()
@@ -61,6 +62,7 @@ export class HeldRun {
   #endedAt = 0
   #stopped = false // it is to end
   #remasked = false // what begins it anew does not know of it
+  #leftAt = 0
   /** Somebody has heard how it ended. */
   told = false
   /** Of the request that it was begun with; undefined: another server has begun it. */
@@ -79,7 +81,9 @@ export class HeldRun {
     this.pictures = pictures
     this.work = work
     this.warnings = warnings
-    this.#parts = parts
+    this.detached = parts.detached
+    this.#graceMs = parts.graceMs
+    this.#start = parts.start
     this.#watch = watch
     this.#options = options
     this.asked = parts.asked
@@ -109,6 +113,11 @@ export class HeldRun {
     return this.#endedAt
   }
 
+  /** When somebody was here last, in milliseconds since 1970. */
+  get leftAt(): number {
+    return this.#leftAt
+  }
+
   get progress(): AnyStep | undefined {
     return this.#progress
   }
@@ -126,10 +135,6 @@ export class HeldRun {
     return this.work.rows * this.work.steps * (1 - this.#share)
   }
 
-  get detached(): boolean {
-    return this.#parts.detached
-  }
-
   get listeners(): number {
     return this.#listeners
   }
@@ -142,7 +147,7 @@ export class HeldRun {
 
   /** It outlives the server. */
   get isKept(): boolean {
-    return isRunKeeper(this.#parts.runner)
+    return isRunKeeper(this.runner)
   }
 
   /** Ends it here; it goes on where it is kept. */
@@ -183,8 +188,8 @@ export class HeldRun {
     const old = this.#run
     const options = { ...this.#options, priority }
     const begun = this.#progress !== undefined || this.#remasked
-    const start: Start = begun ? await this.#resuming(old) : this.#parts.start
-    if (this.#outcome ?? this.#stopped) return
+    const start = begun ? await this.#resuming(old) : this.#start
+    if (this.#outcome ?? (!start || this.#stopped)) return
     const run = start(options)
     this.#run = run
     this.#options = options
@@ -196,7 +201,7 @@ export class HeldRun {
 
   async #resuming(run: AnyRun): Promise<Start> {
     const snapshot = await run.snapshot()
-    return (options) => this.#parts.runner.resume(snapshot, options)
+    return (options) => this.runner.resume(snapshot, options)
   }
 
   /** Calls back once it has ended, at once where it has. */
@@ -220,6 +225,7 @@ export class HeldRun {
       if (left) return
       left = true
       this.#listeners--
+      this.#leftAt = Date.now()
       this.#expectListeners()
     }
   }
@@ -330,7 +336,7 @@ export class HeldRun {
     this.#share = Math.min(1, this.#share + (step.step - (this.#steps.get(image) ?? -1)) / step.steps / this.pictures)
     this.#steps.set(image, step.step)
     this.#progress = step
-    this.log.append('step', sizeOf(step), messageData({ kind: 'step', task: this.task, step }), eventNumber(taken))
+    this.log.append('step', messageData({ kind: 'step', task: this.task, step }), eventNumber(taken))
     this.#watch.stepped(this, step)
     for (const callback of this.#onStep) callback(step)
   }
@@ -350,14 +356,16 @@ export class HeldRun {
 
   #end(outcome: Outcome): void {
     this.#outcome = outcome
+    this.#start = undefined
+    this.#progress &&= withoutPreview(this.#progress)
     this.#endedAt = Date.now()
     clearTimeout(this.#leaving)
     if ('result' in outcome) {
       const { result } = outcome
       this.#share = 1
-      this.log.append('done', 1024, { state: this.state, result: resultJson(this, result, { whole: false }) })
+      this.log.append('done', { state: this.state, result: resultJson(this, result, { whole: false }) })
     } else {
-      this.log.append('error', 1024, { state: this.state, error: toJson(errorToData(outcome.error)) }, this.#ownNumber)
+      this.log.append('error', { state: this.state, error: toJson(errorToData(outcome.error)) }, this.#ownNumber)
     }
     this.log.close()
     this.#watch.ended(this)
@@ -365,7 +373,7 @@ export class HeldRun {
   }
 
   #tell(state: RunState): void {
-    this.log.append('state', 64, { state }, this.#ownNumber)
+    this.log.append('state', { state }, this.#ownNumber)
   }
 
   // Of what only this server says about the run.
@@ -376,7 +384,7 @@ export class HeldRun {
   #expectListeners(): void {
     if (this.#listeners > 0 || this.detached || this.#outcome) return
     clearTimeout(this.#leaving)
-    const { graceMs } = this.#parts
+    const graceMs = this.#graceMs
     const waited = graceMs === 0 ? 'its client left' : `nobody listened for ${graceMs} ms`
     this.#leaving = setTimeout(() => {
       this.told = true // nobody is there to hear it

@@ -10,7 +10,10 @@ export interface RegistryOptions {
 }
 
 /** Why there is nothing of a run any more. */
-export type Gone = 'deleted' | 'answered' | 'old' | 'crowded' | 'lost'
+export type Gone = 'deleted' | 'answered' | 'heard' | 'old' | 'crowded' | 'lost'
+
+/** Which part of their time results stay whose client has heard the end, from when it was here last: it has them. */
+const HEARD_PART = 1 / 5
 
 /** Names of dropped runs that are remembered. */
 const MAX_GONE = 10_000
@@ -77,6 +80,8 @@ export class Registry implements Watch {
         return 'it was answered where it was asked for, and nothing of it is kept'
       case 'old':
         return `its result was kept for ${this.#options.resultTtlMs / 1000} s, and is gone`
+      case 'heard':
+        return `its client had its result, which was kept for ${(HEARD_PART * this.#options.resultTtlMs) / 1000} s more`
       case 'crowded':
         return `its result made room for newer ones: at most ${this.#options.maxResultBytes} bytes of them are kept`
       default:
@@ -134,13 +139,20 @@ export class Registry implements Watch {
   }
 
   #expire(): void {
-    const before = Date.now() - this.#options.resultTtlMs
     for (const { run } of this.#ended.values()) {
-      const isOld = run.endedAt < before
-      if (!isOld && this.#keptBytes <= this.#options.maxResultBytes) break
-      // Somebody is still reading it.
-      if (run.listeners === 0 || isOld) this.drop(run, isOld ? 'old' : 'crowded')
+      const why = this.#overdue(run)
+      // Somebody may still be reading it.
+      if (why === 'old' || (why && run.listeners === 0)) this.drop(run, why)
     }
+  }
+
+  // The oldest are asked first.
+  #overdue({ endedAt, leftAt, told, detached }: HeldRun): Gone | undefined {
+    const { resultTtlMs, maxResultBytes } = this.#options
+    const now = Date.now()
+    if (endedAt < now - resultTtlMs) return 'old'
+    if (told && !detached && Math.max(endedAt, leftAt) < now - HEARD_PART * resultTtlMs) return 'heard'
+    return this.#keptBytes > maxResultBytes ? 'crowded' : undefined
   }
 }
 

@@ -42,7 +42,7 @@ test('draws the bits of a local run, under whatever name a client has for the mo
       size: '1024x1024',
       user: 'u1',
       background: 'opaque',
-      ...({ complexity: 'high' } as object),
+      ...({ complexity: 'high', threshold: 0.9 } as object),
       ...seeded,
     })
     .withResponse()
@@ -50,7 +50,7 @@ test('draws the bits of a local run, under whatever name a client has for the mo
   expect(await pixelsOf(data.data![0]!.b64_json)).toBe(await pixelsOf(Buffer.from(circle).toString('base64')))
   expect(data.usage).toMatchObject({ input_tokens_details: { image_tokens: 0 }, output_tokens: 64 })
   expect(response.headers.get('warning')).toMatch(
-    /^299 - "ignored: complexity, user", 299 - "size 1024x1024 is not one of this model; 64x64 was drawn"$/,
+    /^299 - "ignored: complexity, threshold, user", 299 - "size 1024x1024 is not one of this model; 64x64 was drawn"$/,
   )
   const wide = await openai.images.generate({ prompt: 'a red circle', size: '1792x1024', n: 2, output_format: 'webp', ...seeded })
   expect([wide.size, wide.data!.length]).toEqual(['88x48', 2])

@@ -33,6 +33,7 @@ export const OPENAI_IMAGE_FIELDS: Fields = {
   style: ignored('vivid or natural.'),
   svg: ignored('No vectors are drawn or read.'),
   markup: ignored(''),
+  threshold: ignored('Of answers: pictures are decided by their schedule.'),
   user: ignored('Nobody is told apart by it.'),
   safety_identifier: ignored('Nobody is told apart by it.'),
 }

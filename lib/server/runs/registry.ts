@@ -13,7 +13,7 @@ export interface RegistryOptions {
 export type Gone = 'deleted' | 'answered' | 'heard' | 'old' | 'crowded' | 'lost'
 
 /** Which part of their time results stay whose client has heard the end, from when it was here last: it has them. */
-const HEARD_PART = 1 / 5
+const HEARD_PART = 1 / 10
 
 /** Names of dropped runs that are remembered. */
 const MAX_GONE = 10_000

@@ -34,19 +34,42 @@ const ARRAY = 4
 const MAP = 5
 const TAG = 6
 const SIMPLE = 7
+/** A tag: bytes that are CBOR by themselves. */
+export const EMBEDDED = 24
 
 const FALSE = 20
 const TRUE = 21
 const NULL = 22
 const FLOAT64 = 27
 
+/** A writer larger than this is not kept for the next message. */
+const KEPT_BYTES = 256 * 1024
+
 class Writer {
   #bytes = new Uint8Array(1024)
   #view = new DataView(this.#bytes.buffer)
   #length = 0
 
-  get bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+  get isLarge(): boolean {
+    return this.#bytes.length > KEPT_BYTES
+  }
+
+  clear(): void {
+    this.#length = 0
+  }
+
+  /** A copy, from `begin` on. */
+  copy(begin = 0): Uint8Array {
+    return this.#bytes.slice(begin, this.#length)
+  }
+
+  /** The first `length` bytes. */
+  copyTo(target: Uint8Array, at: number, length: number): void {
+    target.set(this.#bytes.subarray(0, length), at)
+  }
+
+  get length(): number {
+    return this.#length
   }
 
   #room(more: number): void {
@@ -95,11 +118,39 @@ class Writer {
 
 const utf8 = new TextEncoder()
 
+// Used again for message after message: only what comes of it is garbage one day.
+let writer: Writer | undefined
+
 /** Entries that are undefined are left out. Throws `request/invalid` for what is no plain data (functions, bigints, symbols). */
 export function encodeCbor(value: unknown): Uint8Array {
-  const out = new Writer()
-  write(out, value, 0)
-  return out.bytes
+  return written((out) => {
+    write(out, value, 0)
+    return out.copy()
+  })
+}
+
+/** The same within a byte string with tag 24 (RFC 8949, 3.4.5.1). */
+export function encodeEmbedded(value: unknown): Uint8Array {
+  return written((out) => {
+    write(out, value, 0)
+    const { length } = out
+    out.head(TAG, EMBEDDED)
+    out.head(BYTES, length)
+    const head = out.copy(length)
+    const all = new Uint8Array(head.length + length)
+    all.set(head)
+    out.copyTo(all, head.length, length)
+    return all
+  })
+}
+
+function written(work: (out: Writer) => Uint8Array): Uint8Array {
+  const out = writer ?? new Writer()
+  writer = undefined // a message within one, as from a getter, has its own
+  out.clear()
+  const bytes = work(out)
+  if (!out.isLarge) writer = out
+  return bytes
 }
 
 function write(out: Writer, value: unknown, depth: number): void {

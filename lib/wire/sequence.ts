@@ -3,23 +3,17 @@
 import { joined } from '../base/bytes.js'
 import { invalid } from '../base/errors.js'
 import { isObject } from '../base/realm.js'
-import { decodeCbor, encodeCbor, LIMITS } from './cbor.js'
+import { decodeCbor, EMBEDDED, encodeEmbedded, LIMITS } from './cbor.js'
 
 /** Its media type. */
 export const SEQUENCE = 'application/cbor-seq'
 /** A sign of life. */
 export const ALIVE = Uint8Array.of(0xf6)
 
-const [TAG, EMBEDDED] = [0xd8, 24]
+const TAG = 0xd8
 
 /** An event as an item. */
-export function sequenceItem(event: WireEvent): Uint8Array {
-  const bytes = encodeCbor(encodeCbor(event))
-  const item = new Uint8Array(2 + bytes.length)
-  item.set([TAG, EMBEDDED])
-  item.set(bytes, 2)
-  return item
-}
+export const sequenceItem = (event: WireEvent): Uint8Array => encodeEmbedded(event)
 
 /** An event as it comes; `undefined`: it has no number of its own. */
 export interface WireEvent {

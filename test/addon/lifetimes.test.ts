@@ -287,7 +287,7 @@ test('who keeps an ended run does not keep what it was asked with', async () => 
   const kept: unknown[] = []
   const ended = async (): Promise<number> => {
     const run = model.edit({ prompt: 'a red circle', image, steps: 2 })
-    for await (const step of run) void step
+    for await (const step of run) expect(step.steps).toBe(2)
     kept.push(run, await run.result())
     collect()
     await new Promise((resolve) => setTimeout(resolve, 10))

@@ -111,8 +111,10 @@ export class EventLog {
   }
 
   #textOf(at: number, item: Uint8Array): string {
-    if (this.#newest?.at !== at) this.#newest = { at, text: JSON.stringify(toJson(eventOf(item).data)) }
-    return this.#newest.text
+    if (this.#newest?.at === at) return this.#newest.text
+    const text = JSON.stringify(toJson(eventOf(item).data))
+    if (!this.#closed) this.#newest = { at, text }
+    return text
   }
 
   #pack(): void {

@@ -138,10 +138,14 @@ export class RemoteImageRun extends ImageDecodingRun {
   override async remask(region: MaskInput, { image = 0, order }: { readonly image?: number; readonly order?: string } = {}): Promise<void> {
     checkField('remask', 'region', region, REGION)
     checkField('remask', 'image', image, IMAGE)
-    await this.prepared('remask')
+    const hasEnded = (): boolean => ['done', 'failed', 'aborted'].includes(this.state)
     // Under a name it may have been followed before the end.
-    if (order === undefined && ['done', 'failed', 'aborted'].includes(this.state))
-      throw invalid(`remask: expected a run that goes on, got one that is ${this.state}`)
+    if (order === undefined || !hasEnded()) {
+      await this.prepared('remask').catch((error: unknown) => {
+        if (order === undefined || !hasEnded()) throw error
+      })
+      if (order === undefined && hasEnded()) throw invalid(`remask: expected a run that goes on, got one that is ${this.state}`)
+    }
     await this.#remask(await travellingRegion(region), image, order)
   }
 }

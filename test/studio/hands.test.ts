@@ -74,9 +74,10 @@ studio('by hand', () => {
   })
 
   test('a run that goes on is looked back at; a cell says its code, how sure the model was and the step; blurred and grey', async () => {
+    const GRID = 24 // cells a side: so long a run that a person is quick enough
     const { url } = await listen(made.model)
     const page = await open(made.browser, url)
-    await generate(page, 'a red circle', { ...slow, 'Width in pixels': '128', 'Height in pixels': '128' })
+    await generate(page, 'a red circle', { ...slow, 'Width in pixels': '192', 'Height in pixels': '192' })
     await page.getByText(/^Step [2-9]\d/).waitFor()
     await page.getByRole('slider', { name: 'Step' }).fill('4')
     await page.getByText('5 / 96').waitFor()
@@ -91,11 +92,11 @@ studio('by hand', () => {
     const cells = page.locator('.stage-picture canvas').nth(1)
     await page.getByLabel('Masked cells').selectOption('grey')
     const masked = async (): Promise<boolean[]> => inThrees(await pixelsOf(cells)).map(([red]) => red === 0x83)
-    await expect.poll(async () => (await masked()).length).toBe(256)
+    await expect.poll(async () => (await masked()).length).toBe(GRID * GRID)
     const [free, held] = [(await masked()).indexOf(false), (await masked()).indexOf(true)]
     const { width, height } = (await picture.boundingBox())!
     const over = (cell: number): Promise<void> =>
-      picture.hover({ position: { x: (((cell % 16) + 0.5) * width) / 16, y: ((Math.floor(cell / 16) + 0.5) * height) / 16 } })
+      picture.hover({ position: { x: (((cell % GRID) + 0.5) * width) / GRID, y: ((Math.floor(cell / GRID) + 0.5) * height) / GRID } })
     const card = page.locator('.cell-card')
     await over(free)
     await expect.poll(() => card.innerText()).toMatch(/^Column \d+, row \d+: code \d+, \d+ % sure, decided in step [1-5]$/)
@@ -109,10 +110,10 @@ studio('by hand', () => {
     const blurred = await pixelsOf(draft)
     const side = Math.sqrt(sharp.length / 3)
     const cellOf = (i: number): number =>
-      Math.floor(Math.floor(i / 3 / side) / (side / 16)) * 16 + Math.floor((Math.floor(i / 3) % side) / (side / 16))
+      Math.floor(Math.floor(i / 3 / side) / (side / GRID)) * GRID + Math.floor((Math.floor(i / 3) % side) / (side / GRID))
     const grey = await (async () => {
       await page.getByLabel('Masked cells').selectOption('grey')
-      await expect.poll(async () => (await masked()).length).toBe(256)
+      await expect.poll(async () => (await masked()).length).toBe(GRID * GRID)
       return masked()
     })()
     expect(blurred.every((one, i) => grey[cellOf(i)] || one === sharp[i])).toBe(true)

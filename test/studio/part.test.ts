@@ -54,6 +54,7 @@ studio('a person takes part', () => {
     await page
       .getByLabel('Saved run')
       .setInputFiles({ name: 'saved.dimoo-run', mimeType: 'application/octet-stream', buffer: readFileSync(file) })
+    await expect.poll(async () => (await connect(url).runs()).length).toBe(runs.length + 1)
     await page.getByText('Finished after').waitFor()
     const again = await (await connect(url).attach((await connect(url).runs())[0]!.id)).result()
     expect('tokens' in again && again.tokens).toEqual('tokens' in first && first.tokens)

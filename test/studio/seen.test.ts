@@ -163,13 +163,20 @@ studio('what is seen', () => {
     await press('/')
     await page.keyboard.type('a red circle')
     await page.getByLabel('Steps', { exact: true }).first().fill(slow.Steps)
-    await page.getByLabel('Width in pixels').fill('128')
-    await page.getByLabel('Height in pixels').fill('128')
+    await page.getByLabel('Width in pixels').fill('192')
+    await page.getByLabel('Height in pixels').fill('192')
     await press('Control+Enter')
     await page.getByText(/^Step [4-9]\d/).waitFor()
     await page.evaluate(() => (document.activeElement as HTMLElement).blur())
     await press('p')
-    const held = Number(/\d+/.exec(await page.getByText(/^Paused at step/).innerText())![0])
+    // The step under way comes yet.
+    const heldAt = async (): Promise<number> => Number(/\d+/.exec(await page.getByText(/^Paused at step/).innerText())![0])
+    let held = -1
+    for (let before = -2; before !== held;) {
+      before = held
+      await page.waitForTimeout(500)
+      held = await heldAt()
+    }
     const at = page.locator('.timeline output')
     await press(',')
     await expect.poll(() => at.innerText()).toBe(`${held - 1} / 96`)

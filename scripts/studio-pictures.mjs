@@ -17,7 +17,7 @@ const VIEWS = ['create', 'ask', 'runs', 'history', 'server', 'help']
 const WIDTHS = [360, 390, 1280, 2560, 3840]
 
 const [target, ...others] = process.argv.slice(2)
-if (target === undefined) {
+if (target === undefined || (target.startsWith('-') && target !== '--readme')) {
   console.error('expected a folder, or --readme')
   process.exit(2)
 }

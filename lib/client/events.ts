@@ -1,29 +1,20 @@
-// The events of a run out of a response's body: a sequence of CBOR where the server speaks it, server-sent events where it does not.
-import { SEQUENCE, SequenceReader, type WireEvent } from '../wire/sequence.js'
-import { readEvents } from './sse.js'
-
-export const ACCEPTED = `${SEQUENCE}, text/event-stream;q=0.5`
-
-/** Its data in a wire message's CBOR form, or its JSON form. */
-export type RunEvent = WireEvent
+// The events of a run out of a response's body, a piece at a time.
+import { SequenceReader, type WireEvent } from '../wire/sequence.js'
 
 /** Ends where the body ends; throws what reading it throws. `alive` is called for every piece, signs of life included. */
-export async function* runEvents({ headers, body }: Response, alive: () => void): AsyncGenerator<RunEvent, void, undefined> {
-  if (headers.get('content-type')?.startsWith(SEQUENCE)) yield* itemsOf(body!, alive)
-  else {
-    for await (const { id, event, data } of readEvents(body!, alive))
-      yield { id: id === undefined ? undefined : Number(id), event, data: JSON.parse(data) as object }
+export async function* runEvents({ body }: Response, alive: () => void): AsyncGenerator<WireEvent, void, undefined> {
+  const sequence = new SequenceReader()
+  for await (const piece of piecesOf(body!)) {
+    alive()
+    yield* sequence.take(piece)
   }
 }
 
-async function* itemsOf(body: ReadableStream<Uint8Array>, alive: () => void): AsyncGenerator<RunEvent, void, undefined> {
+/** What a body brings, in every browser. Whoever leaves early ends it. */
+export async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = body.getReader()
-  const sequence = new SequenceReader()
   try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      alive()
-      yield* sequence.take(next.value)
-    }
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
   } finally {
     reader.cancel().catch(() => undefined)
   }

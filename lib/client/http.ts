@@ -6,6 +6,7 @@ import { isObject } from '../base/realm.js'
 import { quote } from '../base/show.js'
 import { onAbort } from '../base/signals.js'
 import { decodeCbor, encodeCbor } from '../wire/cbor.js'
+import { piecesOf } from './events.js'
 import { Watch } from './watch.js'
 
 export interface Ask {
@@ -119,10 +120,9 @@ export class Server {
 async function bodyOf({ body }: Response, watch: Watch): Promise<Uint8Array> {
   if (!body) return new Uint8Array(0)
   const pieces: Uint8Array[] = []
-  const reader = (body as ReadableStream<Uint8Array>).getReader()
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+  for await (const piece of piecesOf(body)) {
     watch.heard()
-    pieces.push(next.value)
+    pieces.push(piece)
   }
   return joined(pieces)
 }

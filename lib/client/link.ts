@@ -2,8 +2,10 @@
 // where the server is gone or no longer knows it. Whoever follows sees nothing of all that.
 import { DimooError, errorFromData, type ErrorData } from '../base/errors.js'
 import type { RunState } from '../run/types.js'
-import { ACCEPTED, runEvents, type RunEvent } from './events.js'
+import { SEQUENCE, type WireEvent } from '../wire/sequence.js'
+import { runEvents } from './events.js'
 import { Refusal, type Server } from './http.js'
+import type { WireStep } from './steps.js'
 import { isPassing, Patience, unavailable, type Servers } from './servers.js'
 import { Silence, Watchdog } from './watch.js'
 
@@ -26,8 +28,8 @@ export interface LinkParts {
 
 /** Who follows. */
 export interface Sink {
-  /** The step of a wire message, in one of its forms. Events that were forgotten before it are `missed`. Waited for. */
-  step(step: object, missed: number): Promise<void>
+  /** The step of a wire message. Events that were forgotten before it are `missed`. Waited for. */
+  step(step: WireStep, missed: number): Promise<void>
   state(state: RunState): void
   /** A result in a wire message, or its JSON form where it is a text. */
   done(result: object): void
@@ -212,7 +214,7 @@ export class Link {
       heard()
     }
     try {
-      const headers = { accept: ACCEPTED, ...(steps && { 'last-event-id': String(this.#last) }) }
+      const headers = { accept: SEQUENCE, ...(steps && { 'last-event-id': String(this.#last) }) }
       const response = await server.stream(`${this.#place}/events${steps ? '' : '?steps=false'}`, { headers, signal: stream.signal })
       let missed = 0
       for await (const event of runEvents(response, alive)) {
@@ -229,11 +231,11 @@ export class Link {
     }
   }
 
-  async #take(server: Server, { event, data }: RunEvent, missed: number): Promise<'lost' | End | undefined> {
+  async #take(server: Server, { event, data }: WireEvent, missed: number): Promise<'lost' | End | undefined> {
     const { sink, servers } = this.#parts
     switch (event) {
       case 'step':
-        await sink.step((data as { step: object }).step, missed)
+        await sink.step((data as { step: WireStep }).step, missed)
         return undefined
       case 'state':
         sink.state((data as { state: RunState }).state)

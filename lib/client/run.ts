@@ -16,7 +16,7 @@ import { Link } from './link.js'
 import { plain } from './prepare.js'
 import { resultFrom } from './results.js'
 import { Patience, type Servers } from './servers.js'
-import { merged, since, stepFrom, type AnyStep, type RemoteStep } from './steps.js'
+import { merged, since, stepFrom, type AnyStep, type RemoteStep, type WireStep } from './steps.js'
 
 export interface RemoteParts {
   readonly task: TaskName
@@ -204,7 +204,7 @@ export class RemoteRun<Step extends AnyStep, Result> implements Run<Step, Result
     }
   }
 
-  async #take(data: object, missed: number): Promise<void> {
+  async #take(data: WireStep, missed: number): Promise<void> {
     const sent = stepFrom(data, {
       draw: (step, options) => this.draw(step, options),
       remask: (region, image) => {

@@ -6,7 +6,13 @@ import { isTask, type TaskName } from '../requests/names.js'
 
 const FIXED_BYTES = 20 // magic (8), version, header's length, header's CRC-32
 
-/** Throws `request/invalid` for what is no snapshot. */
+/**
+ * What task the bytes of a snapshot are of. Whether it is sound, and of a model that is there, says whoever goes on from it.
+ *
+ * @throws `request/invalid` for what is no snapshot.
+ * @example
+ * if (taskOfSnapshot(bytes) === 'generate') show(client.resume(bytes, { previews: true }))
+ */
 export function taskOfSnapshot(snapshot: Uint8Array): TaskName {
   if (!isUint8Array(snapshot)) throw invalid(`resume: snapshot must be an Uint8Array, got ${show(snapshot)}`)
   const text = (from: number, to: number): string => new TextDecoder().decode(snapshot.subarray(from, to))

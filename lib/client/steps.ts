@@ -1,10 +1,11 @@
-// Steps that came from a server: out of CBOR or JSON, with the comfort of local ones, and merged where their reader was slow.
-import { fromBase64, toJson, type Json } from '../base/json.js'
+// Steps that came from a server, with the comfort of local ones, and merged where their reader was slow.
+import { toJson, type Json } from '../base/json.js'
 import { regionAtHand } from '../fields/region.js'
 import type { MaskInput, RawImage } from '../fields/values.js'
 import type { ImageFormat } from '../image/encode.js'
 import type { PreviewOptions } from '../requests/types/index.js'
 import type { ImageStep, TextStep } from '../run/steps.js'
+import type { Data } from '../wire/messages.js'
 
 type Draw = (step: ImageStep, options: PreviewOptions) => Promise<RawImage | Uint8Array>
 
@@ -14,34 +15,14 @@ export interface StepTools {
   readonly remask: (region: MaskInput, image: number) => void
 }
 
+/** In a wire message. */
+export type WireStep = Data<ImageStep> | TextStep
 export type AnyStep = RemoteStep | TextStep
 
-/** The step of a wire message. As JSON its arrays are lists, and its bytes base64. */
-export function stepFrom(sent: object, tools: StepTools): AnyStep {
-  if ((sent as { readonly kind: string }).kind === 'text') return sent as TextStep
-  const { tokens, guess, changed, confidence, preview, ...rest } = sent as ImageStep
-  return Object.assign(new RemoteStep(tools), rest, {
-    tokens: typed(Int32Array, tokens),
-    guess: typed(Int32Array, guess),
-    changed: typed(Uint32Array, changed),
-    confidence: typed(Float32Array, confidence),
-    ...(preview !== undefined && { preview: previewOf(preview) }),
-  })
+/** The step of a wire message. */
+export function stepFrom(sent: WireStep, tools: StepTools): AnyStep {
+  return sent.kind === 'text' ? sent : Object.assign(new RemoteStep(tools), sent)
 }
-
-type Typed = Int32Array | Uint32Array | Float32Array
-
-function typed<T extends Typed>(type: { new (): T; from(list: ArrayLike<number>): T }, sent: T | readonly number[]): T {
-  return sent instanceof type ? sent : type.from(sent)
-}
-
-function previewOf(preview: unknown): RawImage | Uint8Array {
-  if (typeof preview === 'string' || preview instanceof Uint8Array) return bytesOf(preview)
-  const { data, ...rest } = preview as RawImage
-  return { ...rest, data: bytesOf(data) }
-}
-
-const bytesOf = (sent: string | Uint8Array): Uint8Array => (typeof sent === 'string' ? (fromBase64(sent) ?? new Uint8Array(0)) : sent)
 
 /** A step of a picture. Own fields are plain data. */
 export class RemoteStep implements ImageStep {

@@ -144,8 +144,9 @@ export class QueuedRun implements FarPort {
     const { redis } = this.#queue
     const asked = this.#asked.get(name)
     if (asked) return asked.done
-    const { promise: done, resolve, reject } = withResolvers()
-    this.#asked.set(name, { kind, done, resolve, reject })
+    let settle!: Pick<Asked, 'resolve' | 'reject'>
+    const done = new Promise<void>((resolve, reject) => (settle = { resolve, reject }))
+    this.#asked.set(name, { kind, done, ...settle })
     done.catch(() => undefined)
     if (told) {
       this.#answered(told)
@@ -389,9 +390,3 @@ function timed<Result extends { readonly timings: { readonly queuedMs: number; r
 
 const gone = (what: string, state = 'done'): DimooError => invalid(`${what}: expected a run that goes on, got one that is ${state}`)
 const abortedData = (): ErrorData => ({ code: 'aborted', message: 'the run was aborted: its caller asked for it' }) as unknown as ErrorData
-
-function withResolvers(): Pick<Asked, 'resolve' | 'reject'> & { readonly promise: Promise<void> } {
-  let [resolve, reject]: [Asked['resolve'], Asked['reject']] = [() => undefined, () => undefined]
-  const promise = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]))
-  return { promise, resolve, reject }
-}

@@ -14,6 +14,7 @@ import { Pictures, type ImageResult, type TextResult } from '../run/results.js'
 import { checkStep, ImageDecodingRun, TextDecodingRun, type Draw } from '../run/runs.js'
 import type { ImageStep, TextStep } from '../run/steps.js'
 import type { StepData } from '../run/types.js'
+import { isOver } from '../run/states.js'
 import { travellingRegion } from '../runner/materialise.js'
 import type { Data } from '../wire/messages.js'
 import type { CarriedOutcome, CarriedStep, FarRun } from './far-run.js'
@@ -138,14 +139,14 @@ export class RemoteImageRun extends ImageDecodingRun {
   override async remask(region: MaskInput, { image = 0, order }: { readonly image?: number; readonly order?: string } = {}): Promise<void> {
     checkField('remask', 'region', region, REGION)
     checkField('remask', 'image', image, IMAGE)
-    const hasEnded = (): boolean => ['done', 'failed', 'aborted'].includes(this.state)
-    // Under a name it may have been followed before the end.
-    if (order === undefined || !hasEnded()) {
+    // Under a name it may have been followed before the end: whoever keeps the run knows.
+    const mayBeKnown = (): boolean => order !== undefined && isOver(this.state)
+    if (!mayBeKnown()) {
       await this.prepared('remask').catch((error: unknown) => {
-        if (order === undefined || !hasEnded()) throw error
+        if (!mayBeKnown()) throw error
       })
-      if (order === undefined && hasEnded()) throw invalid(`remask: expected a run that goes on, got one that is ${this.state}`)
     }
+    if (order === undefined && isOver(this.state)) throw invalid(`remask: expected a run that goes on, got one that is ${this.state}`)
     await this.#remask(await travellingRegion(region), image, order)
   }
 }

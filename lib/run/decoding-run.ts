@@ -12,6 +12,7 @@ import type { RunOptions } from '../requests/types/index.js'
 import { RunClock } from './clock.js'
 import { emit } from './diagnostics.js'
 import { endedEarly, type Decoder, type Prepared, type Remask, type RunParts } from './parts.js'
+import { isOver } from './states.js'
 import type { Run, RunState } from './types.js'
 
 /** Why we ended the run ourselves; `make` gives every caller an error of its own where it is one of ours. */
@@ -157,7 +158,7 @@ export class DecodingRun<Step, Result> implements Run<Step, Result> {
       const run = target.deref()
       if (!run) return
       // Room is made even where nobody asks how it ended.
-      if (['done', 'failed', 'aborted'].includes(run.#native?.state() ?? 'queued')) run.#leave()
+      if (isOver(run.#native?.state() ?? 'queued')) run.#leave()
       run.#wake()
     }
   }

@@ -1,4 +1,5 @@
 // The runs that a runner has begun and that go on. Held weakly: a run that nobody else holds must be collected, which stops it.
+import { isOver } from './states.js'
 import type { RunState } from './types.js'
 
 interface LiveRun {
@@ -14,7 +15,7 @@ export class LiveRuns<Run extends LiveRun> {
   add(run: Run): Run {
     for (const known of this.#runs) {
       const state = known.deref()?.state
-      if (state === undefined || ['done', 'failed', 'aborted'].includes(state)) this.#runs.delete(known)
+      if (state === undefined || isOver(state)) this.#runs.delete(known)
     }
     this.#runs.add(new WeakRef(run))
     return run

@@ -42,10 +42,7 @@ const picture = (step: number, tokens: number[], changed: number[], more: Partia
 })
 const client = await import('../../lib/client/steps.js')
 const sentStep = (step: Picture): ReturnType<typeof client.stepFrom> =>
-  client.stepFrom(
-    { ...step, ...Object.fromEntries((['tokens', 'guess', 'changed', 'confidence'] as const).map((name) => [name, [...step[name]]])) },
-    { draw: () => Promise.reject(new Error('expected no drawing')), remask: () => undefined },
-  )
+  client.stepFrom(step, { draw: () => Promise.reject(new Error('expected no drawing')), remask: () => undefined })
 const words = (step: number, settled: string, delta: string): FarStep => ({
   ...{ kind: 'text', step, steps: 9, skipped: 0, masked: 1, elapsedMs: 0, pass: 'text', rows: 4, block: 0, blocks: 1 },
   ...{ text: `${settled}#`, settled, delta },

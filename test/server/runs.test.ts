@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { DimooError, QueueFullError } from '../../lib/base/errors.js'
 import { toJson } from '../../lib/base/json.js'
-import { runEvents, type RunEvent } from '../../lib/client/events.js'
+import { runEvents } from '../../lib/client/events.js'
+import type { WireEvent } from '../../lib/wire/sequence.js'
 import { decodeMessage } from '../../lib/wire/messages.js'
 import { encodeCbor } from '../../lib/wire/cbor.js'
-import { ScriptedRunner } from './scripted.js'
+import { ScriptedRunner, type ScriptedRun } from './scripted.js'
 import { eventsOf, eventually, serve } from './world.js'
 
 const BEGIN = { task: 'generate', request: { prompt: 'a red circle' } }
@@ -80,7 +81,7 @@ test('a program that accepts a sequence of CBOR gets the same events as bytes', 
   const following = await ask('/v1/runs/r/events', { headers: { accept, 'last-event-id': '99' } })
   expect(following.headers.get('content-type')).toBe('application/cbor-seq')
   let pieces = 0
-  const events: RunEvent[] = []
+  const events: WireEvent[] = []
   const reading = (async () => {
     for await (const event of runEvents(following, () => pieces++)) events.push(event)
   })()
@@ -90,7 +91,7 @@ test('a program that accepts a sequence of CBOR gets the same events as bytes', 
   await reading
   expect(events.slice(3, 4)).toMatchObject([{ id: 3, event: 'step', data: { step: { step: 0, tokens: Int32Array.from([0, -1]) } } }])
   const told = await eventsOf(await ask('/v1/runs/r/events', { headers: { 'last-event-id': '99' } }))
-  const asJson = ({ id, event, data }: RunEvent): unknown => ({ id: id?.toString(), event, data: JSON.stringify(toJson(data)) })
+  const asJson = ({ id, event, data }: WireEvent): unknown => ({ id: id?.toString(), event, data: JSON.stringify(toJson(data)) })
   expect(events.map(asJson)).toEqual(told)
   expect(told.map(({ event }) => event)).toEqual(['gap', 'state', 'state', 'step', 'step', 'done'])
   const rest = await ask('/v1/runs/r/events', { headers: { accept, 'last-event-id': '3' } })
@@ -179,13 +180,19 @@ test('another priority: what waits is begun anew, what runs goes on from where i
   expect((await change('other', 'high')).status).toBe(422)
 })
 
-test('what others ask while a run is begun again under another priority reaches the run that goes on', async () => {
+/** A run `r` that has taken its first step. */
+async function stepped(): Promise<{ runner: ScriptedRunner; first: ScriptedRun; ask: Awaited<ReturnType<typeof serve>>['ask'] }> {
   const runner = new ScriptedRunner()
   const { ask } = await serve(runner)
   await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } } })
   const first = runner.last
   first.step()
   await eventually(async () => (await body(await ask('/v1/runs/r')))['state'] === 'running')
+  return { runner, first, ask }
+}
+
+test('what others ask while a run is begun again under another priority reaches the run that goes on', async () => {
+  const { runner, ask, first } = await stepped()
   let open: () => void = () => undefined
   const bytes = new Promise<Uint8Array>((resolve) => (open = () => resolve(new Uint8Array(1))))
   first.snapshot = () => {
@@ -210,12 +217,7 @@ test('what others ask while a run is begun again under another priority reaches 
 })
 
 test('a run that is ended while it changes its priority has ended', async () => {
-  const runner = new ScriptedRunner()
-  const { ask } = await serve(runner)
-  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'r' } } })
-  const first = runner.last
-  first.step()
-  await eventually(async () => (await body(await ask('/v1/runs/r')))['state'] === 'running')
+  const { runner, ask, first } = await stepped()
   // As where the order to end comes between the snapshot and its use.
   first.snapshot = async () => {
     expect((await ask('/v1/runs/r', { method: 'DELETE' })).status).toBe(204)

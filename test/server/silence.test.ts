@@ -7,6 +7,7 @@ import { Server } from '../../lib/client/http.js'
 import { Link, type Sink } from '../../lib/client/link.js'
 import { Servers } from '../../lib/client/servers.js'
 import type { ImageStep } from '../../lib/run/steps.js'
+import { sequenceItem } from '../../lib/wire/sequence.js'
 import { ScriptedRunner, type ScriptedRun } from './scripted.js'
 import { cable, eventually, serve } from './world.js'
 
@@ -117,16 +118,15 @@ test('a reader who takes a minute for a step loses neither its run nor a step', 
     asked.push(`${init?.method} ${new URL(url).pathname}`)
     if (!url.includes('/events')) return Response.json({})
     const after = Number((init!.headers as Record<string, string>)['last-event-id'] ?? 0)
-    const events = [1, 2].map((id) => `id: ${id}\nevent: step\ndata: {"step": {"step": ${id - 1}}}\n\n`).slice(after)
-    const end = 'id: 3\nevent: done\ndata: {"result": {"text": "x"}}\n\n'
-    const pieces = [...events, end]
+    const events = [1, 2].map((id) => sequenceItem({ id, event: 'step', data: { step: { step: id - 1 } } }))
+    const pieces = [...events.slice(after), sequenceItem({ id: 3, event: 'done', data: { result: { text: 'x' } } })]
     const body = new ReadableStream<Uint8Array>(
       {
         start: (stream) => init!.signal!.addEventListener('abort', () => stream.error(init!.signal!.reason)),
         pull: (stream) => {
           const piece = pieces.shift()
           if (piece === undefined) stream.close()
-          else stream.enqueue(new TextEncoder().encode(piece))
+          else stream.enqueue(piece)
         },
       },
       { highWaterMark: 0 },

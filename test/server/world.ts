@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 import { createServer } from '../../lib/server/app.js'
 import type { App } from '../../lib/server/instance.js'
 import type { ServerOptions } from '../../lib/server/types.js'
-import { readEvents, type ServerEvent } from '../../lib/client/sse.js'
+import { readEvents, type ServerEvent } from './server-events.js'
 import type { Runner } from '../../lib/runner/runner.js'
 
 export interface Served {

@@ -1,6 +1,6 @@
-// `/v1/runs/:id/events`: the run as events with numbers, server-sent ones or a sequence of CBOR for programs that accept it. Whoever comes back with `Last-Event-ID` gets what follows it, once
-// and in order; what was forgotten meanwhile is counted in a `gap`, which also says where an event is none of this run's. How a run ended is
-// told in any case, so that no stream ends without a word.
+// `/v1/runs/:id/events`: the run as events with numbers, server-sent ones or a sequence of CBOR for programs that accept it. Whoever comes
+// back with `Last-Event-ID` gets what follows it, once and in order; what was forgotten meanwhile is counted in a `gap`, which also says
+// where an event is none of this run's. How a run ended is told in any case, so that no stream ends without a word.
 import { z } from 'zod'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'

@@ -19,6 +19,7 @@ import type { HeldRun } from '../runs/held-run.js'
 import { digestOf, idempotencyKey } from '../runs/replays.js'
 import { reportOf, summaryOf } from '../runs/summary.js'
 import { errorToData } from '../../base/errors.js'
+import { isOver } from '../../run/states.js'
 import { zodObject } from '../zod.js'
 import { warn } from '../warnings.js'
 import { readRunBody, RUN_BODY, RUN_FORM } from './body.js'
@@ -179,7 +180,7 @@ async function unlessEnded<T>(run: HeldRun, what: string, asked: Promise<T>): Pr
   try {
     return await asked
   } catch (error) {
-    if (['done', 'failed', 'aborted'].includes(run.state)) throw ended(run, what)
+    if (isOver(run.state)) throw ended(run, what)
     throw error
   }
 }

@@ -7,7 +7,8 @@ import type { House } from '../house.js'
 import type { Served } from '../models.js'
 import { Problem } from '../problem.js'
 import { begin } from '../runs/begin.js'
-import type { HeldRun, Outcome } from '../runs/held-run.js'
+import type { Outcome } from '../runs/held-parts.js'
+import type { HeldRun } from '../runs/held-run.js'
 import { idempotencyKey } from '../runs/replays.js'
 
 /** Bad requests are 400 here, and every request makes a run. */

@@ -5,7 +5,8 @@ import { DimooError, errorToData } from '../../base/errors.js'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { routeOf } from '../log.js'
-import type { AnyStep, HeldRun, Watch } from '../runs/held-run.js'
+import type { AnyStep } from '../runs/held-parts.js'
+import type { HeldRun, Watch } from '../runs/held-run.js'
 import { gauges } from './gauges.js'
 
 const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300]

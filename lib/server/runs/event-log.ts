@@ -1,8 +1,7 @@
 // The events of one run: numbered, kept for whoever comes late or comes back, within a budget of bytes; the oldest are forgotten first, and a
 // reader is told how many it missed. Numbers count from 1, or are those of whoever keeps the run, the same on every server; what only this
-// server says has none of its own then. What is kept is bytes (docs/wire.md), those of a run that has ended in one piece: a step as objects
-// would be several times as large, and nobody could say how large.
-import { joined } from '../../base/bytes.js'
+// server says has none of its own then. What is kept is bytes (docs/wire.md): a step as objects would be larger, and nobody could say how
+// large.
 import { toJson } from '../../base/json.js'
 import { eventOf, sequenceItem } from '../../wire/sequence.js'
 import type { EventNumber } from '../../run/event-numbers.js'
@@ -30,7 +29,7 @@ interface Entry {
   readonly id: number | undefined
   /** Events before it that were never here. */
   readonly forgotten: number
-  item: Uint8Array
+  readonly item: Uint8Array
 }
 
 /** What an event takes beside its bytes, about. */
@@ -97,7 +96,7 @@ export class EventLog {
 
   close(): void {
     this.#closed = true
-    this.#pack()
+    this.#newest = undefined
     this.#wake()
   }
 
@@ -115,14 +114,6 @@ export class EventLog {
     const text = JSON.stringify(toJson(eventOf(item).data))
     if (!this.#closed) this.#newest = { at, text }
     return text
-  }
-
-  #pack(): void {
-    this.#newest = undefined
-    const left = this.#entries.slice(this.#first) as Entry[]
-    const all = joined(left.map(({ item }) => item))
-    let at = 0
-    for (const entry of left) entry.item = all.subarray(at, (at += entry.item.length))
   }
 
   /** Calls back with the next event or the end. Returns what takes that back. */

@@ -6,6 +6,7 @@ import { onAbort } from '../../base/signals.js'
 import type { TaskName } from '../../requests/names.js'
 import type { RunOptions } from '../../requests/types/index.js'
 import { eventNumber } from '../../run/event-numbers.js'
+import { isOver } from '../../run/states.js'
 import type { AnyRun, RunState } from '../../run/types.js'
 import type { Work } from '../../runner/work.js'
 import { isRunKeeper, type Runner } from '../../runner/runner.js'
@@ -16,8 +17,6 @@ import { withoutPreview, type AnyStep, type HeldParts, type Outcome, type Start 
 import { Orders } from './orders.js'
 import { resultJson } from './result-json.js'
 import { Turns } from './turns.js'
-
-export type { AnyStep, HeldParts, Outcome, Start } from './held-parts.js'
 
 /** Most bytes of one run's events. */
 export const MAX_EVENT_BYTES = 8 * 2 ** 20
@@ -348,7 +347,7 @@ export class HeldRun {
       if (this.#cursors.size === 0) return !this.detached
       return [...this.#cursors].some(({ at }) => at < this.log.length - ahead)
     }
-    while (full() && !['done', 'failed', 'aborted'].includes(this.#run.state)) {
+    while (full() && !isOver(this.#run.state)) {
       await new Promise<void>((resolve) => (this.#held = resolve))
       this.#held = undefined
     }

@@ -2,7 +2,8 @@
 // dropped is remembered by name, so that whoever asks for it hears that it is gone, not that it never was.
 import type { ImageResult } from '../../run/results.js'
 import { notFound, Problem } from '../problem.js'
-import type { AnyStep, HeldRun, Watch } from './held-run.js'
+import type { AnyStep } from './held-parts.js'
+import type { HeldRun, Watch } from './held-run.js'
 
 export interface RegistryOptions {
   readonly maxResultBytes: number

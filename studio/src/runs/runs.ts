@@ -1,6 +1,6 @@
 // All runs that this page follows, the newest first: begun here, forked, gone on with from a file, or found again after a reload.
 import { computed, signal } from '@preact/signals'
-import type { RunOptions, TaskName, TaskRequests } from 'lumina-dimoo/client'
+import { taskOfSnapshot, type RunOptions, type TaskName, type TaskRequests } from 'lumina-dimoo/client'
 import { client, hear } from '../server/connection.js'
 import { keepEnd, keepStart, keptRequest } from '../kept/history.js'
 import { LiveRun, type Asked, type RemoteRun } from './live-run.js'
@@ -35,13 +35,13 @@ export function start({ task, request, options = {}, parent, steps }: Wanted, ce
   return follow(asked, run)
 }
 
-/** Goes on from a file; of a text there are no drafts. */
-export function goOn(bytes: Uint8Array, draws: boolean): LiveRun {
+/** Goes on from a file; of a text there are no drafts. Throws for what is no snapshot. */
+export function goOn(bytes: Uint8Array): LiveRun {
   const id = newId()
   const run = client().resume(bytes, {
     id,
     exact: false,
-    ...(draws && { previews: { format: 'png' } }),
+    ...(isText(taskOfSnapshot(bytes)) ? {} : { previews: { format: 'png' } as const }),
     delivery: 'all',
     buffer: 4096,
   }) as RemoteRun

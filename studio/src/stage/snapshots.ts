@@ -1,5 +1,5 @@
 // A run as a file, and back: here or on another machine with the same model.
-import { DimooError, type TaskName } from 'lumina-dimoo/client'
+import { DimooError } from 'lumina-dimoo/client'
 import { shown } from '../schema/schema.js'
 import { download, fileName } from '../parts/download.js'
 import type { LiveRun } from '../runs/live-run.js'
@@ -29,20 +29,9 @@ export async function openSnapshot(file: File): Promise<LiveRun> {
 
 function begun(bytes: Uint8Array, name: string): LiveRun {
   try {
-    return goOn(bytes, !isOfText(bytes))
+    return goOn(bytes)
   } catch (error) {
     if (!DimooError.is(error, 'request/invalid')) throw error
     throw new Error(`${shown(name)} is no run that was saved. Choose a file that “Save the run” made, here or elsewhere.`, { cause: error })
-  }
-}
-
-// As its header says (docs/files.md#snapshots); what is wrong with a file tells whoever goes on from it.
-function isOfText(bytes: Uint8Array): boolean {
-  try {
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true)
-    const { task } = JSON.parse(new TextDecoder().decode(bytes.subarray(20, 20 + length))) as { readonly task: TaskName }
-    return isText(task)
-  } catch {
-    return false
   }
 }

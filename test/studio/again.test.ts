@@ -84,8 +84,7 @@ studio('again', () => {
   test('a saved run goes on in another browser, before another server with the same model, to the same picture', async () => {
     const [here, there] = [await listen(made.model), await listen(made.model)]
     const page = await open(made.browser, here.url)
-    // Large and long: a person has to be quick enough to hold it half-way.
-    await generate(page, 'a red circle', { ...slow, Steps: '144', 'Width in pixels': '192', 'Height in pixels': '192' })
+    await generate(page, 'a red circle', { ...slow, Steps: '144' })
     await page.getByText(/^Step [1-9]\d/).waitFor()
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByText('Paused at step').waitFor()

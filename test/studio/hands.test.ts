@@ -74,10 +74,10 @@ studio('by hand', () => {
   })
 
   test('a run that goes on is looked back at; a cell says its code, how sure the model was and the step; blurred and grey', async () => {
-    const GRID = 24 // cells a side: so long a run that a person is quick enough
+    const GRID = 24 // cells a side
     const { url } = await listen(made.model)
     const page = await open(made.browser, url)
-    await generate(page, 'a red circle', { ...slow, 'Width in pixels': '192', 'Height in pixels': '192' })
+    await generate(page, 'a red circle', slow)
     await page.getByText(/^Step [2-9]\d/).waitFor()
     await page.getByRole('slider', { name: 'Step' }).fill('4')
     await page.getByText('5 / 96').waitFor()

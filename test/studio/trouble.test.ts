@@ -73,7 +73,7 @@ studio('trouble', () => {
     const between = await cable(url)
     const page = await open(made.browser, between.url, {}, NETWORK)
     // Large: not all of it may be on its way before the cut.
-    await generate(page, 'a red circle', { ...slow, 'Width in pixels': '192', 'Height in pixels': '192' })
+    await generate(page, 'a red circle', slow)
     await page.getByText(/^Step \d/).waitFor()
     between.refuse(true)
     between.cut()

@@ -92,8 +92,8 @@ export function inThrees(values: readonly number[]): number[][] {
   return Array.from({ length: values.length / 3 }, (_, i) => values.slice(3 * i, 3 * i + 3))
 }
 
-/** A run of some seconds: 144 cells, a few a step. */
-export const slow = { Steps: '96', 'Width in pixels': '96', 'Height in pixels': '96', Seed: '4' } as const
+/** A run of some seconds on a quick machine too, for a person to be quick enough: 576 cells, a few a step. */
+export const slow = { Steps: '96', 'Width in pixels': '192', 'Height in pixels': '192', Seed: '4' } as const
 
 /** Drags over an element, between shares of its sides. */
 export async function stroke(page: Page, element: Locator, ...points: readonly (readonly [number, number])[]): Promise<void> {

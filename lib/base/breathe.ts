@@ -1,13 +1,12 @@
-// Steps that are ready follow each other without a pause; here the event loop gets its turn, whichever run they belong to.
+// Steps that are ready follow each other without a pause; here the event loop gets its turn, whichever run they belong to. All runs share
+// one turn: however many have steps, together they hold the loop no longer.
 
 const LONGEST_TURN_MS = 4
 let turnStarted = 0
 
 export async function breathe(): Promise<void> {
-  if (turnStarted === 0) {
-    turnStarted = performance.now()
-    setImmediate(() => (turnStarted = 0)).unref()
-  } else if (performance.now() - turnStarted > LONGEST_TURN_MS) {
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  while (turnStarted !== 0 && performance.now() - turnStarted > LONGEST_TURN_MS) await new Promise((resolve) => setImmediate(resolve))
+  if (turnStarted !== 0) return
+  turnStarted = performance.now()
+  setImmediate(() => (turnStarted = 0)).unref()
 }

@@ -1,8 +1,8 @@
 // The Fastify instance: plugins, hooks and routes in one place. It serves runners and knows nothing of models, devices or files.
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import helmet from 'helmet'
 import { randomUUID } from 'node:crypto'
 import type { Runner } from '../runner/runner.js'
 import { a1111Routes } from './a1111/routes.js'
@@ -123,7 +123,8 @@ function instanceOptions(settings: Settings): FastifyServerOptions {
 
 /** Pages that come from here may load nothing from elsewhere; pages from elsewhere may not call, unless they are named. */
 async function protect(app: App, { corsOrigins }: Settings): Promise<void> {
-  await app.register(helmet, {
+  // Made once: @fastify/helmet makes it anew for every request, of which V8 keeps a part until it collects its whole heap.
+  const protectedBy = helmet({
     frameguard: { action: 'deny' },
     hsts: false, // for whoever ends TLS to say
     contentSecurityPolicy: {
@@ -143,6 +144,7 @@ async function protect(app: App, { corsOrigins }: Settings): Promise<void> {
       },
     },
   })
+  app.addHook('onRequest', (request, reply, next) => protectedBy(request.raw, reply.raw, (error) => next(error as Error | undefined)))
   if (corsOrigins.length === 0) return
   await app.register(cors, {
     origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],

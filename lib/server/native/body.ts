@@ -45,7 +45,7 @@ const head = {
   model: z.string().max(256).optional().describe(MODEL.summary),
   detach: z.boolean().optional().describe(DETACH.summary),
 }
-const travelling = (fields: Fields): Fields => Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLocal(field)))
+const RESUMING: Fields = Object.fromEntries(Object.entries(RESUME_FIELDS).filter(([, field]) => !isLocal(field)))
 
 /** For OpenAPI: one of the tasks, or a snapshot. */
 export const RUN_BODY = z.union([
@@ -96,7 +96,7 @@ function runBody(body: unknown, limits: Limits, ofProgram = false): RunBody {
     if (kind !== undefined && kind !== 'snapshot') throw invalid(`run: kind must be snapshot beside one, got ${show(kind)}`)
     const restored = objectFromJson({ snapshot, options }, { snapshot: { kind: 'bytes', summary: '' } }) as { snapshot: unknown }
     if (!(restored.snapshot instanceof Uint8Array)) throw invalid(`run: snapshot must be bytes, as base64 in JSON, got ${show(snapshot)}`)
-    checkOptions('resume', options, { fields: travelling(RESUME_FIELDS) })
+    checkOptions('resume', options, { fields: RESUMING })
     if (task !== undefined) checkTask(task)
     return { ...beside, ...(task !== undefined && { task }), snapshot: restored.snapshot, options: options as ResumeOptions }
   }

@@ -83,18 +83,27 @@ const PLACES: Partial<Readonly<Record<ImageTask, Places>>> = {
 
 export const placesOf = (task: ImageTask): Places => PLACES[task] ?? { pictures: ['image'] }
 
+// Objects of so many fields, made for every request, would fill the heap with their shapes.
+function onceATask<T>(make: (task: ImageTask) => T): (task: ImageTask) => T {
+  const made = new Map<ImageTask, T>()
+  return (task) => {
+    if (!made.has(task)) made.set(task, make(task))
+    return made.get(task)!
+  }
+}
+
 /** The fields of a task's request that stand at the top level, by every name that they have there. */
-export function namesOf(task: ImageTask): ReadonlyMap<string, string> {
+export const namesOf = onceATask((task): ReadonlyMap<string, string> => {
   const { pictures, mask } = placesOf(task)
   const own = Object.entries({ ...DESCRIPTORS[task].fields, ...BESIDE }).filter(
     ([name, field]) => !isLocal(field) && !pictures.includes(name) && name !== mask,
   )
   const names = own.flatMap(([name]) => [[name, name] as const, [snake(name), name] as const])
   return new Map([...Object.entries(ALIASES).filter(([, name]) => own.some(([one]) => one === name)), ...names])
-}
+})
 
 /** Everything that a body may hold, for messages and OpenAPI. */
-export function bodyFields(task: ImageTask): Fields {
+export const bodyFields = onceATask((task): Fields => {
   const { fields } = DESCRIPTORS[task]
   const own = [...namesOf(task)].map(([name, of]) => [name, fields[of] ?? BESIDE[of]!] as const)
   const pictures: Fields =
@@ -103,4 +112,4 @@ export function bodyFields(task: ImageTask): Fields {
       : { image: picture({ summary: 'The given picture, or several.' }), mask: picture({ summary: 'Transparent is drawn anew.' }) }
   const wordless = WORDLESS.includes(task) && { prompt: text({ summary: 'Ignored, with a warning.' }) }
   return { ...Object.fromEntries(own), ...wordless, ...OPENAI_IMAGE_FIELDS, ...(task !== 'generate' && { task: TASK_FIELD }), ...pictures }
-}
+})

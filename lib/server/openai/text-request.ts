@@ -34,6 +34,7 @@ const OWN_NAMES = new Map(
   ]),
 )
 const { temperature: TEMPERATURE } = DESCRIPTORS.ask.fields
+const READ = Object.entries({ ...OWN, temperature: TEMPERATURE! })
 
 /** What a route of conversations takes beside the conversation. */
 export interface TextRoute {
@@ -87,7 +88,7 @@ export function textRequest(
 ): TextRequest {
   const options: Record<string, unknown> = {}
   const fields: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries({ ...OWN, temperature: TEMPERATURE! })) {
+  for (const [name, field] of READ) {
     const value = body[name]
     if (value === undefined || value === null) continue
     const read = fromJson(value, field, name)

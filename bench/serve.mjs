@@ -1,4 +1,4 @@
-// A server of the miniature under load on loopback: node bench/serve.mjs [--seconds 60] [--clients 200] [--soak 600] [--pictures 96]
+// `dimoo serve` with the miniature under load on loopback: node bench/serve.mjs [--seconds 60] [--clients 200] [--soak 600] [--pictures 96]
 // Mixed tasks, a third of the clients leaving at random. Looks at the answers, at the event loop beside a process that only keeps time, at
 // memory over `--soak` seconds, at the processor time of a picture with and without HTTP, and at every finished picture against the same
 // decoded alone. Prints one JSON object and writes bench/results/serve.json.
@@ -6,6 +6,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commit, machine, median, options, root } from './driver.mjs'
 import { Clients, REQUESTS } from './serve/clients.mjs'
@@ -24,14 +25,36 @@ function randomFrom(seed) {
   }
 }
 
-async function host(kind, settings = {}) {
-  const child = fork(path.join(root, 'bench/serve/host.mjs'), [kind, JSON.stringify(settings)], { execArgv: ['--expose-gc'] })
-  const [hello] = await once(child, 'message')
+const FLAGS = ['--port', '0', '--max-queue', '128', '--threads', '2', '--device', 'cpu']
+
+/** A process, and what asks it. */
+function watched(child) {
   const tell = async (message) => {
     child.send(message)
     return (await once(child, 'message'))[0]
   }
-  return { ...hello, tell, report: (more = {}) => tell(more), end: () => child.kill() }
+  return { tell, report: (more = {}) => tell(more), end: () => child.kill() }
+}
+
+async function host(kind) {
+  const child = fork(path.join(root, 'bench/serve/host.mjs'), [kind])
+  await once(child, 'message')
+  return watched(child)
+}
+
+/** The command, as anybody starts it. */
+async function dimooServe() {
+  const child = fork(path.join(root, 'dist/cli/main.js'), ['serve', ...FLAGS], {
+    execArgv: ['--import', path.join(root, 'bench/serve/probe.mjs')],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  for await (const line of createInterface({ input: child.stderr })) {
+    const [url] = /http:\S+/.exec(line) ?? []
+    if (!url) continue
+    child.stderr.resume()
+    return { ...watched(child), url }
+  }
+  throw new Error('dimoo serve ended before it listened')
 }
 
 const round = (value, digits = 2) => Number(value.toFixed(digits))
@@ -100,7 +123,7 @@ async function cost(server) {
   return { httpMs: round(median(over)), localMs: round(median(without)), ratio: round(median(over) / median(without), 3) }
 }
 
-const server = await host('server', { maxQueue: 128 })
+const server = await dimooServe()
 results.cpuAPicture = await cost(server)
 results.load = await load(server, seconds, 1)
 if (soak > 0) results.soak = await load(server, soak, 2)

@@ -57,7 +57,7 @@ export const SERVER_FIELDS: Fields = {
   ),
   maxResultBytes: bytes('Most bytes of results and events that are kept for their clients.', 256 * MIB, 'most bytes of kept results'),
   resultTtlMs: milliseconds(
-    'How long results are kept, a tenth of it where a client that did not detach its run has heard the end; then 410 says that they are gone.',
+    'How long results are kept: those of detached runs from their end, others a tenth of it, and graceMs at least, from when their client was here last. Then 410 says that they are gone.',
     600_000,
   ),
   graceMs: milliseconds('How long a run goes on after its last listener has left, so that it can come back.', 15_000),

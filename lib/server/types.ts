@@ -43,7 +43,7 @@ export interface ServerOptions {
   readonly maxUploadBytes?: number
   /** Most bytes of results and events that are kept for their clients. 1 to 4294967296. In bytes. Default: 268435456. */
   readonly maxResultBytes?: number
-  /** How long results are kept, a tenth of it where a client that did not detach its run has heard the end; then 410 says that they are gone. 0 to 2147483647. In milliseconds. Default: 600000. */
+  /** How long results are kept: those of detached runs from their end, others a tenth of it, and graceMs at least, from when their client was here last. Then 410 says that they are gone. 0 to 2147483647. In milliseconds. Default: 600000. */
   readonly resultTtlMs?: number
   /** How long a run goes on after its last listener has left, so that it can come back. 0 to 2147483647. In milliseconds. Default: 15000. */
   readonly graceMs?: number

@@ -77,9 +77,9 @@ test.each(['/v1/images/generations', '/v1/chat/completions', '/v1/responses'])('
   expect((await first).status).toBe(500)
 })
 
-test('a result that its client has heard is kept a tenth of the time from when it was here last; that of a detached run all of it', async () => {
+test('a result is kept a tenth of the time from when its client was here last, heard or not; that of a detached run all of it', async () => {
   const runner = new ScriptedRunner()
-  const { ask } = await serve(runner, { resultTtlMs: 10_000 })
+  const { ask } = await serve(runner, { resultTtlMs: 10_000, graceMs: 500 })
   for (const detach of [false, true]) {
     const id = detach ? 'detached' : 'heard'
     await ask('/v1/runs', { json: { ...BEGIN, detach, options: { id } } })
@@ -87,6 +87,8 @@ test('a result that its client has heard is kept a tenth of the time from when i
     runner.last.finish()
     await eventsOf(await following)
   }
+  await ask('/v1/runs', { json: { ...BEGIN, options: { id: 'unheard' } } })
+  runner.last.finish()
   const answer = async (id: string): Promise<unknown> => {
     const response = await ask(`/v1/runs/${id}/images/0`)
     return response.ok ? response.status : ((await response.json()) as { error: { message: string } }).error.message
@@ -97,7 +99,8 @@ test('a result that its client has heard is kept a tenth of the time from when i
     await sleep(200)
   }
   await sleep(2200)
-  expect(await answer('heard')).toBe('run heard: its client had its result, which was kept for 1 s more')
+  for (const id of ['heard', 'unheard'])
+    expect(await answer(id)).toBe(`run ${id}: its result was kept for 1 s from when its client was here last (with detach: true longer)`)
   expect(await answer('detached')).toBe(200)
 })
 

@@ -8,13 +8,17 @@ import type { HeldRun, Watch } from './held-run.js'
 export interface RegistryOptions {
   readonly maxResultBytes: number
   readonly resultTtlMs: number
+  readonly graceMs: number
 }
 
 /** Why there is nothing of a run any more. */
-export type Gone = 'deleted' | 'answered' | 'heard' | 'old' | 'crowded' | 'lost'
+export type Gone = 'deleted' | 'answered' | 'left' | 'old' | 'crowded' | 'lost'
 
-/** Which part of their time results stay whose client has heard the end, from when it was here last: it has them. */
-const HEARD_PART = 1 / 10
+/**
+ * Which part of their time results of runs stay that were not to outlive their client, from when it was here last: it has them, or has left.
+ * At least as long as such a run would have been waited for.
+ */
+const LEFT_PART = 1 / 10
 
 /** Names of dropped runs that are remembered. */
 const MAX_GONE = 10_000
@@ -81,8 +85,8 @@ export class Registry implements Watch {
         return 'it was answered where it was asked for, and nothing of it is kept'
       case 'old':
         return `its result was kept for ${this.#options.resultTtlMs / 1000} s, and is gone`
-      case 'heard':
-        return `its client had its result, which was kept for ${(HEARD_PART * this.#options.resultTtlMs) / 1000} s more`
+      case 'left':
+        return `its result was kept for ${this.#leftMs / 1000} s from when its client was here last (with detach: true longer)`
       case 'crowded':
         return `its result made room for newer ones: at most ${this.#options.maxResultBytes} bytes of them are kept`
       default:
@@ -147,12 +151,17 @@ export class Registry implements Watch {
     }
   }
 
+  get #leftMs(): number {
+    const { resultTtlMs, graceMs } = this.#options
+    return Math.min(resultTtlMs, Math.max(LEFT_PART * resultTtlMs, graceMs))
+  }
+
   // The oldest are asked first.
-  #overdue({ endedAt, leftAt, told, detached }: HeldRun): Gone | undefined {
+  #overdue({ endedAt, leftAt, detached }: HeldRun): Gone | undefined {
     const { resultTtlMs, maxResultBytes } = this.#options
     const now = Date.now()
     if (endedAt < now - resultTtlMs) return 'old'
-    if (told && !detached && Math.max(endedAt, leftAt) < now - HEARD_PART * resultTtlMs) return 'heard'
+    if (!detached && Math.max(endedAt, leftAt) < now - this.#leftMs) return 'left'
     return this.#keptBytes > maxResultBytes ? 'crowded' : undefined
   }
 }

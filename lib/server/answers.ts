@@ -12,15 +12,20 @@ import { inWordsOfHttp, inWordsOfOurs, isCbor } from './words.js'
 
 export function answerErrors(app: App): void {
   const methodsOf = methodsByPath(app)
-  app.setErrorHandler((error, request, reply) => answer(error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
+  const missing = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const methods = methodsOf(request.url.replace(/[?#].*$/s, ''))
-    if (methods.length === 0)
-      return answer(notFound(`${request.method}: there is nothing at this path; /docs tells what there is`), request, reply)
+    if (methods.length === 0) return answer(nothing(request), request, reply)
     void reply.header('allow', methods.join(', '))
     return answer(new Problem(405, 'request/invalid', `${request.method}: this path takes ${methods.join(', ')}`), request, reply)
-  })
+  }
+  // Bodies are read first, also where nobody would take them: that there is nothing matters more than what is wrong with them.
+  app.setErrorHandler((error, request, reply) =>
+    request.is404 && [400, 415, 422].includes(toProblem(error, request).status) ? missing(request, reply) : answer(error, request, reply),
+  )
+  app.setNotFoundHandler(missing)
 }
+
+const nothing = ({ method }: FastifyRequest): Problem => notFound(`${method}: there is nothing at this path; /docs tells what there is`)
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, message: string]>> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', `headers: expected at most ${maxHeaderSize} bytes, got more`],
@@ -75,6 +80,7 @@ function validationProblem(error: unknown, request: FastifyRequest, invalid: 400
   const place = { querystring: 'query', params: 'path' }[validationContext] ?? validationContext
   const param = path === '*' ? 'model' : path
   const given = (place === 'query' ? request.query : request.params) as Readonly<Record<string, unknown>> | undefined
+  if (place === 'path' && given?.[path] === '') return nothing(request)
   const words = `${param === '' ? 'it' : param} ${inWordsOfOurs(first?.message ?? 'invalid')}, got ${show(given?.[path])}`
   return new Problem(invalid, 'request/invalid', `${place}: ${words}`, { ...(param !== '' && { param }) })
 }

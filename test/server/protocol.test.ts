@@ -24,9 +24,26 @@ test.each([
 
 test('what is not there is 404, under any method', async () => {
   const { ask } = await serve(new ScriptedRunner())
-  for (const path of ['/v1/nothing', '/v1/runs/a/b/c', '/sdapi/v1/txt2img', '/v1xruns']) {
+  for (const path of ['/v1/nothing', '/v1/runs/a/b/c', '/sdapi/v1/txt2img', '/v1xruns', '/v1/runs//events']) {
     expect([path, (await ask(path)).status, (await ask(path, { method: 'POST' })).status]).toEqual([path, 404, 404])
   }
+  const empty = await ask('/v1/runs/')
+  expect([empty.status, await told(empty)]).toEqual([404, 'GET: there is nothing at this path; /docs tells what there is'])
+})
+
+test('that a path or a method is not there matters more than a body that is none', async () => {
+  const { ask } = await serve(new ScriptedRunner())
+  const statuses = async (path: string): Promise<unknown> =>
+    Promise.all(
+      [
+        { body: '{', headers: { 'content-type': 'application/json' } },
+        { body: 'x', headers: { 'content-type': 'application/x-unknown' } },
+        { body: 'x', headers: { 'content-type': 'multipart/form-data; boundary=b' } },
+      ].map(async (init) => (await ask(path, { method: 'POST', ...init })).status),
+    )
+  expect(await statuses('/v1/nothing')).toEqual([404, 404, 404])
+  expect(await statuses('/v1/models')).toEqual([405, 405, 405])
+  expect((await ask('/v1/runs', { method: 'QUERY' })).status).toBe(405)
 })
 
 test('a packed body is 415, a byte order mark is read over', async () => {

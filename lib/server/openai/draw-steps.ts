@@ -11,13 +11,21 @@ export interface Drawn {
   readonly picture: RawImage
 }
 
-/** Draws at most `count` steps of each picture before its last. Returns what waits for the drawings that have begun. */
-export function drawSteps(run: HeldRun, count: number, take: (drawn: Drawn) => Promise<void> | void): () => Promise<void> {
+/**
+ * Draws at most `count` steps of each picture before its last. Returns what waits for the drawings that have begun.
+ *
+ * @param pictures Of so many, the first ones: with `bestOf` there are more than were asked for, and which are kept shows at the end.
+ */
+export function drawSteps(
+  run: HeldRun,
+  { count, pictures = Infinity }: { readonly count: number; readonly pictures?: number },
+  take: (drawn: Drawn) => Promise<void> | void,
+): () => Promise<void> {
   if (count === 0) return async () => undefined
   const begun = new Map<number, number>()
   let drawings = Promise.resolve()
   const stop = run.onStep((step) => {
-    if (step.kind !== 'image' || step.masked === 0) return
+    if (step.kind !== 'image' || step.masked === 0 || step.image >= pictures) return
     const index = begun.get(step.image) ?? 0
     if (index >= count || (step.step + 1) * (count + 1) < (index + 1) * step.steps) return
     begun.set(step.image, index + 1)

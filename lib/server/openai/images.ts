@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import type { ModelInfo } from '../../native/info.js'
 import type { RawImage } from '../../fields/values.js'
+import { candidates, type ResolvedImage } from '../../requests/image.js'
+import { resolveRequest } from '../../requests/index.js'
 import type { GeneratedImage, ImageResult } from '../../run/results.js'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
@@ -76,7 +78,7 @@ async function answer(asked: Asked, wish: ImagesRequest, { reply, warnings }: An
     const films = await frames()
     const late = new Set(result.warnings)
     const data = await Promise.all(
-      result.images.map(async (image, i) => ({ b64_json: await encoded(image, wish.output, films[i] ?? [], late), seed: image.seed })),
+      result.images.map(async (image) => ({ b64_json: await encoded(image, wish.output, films(image), late), seed: image.seed })),
     )
     const all = [...warnings, ...late]
     warn(reply, all)
@@ -86,17 +88,28 @@ async function answer(asked: Asked, wish: ImagesRequest, { reply, warnings }: An
   }
 }
 
-/** Frames by picture, once the run has ended. */
-function filmed({ run }: Asked, { output }: ImagesRequest): () => Promise<RawImage[][]> {
-  const films: RawImage[][] = []
-  const drawn = drawSteps(run, output.film ? output.film.frames - 1 : 0, ({ image, picture }) => {
-    ;(films[image] ??= []).push(picture)
+/** Frames of a picture, once the run has ended. With `bestOf` only the end tells which of the decoded ones a picture is: its tokens do. */
+function filmed({ run }: Asked, { output }: ImagesRequest): () => Promise<(picture: GeneratedImage) => RawImage[]> {
+  if (!output.film) return async () => () => []
+  const films = new Map<number, RawImage[]>()
+  const ends = new Map<number, Int32Array>()
+  const stop = run.onStep((step) => {
+    if (step.kind === 'image' && step.masked === 0) ends.set(step.image, step.tokens)
+  })
+  const drawn = drawSteps(run, { count: output.film.frames - 1 }, ({ image, picture }) => {
+    films.set(image, [...(films.get(image) ?? []), picture])
   })
   return async () => {
+    stop()
     await drawn()
-    return films
+    return ({ tokens }) => {
+      const found = [...ends].find(([, end]) => isSame(end, tokens))
+      return (found && films.get(found[0])) ?? []
+    }
   }
 }
+
+const isSame = (one: Int32Array, other: Int32Array): boolean => one.length === other.length && one.every((code, i) => code === other[i])
 
 async function streamed(
   asked: Asked,
@@ -106,11 +119,12 @@ async function streamed(
 ): Promise<void> {
   const { run } = asked
   const frames = filmed(asked, wish)
-  const drawn = drawSteps(run, wish.partials, async ({ index, picture }) => {
+  const { n = 1 } = wish.request as { readonly n?: number }
+  const drawn = drawSteps(run, { count: wish.partials, pictures: n }, async ({ image, index, picture }) => {
     const b64_json = await encodedPartial(picture, wish.output)
     await send({
       type: `${name}.partial_image`,
-      ...{ b64_json, partial_image_index: index, created_at: seconds(), ...about({ image: picture }, wish) },
+      ...{ b64_json, partial_image_index: index, image_index: image, created_at: seconds(), ...about({ image: picture }, wish) },
     })
   })
   const result = await resultOf<ImageResult>(asked)
@@ -118,10 +132,11 @@ async function streamed(
   const films = await frames()
   for (const [i, image] of result.images.entries()) {
     const late = new Set(result.warnings)
-    const b64_json = await encoded(image, wish.output, films[i] ?? [], late)
+    const b64_json = await encoded(image, wish.output, films(image), late)
     const usage = shareOfUsage(result, run.task, i)
     const more = { usage, ...warned([...wish.warnings, ...run.warnings, ...late]) }
-    await send({ type: `${name}.completed`, ...{ b64_json, created_at: seconds(), seed: image.seed, ...about(image, wish), ...more } })
+    const own = { b64_json, image_index: i, created_at: seconds(), seed: image.seed }
+    await send({ type: `${name}.completed`, ...own, ...about(image, wish), ...more })
   }
 }
 
@@ -132,12 +147,9 @@ function about({ image: { width, height } }: Pick<GeneratedImage, 'image'>, { ou
 // Frames are kept as pixels until the end.
 function checkFilm({ output, request, task }: ImagesRequest, info: ModelInfo, maxPixels: number): void {
   if (!output.film) return
-  const {
-    n = 1,
-    width = info.defaults.image?.width ?? 1024,
-    height = info.defaults.image?.height ?? 1024,
-  } = request as Partial<Record<'n' | 'width' | 'height', number>>
-  const pixels = output.film.frames * n * width * height
+  const resolved = resolveRequest(task, request as never, info) as Pick<ResolvedImage, 'n' | 'bestOf'> & object
+  const { width, height } = { width: info.defaults.image?.width ?? 1024, height: info.defaults.image?.height ?? 1024, ...resolved }
+  const pixels = output.film.frames * candidates(resolved) * width * height
   if (pixels > maxPixels)
     throw badRequest(`images: frame_count of ${task} must keep a film within ${maxPixels} pixels here, got ${pixels}`, 'frame_count')
 }

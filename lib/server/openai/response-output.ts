@@ -55,8 +55,7 @@ export async function writePicture(asked: Asked, wish: ImagesRequest, writer: Re
     .then(() => writer.add(item('in_progress', null)))
     .then(() => writer.emit('response.image_generation_call.in_progress', place))
     .then(() => writer.emit('response.image_generation_call.generating', place))
-  const drawn = drawSteps(asked.run, wish.partials, async ({ image, index, picture }) => {
-    if (image > 0) return
+  const drawn = drawSteps(asked.run, { count: wish.partials, pictures: 1 }, async ({ index, picture }) => {
     const partial = { partial_image_index: index, partial_image_b64: await encodedPartial(picture, wish.output) }
     await begun
     await writer.emit('response.image_generation_call.partial_image', { ...place, ...partial, ...about })

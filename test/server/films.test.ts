@@ -1,0 +1,72 @@
+// Pictures of a decoding at OpenAI's routes, where several are decoded together: whose they are, and how many come.
+import { createHash } from 'node:crypto'
+import sharp from 'sharp'
+import { expect, onTestFinished, test } from 'vitest'
+import { loadModel } from '../../lib/index.js'
+import type { ServerOptions } from '../../lib/server/types.js'
+import { eventsOf, serve } from './world.js'
+
+const DRAWN = { prompt: 'a red circle', steps: 8, size: '64x64' }
+
+async function world(options: ServerOptions = {}): Promise<(more: object) => Promise<Response>> {
+  const model = await loadModel()
+  onTestFinished(() => model.close())
+  const { ask } = await serve(model, options)
+  return (more) => ask('/v1/images/generations', { json: { ...DRAWN, ...more } })
+}
+
+/** Its frames, below each other. */
+async function filmOf(draw: Promise<Response>): Promise<{ readonly seed: string; readonly pixels: string; readonly frames: number }> {
+  const { data } = (await (await draw).json()) as { data: readonly { readonly b64_json: string; readonly seed: string }[] }
+  const { b64_json, seed } = data[0]!
+  const film = sharp(Buffer.from(b64_json, 'base64'), { animated: true })
+  return {
+    seed,
+    pixels: createHash('sha256')
+      .update(await film.clone().raw().toBuffer())
+      .digest('hex'),
+    frames: (await film.metadata()).pages ?? 1,
+  }
+}
+
+test('a film of the best of several is that of the one that was kept', async () => {
+  const draw = await world()
+  const kept = new Set<string>()
+  for (const seed of [1, 7, 20, 33]) {
+    const film = { output_format: 'webp', frame_count: 3 }
+    const best = await filmOf(draw({ ...film, seed, bestOf: 4 }))
+    const alone = await filmOf(draw({ ...film, seed: best.seed }))
+    expect(best).toEqual(alone)
+    kept.add(String(Number(best.seed) - seed))
+  }
+  expect([...kept].some((candidate) => candidate !== '0')).toBe(true) // else it says nothing
+}, 120_000)
+
+test('a film is held within its limit with every picture that is decoded for it', async () => {
+  const draw = await world({ maxPixels: 100_000 })
+  const film = { output_format: 'gif', frame_count: 8 }
+  expect((await draw({ ...film, n: 3 })).status).toBe(200)
+  for (const more of [{ n: 4 }, { n: 1, bestOf: 4 }, { n: 1, quality: 'high' }]) {
+    const refused = await draw({ ...film, ...more })
+    const message = `images: frame_count of generate must keep a film within 100000 pixels here, got ${4 * 8 * 64 * 64}`
+    expect([more, refused.status, await refused.json()]).toMatchObject([more, 400, { error: { message } }])
+  }
+}, 60_000)
+
+test.each([
+  [{ n: 1 }, ['0 0', '0 1']],
+  [{ n: 2 }, ['0 0', '0 1', '1 0', '1 1']],
+  [{ n: 1, bestOf: 3 }, ['0 0', '0 1']],
+])(
+  '%j: partial pictures say which they belong to, as many as were asked for',
+  async (more, expected) => {
+    const draw = await world()
+    const events = await eventsOf(await draw({ ...more, seed: 3, stream: true, partial_images: 2 }))
+    const told = events.map(({ data }) => JSON.parse(data) as { type: string; image_index: number; partial_image_index?: number })
+    const partial = told.filter(({ type }) => type === 'image_generation.partial_image')
+    expect(partial.map(({ image_index: image, partial_image_index: index }) => `${image} ${index}`).sort()).toEqual(expected)
+    const ends = told.filter(({ type }) => type === 'image_generation.completed')
+    expect(ends.map(({ image_index: image }) => image)).toEqual(Array.from({ length: more.n }, (_, i) => i))
+  },
+  60_000,
+)

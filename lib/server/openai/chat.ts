@@ -13,6 +13,7 @@ import { badRequest } from '../problem.js'
 import { warn, warned } from '../warnings.js'
 import { ask, ASKED, resultOf, seconds, type Asked } from './asked.js'
 import { turnsOf } from './content.js'
+import { checkType } from './known.js'
 import { cut, sendSettled, Settled } from './settled.js'
 import { checkNames, textRequest, type TextRequest, type TextRoute } from './text-request.js'
 import { textUsage } from './usage.js'
@@ -74,19 +75,18 @@ export function chatRoutes(app: App, house: House): void {
   )
 }
 
-function checkAsked({ model, stream, n, response_format: format, tool_choice: choice }: Readonly<Record<string, unknown>>): void {
-  if (model !== undefined && model !== null && typeof model !== 'string')
-    throw badRequest(`chat/completions: model must be text, got ${show(model)}`, 'model')
-  if (![undefined, null, true, false].includes(stream as boolean))
-    throw badRequest(`chat/completions: stream must be true or false, got ${show(stream)}`, 'stream')
+function checkAsked({ n, response_format: format, stream_options: telling, ...calls }: Readonly<Record<string, unknown>>): void {
   if (![undefined, null, 1].includes(n as number)) throw badRequest(`chat/completions: n must be 1, got ${show(n)}`, 'n')
   if (isObject(format) && format['type'] !== 'text')
     throw badRequest(
       `chat/completions: response_format must be text: no other can be promised, got ${show(format['type'])}`,
       'response_format',
     )
-  if (choice === 'required' || isObject(choice))
-    throw badRequest('chat/completions: tool_choice must be auto or none: the model calls no tools', 'tool_choice')
+  if (isObject(telling)) checkType('chat/completions', 'stream_options.include_usage', telling['include_usage'], 'true or false')
+  for (const name of ['tool_choice', 'function_call']) {
+    if (![undefined, null, 'auto', 'none'].includes(calls[name] as string))
+      throw badRequest(`chat/completions: ${name} must be auto or none: the model calls no tools, got ${show(calls[name])}`, name)
+  }
 }
 
 interface Head {

@@ -3,6 +3,7 @@ import { nearest } from '../../base/nearest.js'
 import { isObject } from '../../base/realm.js'
 import { quote, show } from '../../base/show.js'
 import { checkField } from '../../fields/check.js'
+import { choice, type Fields } from '../../fields/field.js'
 import type { ModelInfo } from '../../native/info.js'
 import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
@@ -46,19 +47,46 @@ const TOOL_NAMES = [
   'partial_images',
 ]
 
+/** Films are not among the pictures of a response. */
+const FILMS = 'films of the decoding are drawn at images/generations and images/edits'
+const FILM_NAMES = ['frame_count', 'frame_duration_ms']
+const TOOL_FIELDS: Fields = {
+  ...OPENAI_IMAGE_FIELDS,
+  output_format: choice(['png', 'jpeg', 'jpg', 'webp'], { summary: 'The kind of file.', rule: `png, jpeg or webp here (${FILMS})` }),
+}
+
 /** The drawing tool, where it is there and may be used. Other tools are for a warning. */
-export function imageTool({ tools, tool_choice: choice }: Readonly<Record<string, unknown>>, warnings: string[]): Tool | undefined {
-  if (tools === undefined || tools === null) return undefined
+export function imageTool(body: Readonly<Record<string, unknown>>, warnings: string[]): Tool | undefined {
+  const { tools: given, tool_choice: wish } = body
+  const tools: unknown = given ?? []
   if (!Array.isArray(tools) || tools.length > 128 || !tools.every(isObject))
     throw badRequest(`tools: expected up to 128 tools, got ${show(tools)}`, 'tools')
   const others = tools.filter(({ type }) => type !== 'image_generation').map(({ type }) => show(type))
   if (others.length > 0) warnings.push(`ignored: tools ${[...new Set(others)].slice(0, 8).join(', ')}`)
-  const wanted = isObject(choice) ? choice['type'] : choice
-  if (wanted === 'none') return undefined
   const tool = tools.find(({ type }) => type === 'image_generation')
-  if (!tool && (wanted === 'required' || isObject(choice)))
-    throw badRequest('tool_choice: the model has no tool but image_generation', 'tool_choice')
-  return tool
+  const wanted = wantedOf(wish)
+  if (wanted === 'none' || (wanted === 'auto' && !tool)) return undefined
+  if (tool) return tool
+  throw badRequest(
+    `responses: tool_choice must be auto or none where tools lacks image_generation, the one that there is, got ${show(wish)}`,
+    'tool_choice',
+  )
+}
+
+/** What `tool_choice` says of the one tool. Throws 400 where it names another. */
+function wantedOf(wish: unknown): 'none' | 'auto' | 'required' {
+  if (wish === undefined || wish === null) return 'auto'
+  if (wish === 'none' || wish === 'auto' || wish === 'required') return wish
+  const { type, mode, tools: allowed } = isObject(wish) ? wish : {}
+  if (type === 'image_generation') return 'required'
+  if (type === 'allowed_tools' && Array.isArray(allowed) && (mode === 'auto' || mode === 'required')) {
+    if (allowed.some((one) => isObject(one) && one['type'] === 'image_generation')) return mode
+    if (mode === 'auto') return 'none'
+  }
+  throw badRequest(
+    `responses: tool_choice must be auto, none, required or the tool image_generation, got ${show(isObject(wish) ? type : wish)}`,
+    'tool_choice',
+  )
 }
 
 /** A picture from the last words of the conversation, of the pictures that came with them, or the last ones that were drawn. */
@@ -87,11 +115,12 @@ export function toolRequest(
   const known = [...TOOL_NAMES, ...IGNORED]
   for (const [name, value] of Object.entries(tool)) {
     if (!known.includes(name)) {
+      if (FILM_NAMES.includes(name)) throw badRequest(`tools: ${name} is not of image_generation: ${FILMS}`, 'tools')
       const meant = nearest(name, known)
       throw badRequest(`tools: unknown field '${quote(name, 60)}'${meant === undefined ? '' : ` (did you mean '${meant}'?)`}`, 'tools')
     }
     if (value === null || ['type', 'model', 'action', 'input_image_mask'].includes(name)) continue
-    if (!IGNORED.includes(name)) checkField('tools', name, value, OPENAI_IMAGE_FIELDS[name]!)
+    if (!IGNORED.includes(name)) checkField('tools', name, value, TOOL_FIELDS[name]!)
     fields.set(name, value)
   }
   for (const name of namesOf(task).keys())

@@ -1,4 +1,5 @@
-// The two kinds of output of `/v1/responses`: a message whose text is told as it settles, and a picture of the tool `image_generation`.
+// The two kinds of output of `/v1/responses`: a message whose text is told as it settles, and pictures of the tool
+// `image_generation`.
 import { randomUUID } from 'node:crypto'
 import type { ImageResult, TextResult } from '../../run/results.js'
 import { resultOf, type Asked } from './asked.js'
@@ -45,29 +46,43 @@ export async function writeText(
   return writer.end(usageOf(result), stopped || result.finishReason === 'stop', [...warnings, ...result.warnings])
 }
 
-export async function writePicture(asked: Asked, wish: ImagesRequest, writer: ResponseWriter, warnings: readonly string[]): Promise<Made> {
-  const id = idOf('ig')
-  const place = { item_id: id, output_index: 0 }
-  const item = (status: string, result: string | null): Record<string, unknown> => ({ id, type: 'image_generation_call', status, result })
+/** An item each picture: all are decoded together. */
+export async function writePictures(asked: Asked, wish: ImagesRequest, writer: ResponseWriter, warnings: readonly string[]): Promise<Made> {
+  const { n = 1 } = wish.request as { readonly n?: number }
+  const ids = Array.from({ length: n }, () => idOf('ig'))
   const about = { background: 'opaque', output_format: wish.output.format, quality: wish.output.effort }
-  const begun = Promise.resolve()
-    .then(() => writer.begin())
-    .then(() => writer.add(item('in_progress', null)))
-    .then(() => writer.emit('response.image_generation_call.in_progress', place))
-    .then(() => writer.emit('response.image_generation_call.generating', place))
-  const drawn = drawSteps(asked.run, { count: wish.partials, pictures: 1 }, async ({ index, picture }) => {
+  const item = (index: number, status: string, result: string | null): Record<string, unknown> => ({
+    id: ids[index],
+    type: 'image_generation_call',
+    status,
+    result,
+  })
+  const tell = (index: number, what: string, more: object = {}): Promise<void> =>
+    writer.emit(`response.image_generation_call.${what}`, { item_id: ids[index], output_index: index, ...more })
+  const begin = async (): Promise<void> => {
+    await writer.begin()
+    for (const index of ids.keys()) {
+      await writer.add(item(index, 'in_progress', null))
+      await tell(index, 'in_progress')
+      await tell(index, 'generating')
+    }
+  }
+  const begun = Promise.resolve().then(begin)
+  const drawn = drawSteps(asked.run, { count: wish.partials, pictures: n }, async ({ image, index, picture }) => {
     const partial = { partial_image_index: index, partial_image_b64: await encodedPartial(picture, wish.output) }
     await begun
-    await writer.emit('response.image_generation_call.partial_image', { ...place, ...partial, ...about })
+    await tell(image, 'partial_image', { ...partial, ...about })
   })
   await begun
   const result = await resultOf<ImageResult>(asked)
   await drawn()
   const late = new Set(result.warnings)
-  const made = await encoded(result.images[0]!, wish.output, [], late)
-  await writer.emit('response.image_generation_call.completed', place)
-  const { width, height } = result.image
-  await writer.done({ ...item('completed', made), ...about, size: `${width}x${height}`, seed: result.images[0]!.seed })
+  for (const [index, picture] of result.images.entries()) {
+    const { width, height } = picture.image
+    const made = await encoded(picture, wish.output, [], late)
+    await tell(index, 'completed')
+    await writer.done({ ...item(index, 'completed', made), ...about, size: `${width}x${height}`, seed: picture.seed })
+  }
   return writer.end(usageOf(result), true, [...warnings, ...late])
 }
 

@@ -21,6 +21,7 @@ export class ResponseWriter {
   readonly #emit: Emit
   readonly #head: Readonly<Record<string, unknown>>
   readonly #output: Item[] = []
+  #added = 0
   #count = 0
 
   constructor(body: Readonly<Record<string, unknown>>, model: string, emit: Emit) {
@@ -59,11 +60,12 @@ export class ResponseWriter {
       await this.emit(type, { response: this.#response('in_progress', null, null) })
   }
 
+  /** Items may be under way together. */
   async add(item: Item): Promise<void> {
-    await this.emit('response.output_item.added', { output_index: this.#output.length, item })
+    await this.emit('response.output_item.added', { output_index: this.#added++, item })
   }
 
-  /** The item as it is in the end. */
+  /** The item as it is in the end, in the order of those that were added. */
   async done(item: Item): Promise<void> {
     const index = this.#output.length
     this.#output.push(item)

@@ -1,4 +1,4 @@
-// `/v1/responses`: a conversation answered by text, or by a picture where the tool `image_generation` is there. Nothing is kept: a
+// `/v1/responses`: a conversation answered by text, or by pictures where the tool `image_generation` is there. Nothing is kept: a
 // conversation goes on by sending it again.
 import { z } from 'zod'
 import { isObject } from '../../base/realm.js'
@@ -10,10 +10,12 @@ import { anything } from '../native/runs.js'
 import { badRequest } from '../problem.js'
 import { ask, ASKED } from './asked.js'
 import { warn } from '../warnings.js'
+import { namesOf } from './fields.js'
+import { checkType } from './known.js'
 import { imageTool, inputTurns, PICTURE_NAMES, toolRequest } from './response-input.js'
 import { ResponseWriter, type Emit, type Made } from './response-writer.js'
-import { writePicture, writeText } from './response-output.js'
-import { checkNames, textRequest, type TextRoute } from './text-request.js'
+import { writePictures, writeText } from './response-output.js'
+import { checkNames, TEXT_NAMES, textRequest, type TextRoute } from './text-request.js'
 
 const ROUTE: TextRoute = {
   where: 'responses',
@@ -44,7 +46,7 @@ const BODY = z.looseObject({
   tools: z
     .array(z.looseObject({ type: z.string() }))
     .optional()
-    .describe('image_generation answers with a picture.'),
+    .describe('image_generation answers with pictures, as many as n says.'),
   max_output_tokens: z.number().int().min(1).optional().describe('At most so many tokens; never more than the default length.'),
   temperature: z.number().optional(),
 })
@@ -69,27 +71,28 @@ export function responseRoutes(app: App, house: House): void {
       const tool = imageTool(body, warnings)
       const picture = tool && toolRequest(turns, tool, body, info, house.settings)
       const text = tool ? undefined : textRequest(turns, body, ROUTE, info, house.settings)
+      warnings.push(...unread(body, picture ? [...namesOf(picture.task).keys()] : TEXT_ONES))
       const asked = await ask(house, request, reply, { served, ...(picture ?? text!) })
       warnings.push(...(picture?.warnings ?? []), ...asked.run.warnings)
       warn(reply, warnings)
-      const write = async (emit: Emit): Promise<Made> => {
-        const writer = new ResponseWriter(body, served.name, emit)
+      const write = async (writer: ResponseWriter): Promise<Made> => {
         try {
-          return await (picture ? writePicture(asked, picture, writer, warnings) : writeText(asked, text!.stops, writer, warnings))
+          return await (picture ? writePictures(asked, picture, writer, warnings) : writeText(asked, text!.stops, writer, warnings))
         } finally {
           asked.done()
         }
       }
       if (body['stream'] !== true) {
-        const response = await write(async () => undefined)
+        const response = await write(new ResponseWriter(body, served.name, async () => undefined))
         warn(reply, response.warnings ?? [])
         return response
       }
       const stream = house.streams.start(reply)
       const send: Emit = (event) => stream.send({ event: event.type, data: JSON.stringify(event) })
-      await write(send).catch(async (error: unknown) => {
+      const writer = new ResponseWriter(body, served.name, send)
+      await write(writer).catch(async (error: unknown) => {
         const { message, code, param } = toProblem(error, request).body.error
-        await send({ type: 'error', message, code, param })
+        await writer.emit('error', { message, code, param })
       })
       stream.end()
       return reply
@@ -97,15 +100,23 @@ export function responseRoutes(app: App, house: House): void {
   )
 }
 
-function checkAsked({ model, stream, text, previous_response_id: previous, conversation }: Readonly<Record<string, unknown>>): void {
-  if (model !== undefined && model !== null && typeof model !== 'string')
-    throw badRequest(`responses: model must be text, got ${show(model)}`, 'model')
-  if (![undefined, null, true, false].includes(stream as boolean))
-    throw badRequest(`responses: stream must be true or false, got ${show(stream)}`, 'stream')
+const TEXT_ONES = [...TEXT_NAMES, ...ROUTE.lengthNames]
+
+/** Text and pictures take fields that the other has no use for. */
+function unread(body: Readonly<Record<string, unknown>>, read: readonly string[]): string[] {
+  const left = [...new Set([...TEXT_ONES, ...PICTURE_NAMES])].filter(
+    (name) => body[name] !== undefined && body[name] !== null && !read.includes(name),
+  )
+  return left.length === 0 ? [] : [`ignored: ${left.join(', ')}`]
+}
+
+function checkAsked({ text, previous_response_id: previous, conversation }: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries({ previous_response_id: previous, conversation })) {
     if (value !== undefined && value !== null)
       throw badRequest(`responses: ${name} is not there: nothing is kept here; send the conversation as input`, name)
   }
-  const format = isObject(text) && isObject(text['format']) ? text['format']['type'] : 'text'
+  if (!isObject(text)) return
+  checkType('responses', 'text.format', text['format'], 'an object')
+  const format = isObject(text['format']) ? text['format']['type'] : 'text'
   if (format !== 'text') throw badRequest(`responses: text.format must be text: no other can be promised, got ${show(format)}`, 'text')
 }

@@ -13,6 +13,7 @@ import { badRequest } from '../problem.js'
 import { fromJson } from '../../wire/from-json.js'
 import { inTurns, type Turn } from './content.js'
 import { BESIDE, snake } from './fields.js'
+import { checkTypes, HARMLESS } from './known.js'
 
 export interface TextRequest {
   readonly task: 'ask' | 'chat'
@@ -35,6 +36,8 @@ const OWN_NAMES = new Map(
 )
 const { temperature: TEMPERATURE } = DESCRIPTORS.ask.fields
 const READ = Object.entries({ ...OWN, temperature: TEMPERATURE! })
+/** Of those that a route leaves to `textRequest`. */
+export const TEXT_NAMES = [...READ.map(([name]) => name), 'stop']
 
 /** What a route of conversations takes beside the conversation. */
 export interface TextRoute {
@@ -45,27 +48,9 @@ export interface TextRoute {
   readonly ignored: readonly string[]
 }
 
-/** Values of ignored fields that ask for nothing else than what is done anyway. */
-const HARMLESS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  frequency_penalty: (value) => value === 0,
-  presence_penalty: (value) => value === 0,
-  repetition_penalty: (value) => value === 1,
-  top_p: (value) => value === 1,
-  logprobs: (value) => value === false,
-  store: (value) => value === false,
-  background: (value) => value === false,
-  tools: (value) => Array.isArray(value) && value.length === 0,
-  tool_choice: (value) => value === 'auto' || value === 'none',
-  parallel_tool_calls: () => true,
-  service_tier: (value) => value === 'auto' || value === 'default',
-  modalities: (value) => Array.isArray(value) && value.every((one) => one === 'text'),
-  truncation: (value) => value === 'disabled',
-  include: (value) => Array.isArray(value) && value.length === 0,
-}
-
-/** Throws 400 for what nobody knows; what is ignored goes into `warnings`. Null counts as not given. */
+/** Throws 400 for what nobody knows, and for what has another type at OpenAI; what is ignored goes into `warnings`. Null counts as not given. */
 export function checkNames(body: Readonly<Record<string, unknown>>, route: TextRoute, warnings: string[]): void {
-  const known = [...route.handled, ...route.lengthNames, 'temperature', 'stop', ...route.ignored, ...Object.keys(OWN)]
+  const known = [...route.handled, ...route.lengthNames, ...TEXT_NAMES, ...route.ignored]
   for (const name of Object.keys(body)) {
     if (known.includes(name)) continue
     const meant = nearest(name, known)
@@ -74,6 +59,8 @@ export function checkNames(body: Readonly<Record<string, unknown>>, route: TextR
       quote(name, 60),
     )
   }
+  checkTypes(route.where, body)
+  mostTokens(body, route)
   const left = route.ignored.filter((name) => body[name] !== undefined && body[name] !== null && HARMLESS[name]?.(body[name]) !== true)
   if (left.length > 0) warnings.push(`ignored: ${left.join(', ')}`)
 }
@@ -82,10 +69,11 @@ export function checkNames(body: Readonly<Record<string, unknown>>, route: TextR
 export function textRequest(
   turns: readonly Turn[],
   body: Readonly<Record<string, unknown>>,
-  { where, lengthNames }: TextRoute,
+  route: TextRoute,
   info: ModelInfo,
   limits: Limits,
 ): TextRequest {
+  const { where } = route
   const options: Record<string, unknown> = {}
   const fields: Record<string, unknown> = {}
   for (const [name, field] of READ) {
@@ -96,9 +84,8 @@ export function textRequest(
     const own = OWN_NAMES.get(name)!
     ;(own in BESIDE ? options : fields)[own] = read
   }
-  const lengthName = lengthNames.find((name) => body[name] !== undefined && body[name] !== null)
-  const most = lengthName === undefined ? undefined : body[lengthName]
-  if (most !== undefined && fields['length'] === undefined) Object.assign(fields, lengthOf(most, where, lengthName!, info, limits.maxCells))
+  const most = mostTokens(body, route)
+  if (most !== undefined) Object.assign(fields, lengthOf(most, fields, info, limits.maxCells))
   const request = conversation(inTurns(turns), fields)
   checkRequest(request.task, request.request)
   return { ...request, options, stops: stopsOf(body['stop'], where) }
@@ -113,13 +100,30 @@ function conversation(turns: readonly Turn[], fields: object): Pick<TextRequest,
   return { task: 'chat', request: { ...fields, messages, ...(pictures.length > 0 && { images: pictures }) } }
 }
 
-// A limit is no wish for so many tokens: each one that is reserved costs time, whether it is used or not.
-function lengthOf(most: unknown, where: string, name: string, info: ModelInfo, maxCells: number): object {
-  if (!Number.isSafeInteger(most) || (most as number) < 1)
-    throw badRequest(`${where}: ${name} must be an integer of at least 1, got ${show(most)}`, name)
-  const { length, block } = { ...TEXT_DEFAULTS, ...defined(info.defaults.text ?? {}) }
-  const tokens = Math.min(most as number, length, maxCells)
-  return tokens <= block ? { length: tokens } : { length: Math.floor(tokens / block) * block }
+/** The smallest of the limits that are given. Throws 400. */
+function mostTokens(body: Readonly<Record<string, unknown>>, { where, lengthNames }: TextRoute): number | undefined {
+  const given = lengthNames.filter((name) => body[name] !== undefined && body[name] !== null)
+  for (const name of given) {
+    if (!Number.isSafeInteger(body[name]) || (body[name] as number) < 1)
+      throw badRequest(`${where}: ${name} must be an integer of at least 1, got ${show(body[name])}`, name)
+  }
+  return given.length === 0 ? undefined : Math.min(...given.map((name) => body[name] as number))
+}
+
+// A limit is no wish for so many tokens: each one that is reserved costs time, whether it is used or not. Whole blocks within the limit, or
+// one that is smaller.
+function lengthOf(most: number, asked: Asked, info: ModelInfo, maxCells: number): Asked {
+  const defaults = { ...TEXT_DEFAULTS, ...defined(info.defaults.text ?? {}) }
+  const { length, block = defaults.block } = asked
+  if (length !== undefined && length <= most) return {}
+  const tokens = Math.min(most, length ?? defaults.length, maxCells)
+  if (tokens >= block) return { length: Math.floor(tokens / block) * block }
+  return { length: tokens, ...(asked.block !== undefined && { block: tokens }) }
+}
+
+interface Asked {
+  readonly length?: number
+  readonly block?: number
 }
 
 function stopsOf(stop: unknown, where: string): readonly string[] {

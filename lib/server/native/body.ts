@@ -17,7 +17,7 @@ import { messageFromJson, WIRE_VERSION } from '../../wire/messages.js'
 import { readForm, type Form } from '../bodies.js'
 import { checkAsked } from '../limits.js'
 import type { Limits, Settings } from '../options.js'
-import { valuesOf } from '../texts.js'
+import { folded, valuesOf, type Texts } from '../texts.js'
 import { isCbor } from '../words.js'
 import { zodObject } from '../zod.js'
 
@@ -117,8 +117,9 @@ const countOf = (task: TaskName, name: string): Field | undefined => {
 }
 
 // `-F task=edit -F prompt=... -F image=@in.png -F priority=1`: what the task knows goes into the request, the rest to the run.
-function fromForm({ texts, files }: Form): unknown {
-  const task = texts.get('task')?.[0]
+function fromForm({ texts: given, files }: Form): unknown {
+  const texts = folded(given)
+  const task = given.get('task')?.[0]
   for (const name of ['request', 'options'])
     if (texts.has(name) || files.has(name))
       throw invalid(`run: ${name} must come field by field in a form, such as -F steps=8 -F priority=5`)
@@ -145,14 +146,16 @@ function fromForm({ texts, files }: Form): unknown {
   return { task, request, ...ofTexts(rest, RUN_FIELDS, ['task']) }
 }
 
-function ofTexts(texts: ReadonlyMap<string, readonly string[]>, fields: Fields, done: readonly string[]): object {
+const UNREAD = text({ summary: '' })
+
+function ofTexts(texts: ReadonlyMap<string, Texts>, fields: Fields, done: readonly string[]): object {
   const options: Record<string, unknown> = {}
   const beside: Record<string, unknown> = {}
   for (const [name, found] of texts) {
     if (done.includes(name)) continue
     const place = name in fields ? options : beside
     const field = fields[name] ?? BESIDE_FORM[name]
-    place[name] = field ? valuesOf(found, field) : found[0]
+    place[name] = valuesOf(found, field ?? UNREAD)
   }
   return { ...beside, options }
 }

@@ -4,6 +4,7 @@ import { nearest } from '../../base/nearest.js'
 import { isObject } from '../../base/realm.js'
 import { quote, show } from '../../base/show.js'
 import { checkField } from '../../fields/check.js'
+import type { Field } from '../../fields/field.js'
 import type { ImageInput } from '../../fields/values.js'
 import type { ImageTask } from '../../requests/names.js'
 import { fromJson } from '../../wire/from-json.js'
@@ -11,7 +12,7 @@ import { readForm } from '../bodies.js'
 import { checkAsked } from '../limits.js'
 import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
-import { valuesOf } from '../texts.js'
+import { folded, valuesOf, type Texts } from '../texts.js'
 import { bodyFields, IGNORED, TASK_FIELD } from './fields.js'
 
 export interface ImagesBody {
@@ -36,15 +37,22 @@ export async function readImagesBody(request: FastifyRequest, settings: Settings
     if (name === 'task' || value === null || value === undefined) continue
     const field = Object.hasOwn(known, name) ? known[name] : undefined
     if (!field || (route === 'generations' && ['image', 'mask'].includes(name))) throw unknown(where, name, Object.keys(known))
-    const read = ofForm ? valuesOf(value as readonly string[], field) : fromJson(value, field, name)
+    if (ofForm && isNull(value as Texts, field)) continue
+    const read = ofForm ? valuesOf(value as Texts, field) : fromJson(value, field, name)
     if (!IGNORED.includes(name)) checkAsked(where, name, read, field, settings)
     fields.set(name, read)
   }
   return { task, fields, pictures, ...(mask !== undefined && { mask }) }
 }
 
+// Forms have no null: OpenAI's client asks for the word.
+function isNull(texts: Texts, field: Field): boolean {
+  if (!Array.isArray(texts) || texts.length !== 1 || texts[0] !== 'null') return false
+  return field.kind === 'either' ? !field.of.some(({ kind }) => kind === 'text') : field.kind !== 'text'
+}
+
 function taskOf(where: string, route: 'generations' | 'edits', value: unknown, masked: boolean): ImageTask {
-  const given: unknown = Array.isArray(value) ? value[0] : value
+  const given: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value
   if (given === undefined || given === null) return route === 'generations' ? 'generate' : masked ? 'inpaint' : 'edit'
   checkField(where, 'task', given, TASK_FIELD)
   const task = given as ImageTask
@@ -68,14 +76,13 @@ function unknown(where: string, name: string, known: readonly string[]): Error {
 const PICTURES = ['image', 'image[]', 'images', 'images[]']
 
 function fromForm({ texts, files }: Awaited<ReturnType<typeof readForm>>): Found {
-  const values = new Map<string, unknown>(texts)
+  const plain = new Map([...texts].filter(([name]) => ![...PICTURES, 'mask'].includes(name)))
+  const values = new Map<string, unknown>(folded(plain))
   const pictures: ImageInput[] = PICTURES.flatMap((name) => files.get(name) ?? [])
   for (const name of PICTURES) {
     for (const text of texts.get(name) ?? []) pictures.push(pictureOf(name, text))
-    values.delete(name)
   }
   const masks: ImageInput[] = [...(files.get('mask') ?? []), ...(texts.get('mask') ?? []).map((text) => pictureOf('mask', text))]
-  values.delete('mask')
   if (masks.length > 1) throw badRequest(`images/edits: mask must be one picture, got ${masks.length}`, 'mask')
   for (const name of files.keys()) {
     if ([...PICTURES, 'mask'].includes(name)) continue

@@ -55,10 +55,7 @@ export function guard(app: App, house: House): void {
     if (packed.toLowerCase() !== 'identity')
       throw new Problem(415, 'request/invalid', `content-encoding: bodies must come as they are, got ${show(packed)}`)
     const bytes = length === undefined ? settings.maxBodyBytes : Number(length)
-    if (bytes > settings.maxBodyBytes) {
-      void reply.header('connection', 'close')
-      throw tooLarge(settings.maxBodyBytes)
-    }
+    if (bytes > settings.maxBodyBytes) throw tooLarge(settings.maxBodyBytes)
     request.giveBack = uploads.take(bytes, () => longestWait(house))
   })
 

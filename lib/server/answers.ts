@@ -53,7 +53,7 @@ function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): F
   if (problem.status >= 500)
     request.log.error({ route: routeOf(request), status: problem.status, code: problem.code, err: problem.cause ?? problem }, 'failed')
   else request.log.debug({ route: routeOf(request), status: problem.status, code: problem.code, param: problem.param }, 'refused')
-  if (problem.status === 413 || problem.status === 503) void reply.header('connection', 'close')
+  if (problem.status === 503) void reply.header('connection', 'close')
   return reply.code(problem.status).headers(problem.headers).type('application/json; charset=utf-8').send(JSON.stringify(problem.body))
 }
 

@@ -15,6 +15,7 @@ import { boundAnswers } from './downloads.js'
 import { drain } from './drain.js'
 import { openHouse, type House } from './house.js'
 import type { App } from './instance.js'
+import { lingerOn } from './lingering.js'
 import { logging, logRequests } from './log.js'
 import { eventRoutes } from './native/events.js'
 import { infoRoutes } from './native/info.js'
@@ -54,8 +55,7 @@ export function createServer(runners: Runner | Readonly<Record<string, Runner>>,
   guardListening(app, settings)
   answerErrors(app)
   app.addHook('onReady', async () => house.models.name())
-  // Who keeps a connection would send the next request into one that is about to close.
-  app.addHook('onSend', async (_request, reply) => void (house.admission.draining && reply.header('connection', 'close')))
+  lingerOn(app, house)
   const sockets = new Sockets(app.server)
   app.addHook('preClose', async () => {
     await drain(house, 'closed')

@@ -118,6 +118,12 @@ export class EventStream {
     this.#written = false
   }
 
+  // One that still waits for an earlier answer on its connection is not told that it was closed.
+  #cut(): void {
+    this.#raw.destroy()
+    this.#gone.abort()
+  }
+
   #drained(): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -126,7 +132,7 @@ export class EventStream {
         this.signal.removeEventListener('abort', done)
         resolve()
       }
-      const timer = setTimeout(() => this.#raw.destroy(), this.#stallMs).unref()
+      const timer = setTimeout(() => this.#cut(), this.#stallMs).unref()
       this.#raw.once('drain', done)
       this.signal.addEventListener('abort', done, { once: true })
     })

@@ -1,0 +1,27 @@
+// Requests that are answered before their body has come, as one that is too large: the rest is read and dropped for a while, so that the
+// client gets to the answer. A connection that is closed under what it writes has lost it, and its client takes the server for broken.
+import type { App } from './instance.js'
+import type { House } from './house.js'
+
+const LINGER_MS = 30_000
+const LOOK_MS = 100
+/** How much more may come, in largest bodies. */
+const MOST_BODIES = 4
+
+export function lingerOn(app: App, { admission, settings }: House): void {
+  const most = MOST_BODIES * settings.maxBodyBytes
+  app.addHook('onSend', async ({ raw: request }, reply) => {
+    if (request.complete) {
+      // Who keeps a connection would send the next request into one that is about to close.
+      if (admission.draining) void reply.header('connection', 'close')
+      return
+    }
+    void reply.removeHeader('connection') // Node drops what comes then
+    const { socket } = request
+    const [until, end] = [performance.now() + LINGER_MS, socket.bytesRead + most]
+    const look = setInterval(() => {
+      if (performance.now() > until || socket.bytesRead > end) socket.destroy()
+    }, LOOK_MS).unref()
+    request.once('close', () => clearInterval(look))
+  })
+}

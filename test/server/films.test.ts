@@ -8,11 +8,11 @@ import { eventsOf, serve } from './world.js'
 
 const DRAWN = { prompt: 'a red circle', steps: 8, size: '64x64' }
 
-async function world(options: ServerOptions = {}): Promise<(more: object) => Promise<Response>> {
+async function world(options: ServerOptions = {}): Promise<(more: object, headers?: Record<string, string>) => Promise<Response>> {
   const model = await loadModel()
   onTestFinished(() => model.close())
   const { ask } = await serve(model, options)
-  return (more) => ask('/v1/images/generations', { json: { ...DRAWN, ...more } })
+  return (more, headers = {}) => ask('/v1/images/generations', { json: { ...DRAWN, ...more }, headers })
 }
 
 /** Its frames, below each other. */
@@ -70,3 +70,22 @@ test.each([
   },
   60_000,
 )
+
+test('who asks again under the same Idempotency-Key gets the same film, and the same pictures on the way', async () => {
+  const draw = await world()
+  const film = { output_format: 'gif', frame_count: 4, seed: 3, bestOf: 2 }
+  const twice = async (more: object, key: string): Promise<readonly string[]> => {
+    const answers = []
+    for (let i = 0; i < 2; i++) {
+      const response = await draw(more, { 'idempotency-key': key })
+      expect([response.headers.get('idempotent-replayed'), response.headers.get('warning')]).toEqual([i === 0 ? null : 'true', null])
+      answers.push((await response.text()).replace(/"created(?:_at)?":\d+/g, ''))
+    }
+    return answers
+  }
+  const [first, second] = await twice(film, 'film')
+  expect(second).toBe(first)
+  const [streamed, again] = await twice({ stream: true, partial_images: 2, seed: 3 }, 'stream')
+  expect(streamed!.match(/image_generation.partial_image/g)).toHaveLength(4)
+  expect(again).toBe(streamed)
+}, 60_000)

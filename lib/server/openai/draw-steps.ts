@@ -1,6 +1,7 @@
 // Pictures of the decoding: some steps of each picture, evenly over the way, drawn in full one after the other while the run goes on.
 import type { RawImage } from '../../fields/values.js'
 import type { ImageRun } from '../../run/types.js'
+import type { AnyStep } from '../runs/held-parts.js'
 import type { HeldRun } from '../runs/held-run.js'
 
 export interface Drawn {
@@ -24,7 +25,7 @@ export function drawSteps(
   if (count === 0) return async () => undefined
   const begun = new Map<number, number>()
   let drawings = Promise.resolve()
-  const stop = run.onStep((step) => {
+  const draw = (step: AnyStep): void => {
     if (step.kind !== 'image' || step.masked === 0 || step.image >= pictures) return
     const index = begun.get(step.image) ?? 0
     if (index >= count || (step.step + 1) * (count + 1) < (index + 1) * step.steps) return
@@ -32,7 +33,8 @@ export function drawSteps(
     drawings = drawings
       .then(async () => take({ image: step.image, index, picture: await (run.run as ImageRun).decode(step, { quality: 'full' }) }))
       .catch(() => undefined) // a picture on the way that cannot be drawn is missed; how the run ends says why
-  })
+  }
+  const stop = run.onStep(draw, { past: true }) // a client that asks again sees it again
   return async () => {
     stop()
     await drawings

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ModelInfo } from '../../native/info.js'
 import type { RawImage } from '../../fields/values.js'
+import type { AnyStep } from '../runs/held-parts.js'
 import { candidates, type ResolvedImage } from '../../requests/image.js'
 import { resolveRequest } from '../../requests/index.js'
 import type { GeneratedImage, ImageResult } from '../../run/results.js'
@@ -93,9 +94,10 @@ function filmed({ run }: Asked, { output }: ImagesRequest): () => Promise<(pictu
   if (!output.film) return async () => () => []
   const films = new Map<number, RawImage[]>()
   const ends = new Map<number, Int32Array>()
-  const stop = run.onStep((step) => {
+  const seen = (step: AnyStep): void => {
     if (step.kind === 'image' && step.masked === 0) ends.set(step.image, step.tokens)
-  })
+  }
+  const stop = run.onStep(seen, { past: true })
   const drawn = drawSteps(run, { count: output.film.frames - 1 }, ({ image, picture }) => {
     films.set(image, [...(films.get(image) ?? []), picture])
   })

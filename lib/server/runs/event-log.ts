@@ -109,6 +109,11 @@ export class EventLog {
     return { event: { id, name, item, text: () => this.#textOf(next, item) }, missed: next - at, forgotten }
   }
 
+  /** What is kept of the events of a name, the oldest first. */
+  *data(name: EventName): Generator<object> {
+    for (const entry of this.#entries.slice(this.#first)) if (entry?.name === name) yield eventOf(entry.item).data
+  }
+
   #textOf(at: number, item: Uint8Array): string {
     if (this.#newest?.at === at) return this.#newest.text
     const text = JSON.stringify(toJson(eventOf(item).data))

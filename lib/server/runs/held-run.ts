@@ -209,8 +209,12 @@ export class HeldRun {
     else this.#atEnd.push(callback)
   }
 
-  /** Calls back with every step as it comes, until the function that it returns is called. No listener: it holds nothing up. */
-  onStep(callback: (step: AnyStep) => void): () => void {
+  /**
+   * Calls back with every step as it comes, until the function that it returns is called. No listener: it holds nothing up. `past`: first with
+   * those that have come, as far as they are known.
+   */
+  onStep(callback: (step: AnyStep) => void, { past = false } = {}): () => void {
+    if (past) for (const { step } of this.log.data('step') as Iterable<{ readonly step: AnyStep }>) callback(step)
     this.#onStep.add(callback)
     return () => this.#onStep.delete(callback)
   }

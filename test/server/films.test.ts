@@ -89,3 +89,24 @@ test('who asks again under the same Idempotency-Key gets the same film, and the 
   expect(streamed!.match(/image_generation.partial_image/g)).toHaveLength(4)
   expect(again).toBe(streamed)
 }, 60_000)
+
+test.each([
+  [{ partial_images: 2 }, /partial_images: they come on a stream/],
+  [{ frame_duration_ms: 50 }, /frame_duration_ms: it is of films/],
+  [{ output_compression: 50 }, /output_compression: png keeps every pixel/],
+  [{ output_compression: 100 }, undefined],
+  [{ output_format: 'webp', output_compression: 50 }, undefined],
+])('%j: what has no effect is told', async (more, expected) => {
+  const draw = await world()
+  const warning = (await draw({ ...more, seed: 3 })).headers.get('warning') ?? undefined
+  if (expected) expect(warning).toMatch(expected)
+  else expect(warning).toBeUndefined()
+})
+
+test('pictures on the way of a GIF are PNG, and say so', async () => {
+  const draw = await world()
+  const events = await eventsOf(await draw({ output_format: 'gif', stream: true, partial_images: 1, seed: 3 }))
+  const told = events.map(({ data }) => JSON.parse(data) as { output_format: string; b64_json: string })
+  expect(told.map(({ output_format: format }) => format)).toEqual(['png', 'gif'])
+  expect(told.map(({ b64_json: file }) => Buffer.from(file, 'base64').subarray(0, 4).toString('latin1'))).toEqual(['\x89PNG', 'GIF8'])
+})

@@ -15,6 +15,9 @@ const QUERY = z.object({
   steps: z.enum(['true', 'false']).default('true').describe('false: only how it ends.'),
 })
 
+// Unless it says that it takes none of it.
+const TAKES_CBOR = /\bapplication\/cbor-seq\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i
+
 export function eventRoutes(app: App, house: House): void {
   app.get(
     '/v1/runs/:id/events',
@@ -23,7 +26,7 @@ export function eventRoutes(app: App, house: House): void {
       const run = heldRun(house, request)
       const { after, steps } = request.query
       const last = lastEvent(request.headers['last-event-id']) ?? after ?? 0
-      const form = (request.headers.accept ?? '').includes(CBOR.type) ? CBOR : SSE
+      const form = TAKES_CBOR.test(request.headers.accept ?? '') ? CBOR : SSE
       const stream = house.streams.start(reply, form)
       const { signal } = stream
       const send = ({ id, name, item, text }: RunEvent): Promise<void> =>

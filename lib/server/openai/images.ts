@@ -17,7 +17,7 @@ import { drawSteps } from './draw-steps.js'
 import { bodyFields, IGNORED, OPENAI_IMAGE_FIELDS } from './fields.js'
 import { readImagesBody } from './images-body.js'
 import { imagesRequest, type ImagesRequest } from './images-request.js'
-import { encoded, encodedPartial } from './output.js'
+import { encoded, encodedPartial, stillFormat } from './output.js'
 import { imageUsage, shareOfUsage } from './usage.js'
 import { warn, warned } from '../warnings.js'
 import type { FastifyReply } from 'fastify'
@@ -41,7 +41,8 @@ export function imageRoutes(app: App, house: House): void {
         const wish = imagesRequest(body, info, house.settings)
         checkFilm(wish, info, house.settings.maxPixels)
         const asked = await ask(house, request, reply, { served, ...wish })
-        const warnings = [...wish.warnings, ...asked.run.warnings]
+        const unseen = !wish.stream && wish.partials > 0 ? ['partial_images: they come on a stream, which was not asked for'] : []
+        const warnings = [...wish.warnings, ...unseen, ...asked.run.warnings]
         warn(reply, warnings)
         if (!wish.stream) return answer(asked, wish, { reply, warnings })
         const stream = house.streams.start(reply)
@@ -124,10 +125,9 @@ async function streamed(
   const { n = 1 } = wish.request as { readonly n?: number }
   const drawn = drawSteps(run, { count: wish.partials, pictures: n }, async ({ image, index, picture }) => {
     const b64_json = await encodedPartial(picture, wish.output)
-    await send({
-      type: `${name}.partial_image`,
-      ...{ b64_json, partial_image_index: index, image_index: image, created_at: seconds(), ...about({ image: picture }, wish) },
-    })
+    const own = { b64_json, partial_image_index: index, image_index: image, created_at: seconds() }
+    const data = { ...own, ...about({ image: picture }, wish), output_format: stillFormat(wish.output) }
+    await send({ type: `${name}.partial_image`, ...data })
   })
   const result = await resultOf<ImageResult>(asked)
   await drawn()

@@ -24,12 +24,17 @@ export function outputOf(fields: ReadonlyMap<string, unknown>, warnings: string[
   const frames = fields.get('frame_count') as number | undefined
   const isFilm = format === 'gif' || (format === 'webp' && frames !== undefined && frames > 1)
   if (!isFilm && frames !== undefined && frames > 1) warnings.push(`frame_count: ${format} holds one picture; gif and webp hold films`)
-  const delayMs = (fields.get('frame_duration_ms') as number | undefined) ?? 100
+  const duration = fields.get('frame_duration_ms') as number | undefined
+  if (!isFilm && duration !== undefined)
+    warnings.push('frame_duration_ms: it is of films, which output_format gif, or webp with frame_count, gives')
+  const quality = (fields.get('output_compression') as number | undefined) ?? 100
+  if (quality < 100 && !['jpeg', 'webp'].includes(format))
+    warnings.push(`output_compression: ${format} keeps every pixel; it is of jpeg and webp`)
   return {
     format,
-    quality: Math.max(1, (fields.get('output_compression') as number | undefined) ?? 100),
+    quality: Math.max(1, quality),
     effort: (fields.get('quality') as string | undefined) ?? 'auto',
-    ...(isFilm && { film: { frames: frames ?? GIF_FRAMES, delayMs, asked: frames !== undefined } }),
+    ...(isFilm && { film: { frames: frames ?? GIF_FRAMES, delayMs: duration ?? 100, asked: frames !== undefined } }),
   }
 }
 
@@ -66,7 +71,10 @@ function framesOf(webp: Uint8Array): number {
   return Math.max(1, count)
 }
 
+/** Of one picture: of a GIF, which holds too few colours, none is made. */
+export const stillFormat = ({ format }: Output): ImageFormat => (format === 'gif' ? 'png' : format)
+
 /** A picture of the decoding. */
-export async function encodedPartial(image: RawImage, { format, quality }: Output): Promise<string> {
-  return base64(await encodeImage(image, format === 'gif' ? 'png' : format, { quality }))
+export async function encodedPartial(image: RawImage, output: Output): Promise<string> {
+  return base64(await encodeImage(image, stillFormat(output), { quality: output.quality }))
 }

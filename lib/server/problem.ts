@@ -110,7 +110,7 @@ export function problemOf(error: unknown, invalid: 400 | 422 = 422): Problem {
 
 /** The field that a message of ours is about: `generate: steps must be ...` is about `steps`. */
 export function paramOf(message: string): string | undefined {
-  const picture = /^picture ([\w[\]]+)[ :]/.exec(message) ?? /^([\w.[\]]+): expected bytes as base64/.exec(message)
+  const picture = /^picture ([\w[\]]+)[ :]/.exec(message) ?? /^([\w.[\]]+): expected (?:bytes as base64|\d+ x \d+ pixels)/.exec(message)
   if (picture) return picture[1]
   const found = /^[\w /]+: (?:unknown option '([\w.-]+)'|(?:(\w+): )?([\w.[\]]+) must )/.exec(message)
   if (!found) return undefined

@@ -74,3 +74,19 @@ test('a field of a form that comes twice is refused, the task too', async () => 
     expect([name, response.status, await response.text()]).toEqual([name, 400, expect.stringContaining(`images/edits: ${name} must be`)])
   }
 })
+
+test('a mask of another size is told as the mask', async () => {
+  const model = await loadModel()
+  onTestFinished(() => model.close())
+  const { ask } = await serve(model)
+  const mask = await sharp({ create: { width: 32, height: 32, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } })
+    .png()
+    .toBuffer()
+  const form = new FormData()
+  form.set('prompt', 'x')
+  form.set('image', new Blob([PNG], { type: 'image/png' }), 'a.png')
+  form.set('mask', new Blob([new Uint8Array(mask)], { type: 'image/png' }), 'm.png')
+  const response = await ask('/v1/images/edits', { method: 'POST', body: form })
+  const message = 'mask: expected 64 x 64 pixels as the picture has, got 32 x 32'
+  expect([response.status, await response.json()]).toMatchObject([400, { error: { message, param: 'mask' } }])
+})

@@ -198,3 +198,21 @@ test('time goes on where a run goes on under another priority', async () => {
   expect(times).toEqual([...times].sort((one, other) => one - other))
   await ask('/v1/runs/r', { method: 'DELETE' })
 }, 60_000)
+
+test('events come as a sequence of CBOR to whoever takes one', async () => {
+  const runner = new ScriptedRunner()
+  const { ask } = await serve(runner)
+  await ask('/v1/runs', { json: { task: 'generate', request: { prompt: 'x' }, options: { id: 'r' } } })
+  runner.last.finish()
+  for (const [accept, type] of [
+    ['application/cbor-seq', 'application/cbor-seq'],
+    ['text/event-stream;q=0.5, application/cbor-seq;q=0.9', 'application/cbor-seq'],
+    ['text/event-stream, application/cbor-seq;q=0', 'text/event-stream; charset=utf-8'],
+    ['application/cbor-seq; q=0.0, */*', 'text/event-stream; charset=utf-8'],
+    ['*/*', 'text/event-stream; charset=utf-8'],
+  ] as const) {
+    const response = await ask('/v1/runs/r/events', { headers: { accept } })
+    expect([accept, response.headers.get('content-type')]).toEqual([accept, type])
+    await response.arrayBuffer()
+  }
+})

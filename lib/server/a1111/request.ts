@@ -4,14 +4,16 @@ import { isObject } from '../../base/realm.js'
 import { show } from '../../base/show.js'
 import { integer, number, text, type Fields } from '../../fields/field.js'
 import type { ImageInput } from '../../fields/values.js'
-import type { ModelInfo } from '../../native/info.js'
 import { fromJson } from '../../wire/from-json.js'
 import { checkRequest } from '../../requests/index.js'
 import type { TaskRequests } from '../../requests/types/index.js'
 import { sizeOf } from '../openai/size.js'
 import { checkAsked } from '../limits.js'
+import type { Served } from '../models.js'
 import type { Settings } from '../options.js'
 import { badRequest } from '../problem.js'
+import { ignoredFields, SCHEDULES } from './ignored.js'
+import { ourMask } from './mask.js'
 
 export interface Drawing {
   readonly task: 'generate' | 'edit' | 'inpaint'
@@ -27,9 +29,8 @@ const FIELDS: Fields = {
   height: integer(1, 65_536, { summary: '' }),
   batch_size: integer(1, 64, { summary: '' }),
   n_iter: integer(1, 64, { summary: '' }),
+  inpainting_mask_invert: integer(0, 1, { summary: '' }),
 }
-/** Told where they are given and not empty: they would change the picture. */
-const UNKNOWN = ['negative_prompt', 'enable_hr', 'refiner_checkpoint', 'alwayson_scripts', 'script_name', 'tiling', 'restore_faces']
 
 interface Sent {
   readonly prompt?: string
@@ -39,10 +40,11 @@ interface Sent {
   readonly height?: number
   readonly batch_size?: number
   readonly n_iter?: number
+  readonly inpainting_mask_invert?: number
 }
 
 /** Throws `request/invalid`. */
-export function drawingOf(body: unknown, route: 'txt2img' | 'img2img', info: ModelInfo, settings: Settings): Drawing {
+export async function drawingOf(body: unknown, route: 'txt2img' | 'img2img', served: Served, settings: Settings): Promise<Drawing> {
   if (!isObject(body)) throw badRequest(`body: expected an object of fields, got ${show(body)}`)
   const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== undefined))
   for (const [name, field] of Object.entries(FIELDS)) {
@@ -51,27 +53,34 @@ export function drawingOf(body: unknown, route: 'txt2img' | 'img2img', info: Mod
   }
 
   const { prompt = '', steps, cfg_scale: guidance, width, height, batch_size: batch = 1, n_iter: rounds = 1 } = given as Sent
-  const warnings = UNKNOWN.filter((name) => !isEmpty(given[name])).map((name) => `${name} is ignored`)
+  const { inpainting_mask_invert: invert } = given as Sent
   const images = picturesOf(given['init_images'], route)
-  const mask = given['mask'] === undefined || given['mask'] === '' ? undefined : pictureOf('mask', given['mask'])
+  const file = given['mask'] === undefined || given['mask'] === '' ? undefined : pictureOf('mask', given['mask'])
+  const task = route === 'txt2img' ? 'generate' : file === undefined ? 'edit' : 'inpaint'
+  const warnings = ignoredFields(given, { task, model: served.name })
   const common = {
     prompt,
     n: batch * rounds,
     ...seedOf(given['seed']),
     ...(steps !== undefined && { steps }),
     ...(guidance !== undefined && { guidance }),
+    ...scheduleOf(given['scheduler']),
   }
   const { warning, ...sides } =
-    route === 'img2img' || width === undefined || height === undefined ? {} : sizeOf(`${width}x${height}`, info, settings.maxCells)
+    route === 'img2img' || width === undefined || height === undefined
+      ? {}
+      : sizeOf(`${width}x${height}`, await served.info(), settings.maxCells)
   if (warning !== undefined) warnings.push(warning)
-  const task = route === 'txt2img' ? 'generate' : mask === undefined ? 'edit' : 'inpaint'
-  const request = { ...common, ...sides, ...(images[0] !== undefined && { image: images[0] }), ...(mask !== undefined && { mask }) }
+  const request = { ...common, ...sides, ...(images[0] !== undefined && { image: images[0] }), ...(file !== undefined && { mask: file }) }
   checkRequest(task, request)
-  return { task, request: request, warnings }
+  if (file === undefined) return { task, request, warnings }
+  return { task, request: { ...request, mask: await ourMask(file, { invert: invert === 1, maxPixels: settings.maxPixels }) }, warnings }
 }
 
-const isEmpty = (value: unknown): boolean =>
-  value === undefined || value === '' || value === false || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+const scheduleOf = (name: unknown): { readonly schedule?: (typeof SCHEDULES)[number] } => {
+  const schedule = SCHEDULES.find((one) => typeof name === 'string' && one === name.toLowerCase())
+  return schedule === undefined ? {} : { schedule }
+}
 
 // -1: any, of 32 bits: these clients read seeds as numbers, and must get the same picture for the one that they were told.
 function seedOf(seed: unknown): { readonly seed: number } {

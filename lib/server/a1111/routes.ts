@@ -1,15 +1,15 @@
 // AUTOMATIC1111's routes, for the many front ends that know them: Open WebUI, SillyTavern, LibreChat. Only with `a1111: true`.
 import { z } from 'zod'
-import { base64 } from '../../base/json.js'
-import type { ImageResult } from '../../run/results.js'
 import type { App } from '../instance.js'
 import type { House } from '../house.js'
 import { anything } from '../native/runs.js'
-import { ask, ASKED, resultOf } from '../openai/asked.js'
+import { ask, ASKED } from '../openai/asked.js'
 import { warn } from '../warnings.js'
+import { answer, finished, otherSize, unfinished } from './answer.js'
+import { SAMPLER, SCHEDULES } from './ignored.js'
+import { Interrupts, lastSteps } from './interrupts.js'
 import { drawingOf } from './request.js'
 
-const SAMPLER = 'Discrete diffusion'
 const BODY = z.looseObject({
   prompt: z.string().optional(),
   steps: z.number().optional(),
@@ -18,6 +18,7 @@ const BODY = z.looseObject({
 })
 
 export function a1111Routes(app: App, house: House): void {
+  const interrupts = new Interrupts()
   for (const route of ['txt2img', 'img2img'] as const) {
     const summary = route === 'txt2img' ? 'Pictures from a text' : 'Pictures from a picture and a text'
     app.post(
@@ -25,40 +26,28 @@ export function a1111Routes(app: App, house: House): void {
       { config: ASKED, schema: { tags: ['a1111'], summary, body: BODY }, validatorCompiler: anything },
       async (request, reply) => {
         const served = house.models.get(undefined)
-        const { warnings, ...drawing } = drawingOf(request.body, route, await served.info(), house.settings)
+        const { warnings, ...drawing } = await drawingOf(request.body, route, served, house.settings)
         const asked = await ask(house, request, reply, { served, ...drawing, options: {} })
+        const seen = lastSteps(asked.run)
         try {
-          const result = await resultOf<ImageResult>(asked)
-          warn(reply, [...warnings, ...asked.run.warnings, ...result.warnings])
-          return await answer(result, request.body)
+          const { shown, late } = await finished(asked).catch(async (error: unknown) => {
+            if (!interrupts.ended(asked)) throw error
+            return unfinished(asked, seen.steps(), drawing, (await served.info()).scale)
+          })
+          warn(reply, [...warnings, ...asked.run.warnings, ...late, ...(route === 'img2img' ? otherSize(request.body, shown[0]) : [])])
+          return await answer(shown, drawing.request, request.body)
         } finally {
+          seen.stop()
           asked.done()
         }
       },
     )
   }
-  progressRoutes(app, house)
+  progressRoutes(app, house, interrupts)
   listRoutes(app, house)
 }
 
-async function answer(result: ImageResult, parameters: object): Promise<object> {
-  const wanted = (parameters as { readonly send_images?: unknown }).send_images === false ? [] : result.images
-  const images = await Promise.all(wanted.map(async (image) => base64(await image.encode('png'))))
-  const { width, height } = result.image
-  const seeds = result.images.map(({ seed }) => Number(seed))
-  const info = {
-    seed: seeds[0],
-    all_seeds: seeds,
-    width,
-    height,
-    sampler_name: SAMPLER,
-    infotexts: result.images.map((image) => JSON.stringify(image.parameters)),
-  }
-  const { init_images: _, mask: __, ...said } = parameters as Record<string, unknown>
-  return { images, parameters: said, info: JSON.stringify(info) }
-}
-
-function progressRoutes(app: App, house: House): void {
+function progressRoutes(app: App, house: House, interrupts: Interrupts): void {
   // One progress and one button for all of one's runs, as in the web UI.
   const own = (name: string): (typeof house.registry.active extends ReadonlyMap<string, infer Run> ? Run : never)[] =>
     [...house.registry.active.values()].filter((run) => run.owner.name === name)
@@ -78,7 +67,7 @@ function progressRoutes(app: App, house: House): void {
     return { progress: steps === 0 ? 0 : at / steps, eta_relative: left, state, current_image: null, textinfo: null }
   })
   app.post('/sdapi/v1/interrupt', { schema: { tags: ['a1111'], summary: "Aborts one's runs" } }, async (request) => {
-    for (const run of own(request.client.name)) run.abort(new DOMException('the run was aborted: its client interrupted it', 'AbortError'))
+    for (const run of own(request.client.name)) interrupts.interrupt(run)
     return {}
   })
 }
@@ -88,7 +77,7 @@ function listRoutes(app: App, house: House): void {
   const lists: Readonly<Record<string, () => unknown>> = {
     'sd-models': () => names().map((name) => ({ title: name, model_name: name, hash: null, sha256: null, filename: name, config: null })),
     samplers: () => [{ name: SAMPLER, aliases: [], options: {} }],
-    schedulers: () => ['cosine', 'linear'].map((name) => ({ name, label: name, aliases: null, default_rho: -1, need_inner_model: false })),
+    schedulers: () => SCHEDULES.map((name) => ({ name, label: name, aliases: null, default_rho: -1, need_inner_model: false })),
     options: () => ({ sd_model_checkpoint: names()[0], samples_format: 'png' }),
     // Nothing of the kind is here; clients ask nevertheless.
     upscalers: () => [],

@@ -1,5 +1,5 @@
-// Steps that are ready follow each other without a pause; here the event loop gets its turn, whichever run they belong to. All runs share
-// one turn: however many have steps, together they hold the loop no longer.
+// Steps that are ready follow each other without a pause; here the event loop gets its turn, whichever run they belong to. Whoever
+// had to wait looks again: all who waited share the next turn too.
 
 const LONGEST_TURN_MS = 4
 let turnStarted = 0

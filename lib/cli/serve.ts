@@ -24,10 +24,7 @@ const LISTENING: Fields = {
   host: text({ summary: 'Address that it listens at.', default: { value: '127.0.0.1' }, flag: { value: 'address' } }),
 }
 
-/**
- * How much a server's heap may grow before V8 collects it again. By itself V8 takes up to three times what lives, more the longer a load goes
- * on; what lives here is some 40 MB, and collecting it takes 10 ms.
- */
+/** How much a server's heap may grow over what lives before V8 collects it again, so that its memory stays flat under load (bench/README.md). */
 const HEAP_GROWTH_PERCENT = 50
 
 const EXAMPLES = `

@@ -123,7 +123,7 @@ function instanceOptions(settings: Settings): FastifyServerOptions {
 
 /** Pages that come from here may load nothing from elsewhere; pages from elsewhere may not call, unless they are named. */
 async function protect(app: App, { corsOrigins }: Settings): Promise<void> {
-  // Made once: @fastify/helmet makes it anew for every request, of which V8 keeps a part until it collects its whole heap.
+  // Made once: @fastify/helmet makes it anew for every request.
   const protectedBy = helmet({
     frameguard: { action: 'deny' },
     hsts: false, // for whoever ends TLS to say

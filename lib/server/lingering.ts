@@ -1,6 +1,5 @@
 // Requests that are answered before their body has come, as one that is too large: the rest is read and dropped for a while, so that the
 // client gets to the answer. A connection that is closed under what it writes has lost it, and its client takes the server for broken.
-import type { FastifyReply } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { App } from './instance.js'
 import type { House } from './house.js'
@@ -18,11 +17,13 @@ export function lingerOn(app: App, { admission, settings }: House): void {
     const { 'content-length': length = Infinity } = request.headers
     // Who keeps a connection would send the next request into one that is about to close.
     if (admission.draining && (request.complete || Number(length) <= AT_ONCE_BYTES)) void reply.header('connection', 'close')
-    else if (!request.complete) readOn(request, reply)
+    else if (!request.complete) {
+      void reply.removeHeader('connection') // Node drops what comes then
+      if (Number(length) > AT_ONCE_BYTES) bound(request)
+    }
   })
 
-  function readOn(request: IncomingMessage, reply: FastifyReply): void {
-    void reply.removeHeader('connection') // Node drops what comes then
+  function bound(request: IncomingMessage): void {
     const { socket } = request
     const [until, end] = [performance.now() + LINGER_MS, socket.bytesRead + most]
     const look = setInterval(() => {

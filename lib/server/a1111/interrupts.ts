@@ -26,8 +26,7 @@ export function lastSteps(run: HeldRun): { readonly steps: () => ImageStep[]; re
   const take = (step: AnyStep): void => {
     if (step.kind === 'image') last.set(step.image, step)
   }
-  if (run.progress) take(run.progress)
-  return { steps: () => [...last.values()].sort((a, b) => a.image - b.image), stop: run.onStep(take) }
+  return { steps: () => [...last.values()].sort((a, b) => a.image - b.image), stop: run.onStep(take, { past: true }) }
 }
 
 /** The step as a PNG: the model's present guess. */

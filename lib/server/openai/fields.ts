@@ -83,7 +83,7 @@ const PLACES: Partial<Readonly<Record<ImageTask, Places>>> = {
 
 export const placesOf = (task: ImageTask): Places => PLACES[task] ?? { pictures: ['image'] }
 
-// Objects of so many fields, made for every request, would fill the heap with their shapes.
+// Lists of over a hundred names: not for every request anew.
 function onceATask<T>(make: (task: ImageTask) => T): (task: ImageTask) => T {
   const made = new Map<ImageTask, T>()
   return (task) => {
